@@ -1,0 +1,49 @@
+# Thin targets: each runs one command that can be run without make.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find cext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') setup.py
+
+.PHONY: help venv demo test lint p4 clean
+
+help:
+	@echo "make demo    run the main job: a quantum-classical network, end to end"
+	@echo "make test    run all tests"
+	@echo "make venv    prepare .venv with qplane and qplane-switch in its bin/"
+	@echo "make lint    ruff and mypy --strict"
+	@echo "make p4      rebuild p4src/build with the p4c on PATH"
+	@echo "make clean   remove what was built"
+
+venv: $(VENV)/.built
+
+$(VENV)/.deps: pyproject.toml
+	@echo "== Preparing $(VENV) (needs the network once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=77' 'Cython>=3.1' 'numpy>=2.0'
+	@$(BIN)/python tools/requirements.py pyproject.toml scapy test lint > $(VENV)/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/requirements.txt
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.deps $(SOURCES)
+	@echo "== Building the Cython extensions"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: venv
+	@$(BIN)/qplane simulate examples/repeater.toml --out out
+
+test: venv
+	@$(BIN)/python -m pytest
+
+lint: venv
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+p4: venv
+	@$(BIN)/qplane p4 build
+
+clean:
+	rm -rf build dist out *.egg-info .venv/.built
+	find cext \( -name '*.c' -o -name '*.so' \) -delete

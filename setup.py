@@ -1,0 +1,60 @@
+"""Build of the two packages: ``qplane`` (runtime/) and ``qplane_cext`` (cext/, Cython).
+
+Everything that is not about compiling or about where a package's files lie is in pyproject.toml.
+"""
+
+import os
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, find_packages, setup
+
+CEXT = Path("cext")
+
+
+def extensions() -> list[Extension]:
+    """One extension per .pyx file, named by its place below cext/."""
+    flags = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function"]
+    if os.environ.get("QPLANE_SANITIZE"):  # a build for tests under AddressSanitizer
+        flags += ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"]
+    return [
+        Extension(
+            ".".join(source.relative_to(CEXT).with_suffix("").parts),
+            [str(source)],
+            include_dirs=[str(CEXT), numpy.get_include()],
+            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+            extra_compile_args=flags,
+            extra_link_args=["-fsanitize=address"] if os.environ.get("QPLANE_SANITIZE") else [],
+        )
+        for source in sorted(CEXT.rglob("*.pyx"))
+    ]
+
+
+setup(
+    packages=[
+        *find_packages("runtime"),
+        *find_packages("cext"),
+        "qplane.p4src",
+    ],
+    package_dir={"": "runtime", "qplane_cext": "cext/qplane_cext", "qplane.p4src": "p4src"},
+    package_data={
+        "qplane": ["py.typed"],
+        "qplane_cext": ["*.pyi", "**/*.pyi", "*.pxd", "**/*.pxd", "py.typed"],
+        "qplane.p4src": ["*.p4", "include/*.p4", "build/*"],
+    },
+    ext_modules=cythonize(
+        extensions(),
+        include_path=[str(CEXT)],
+        nthreads=os.cpu_count() or 1,
+        language_level=3,
+        compiler_directives={
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+            "freethreading_compatible": False,
+        },
+    ),
+)
