@@ -7,6 +7,7 @@ Names are those of the JSON (fully qualified P4 names).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple
 
 MatchKind = Literal["exact", "lpm", "ternary", "range"]
@@ -38,6 +39,7 @@ class TableInfo(NamedTuple):
     keys: tuple[KeyInfo, ...]
     max_size: int
     actions: tuple[str, ...]
+    action_ids: Mapping[str, int]  # of ``actions``: p4c repeats an action per table, ids differ
     implementation: Literal["simple", "indirect", "indirect_ws"]
     profile: str | None
     has_counter: bool
@@ -88,6 +90,12 @@ class SwitchCore:
 
     def __init__(self, *, cpu_port: int = 510, drop_port: int = 511) -> None: ...
     pipeline: Pipeline | None
+    cpu_port: int
+    drop_port: int
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep packets out while control calls of this thread make up one atomic change.
+
+        Re-entrant; the control methods work inside it."""
     def commit(self, pipeline: Pipeline, *, keep_state: bool = False) -> None:
         """Swap the program in atomically; state starts empty with the const entries in.
 
