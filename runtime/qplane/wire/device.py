@@ -1,0 +1,291 @@
+"""Device frames: between a switch and its quantum device, on the quantum port alone."""
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import ClassVar, TypeAlias
+
+from qplane.wire.errors import WireError
+from qplane.wire.ethernet import Ethernet, EtherType, frame_payload
+from qplane.wire.layout import Layout, Record, clock_ps, duration_ps, enum, fixed, uint
+from qplane.wire.qci import BellIndex
+
+DEVICE_VERSION = 1
+SWITCH_MAC = 0x020000000001
+DEVICE_MAC = 0x020000000002
+WHOLE_DEVICE = 0xFF  # in place of a link number
+FRACTION_ONE = (1 << 32) - 1
+
+
+class DeviceType(IntEnum):
+    """What a device frame says. 0x01 to 0x3F: events; 0x41 to 0x7F: controller; 0x81: commands."""
+
+    PAIR = 0x01
+    SWAPPED = 0x02
+    SWAP_FAILED = 0x03
+    EXPIRED = 0x04
+    FEATURES_REQUEST = 0x41
+    DEVICE_FEATURES = 0x42
+    LINK_FEATURES = 0x43
+    LINK_START = 0x44
+    LINK_STOP = 0x45
+    LINK_STATUS_REQUEST = 0x46
+    LINK_STATUS = 0x47
+    SWAP = 0x81
+    DELIVER = 0x82
+    RELEASE = 0x83
+    VOID = 0x84
+    EXPIRE_CONFIRMED = 0x85
+
+    @property
+    def is_from_device(self) -> bool:
+        """Whether the device sends it; else the switch or, through it, the controller does."""
+        return self in _FROM_DEVICE
+
+
+_FROM_DEVICE = frozenset(
+    {
+        DeviceType.PAIR,
+        DeviceType.SWAPPED,
+        DeviceType.SWAP_FAILED,
+        DeviceType.EXPIRED,
+        DeviceType.DEVICE_FEATURES,
+        DeviceType.LINK_FEATURES,
+        DeviceType.LINK_STATUS,
+    }
+)
+
+
+class DeviceFlag(IntFlag):
+    """Flags of the device frame header; what they mean depends on the type."""
+
+    NONE = 0
+    CORRECT = 1  # DELIVER
+    END = 1  # LINK_START
+
+
+class LinkScheme(IntEnum):
+    """How a link heralds its pairs."""
+
+    DOUBLE_CLICK = 1
+
+
+class LinkStatusCode(IntEnum):
+    """What LINK_STATUS answers."""
+
+    IDLE = 0
+    GENERATING = 1
+    UNKNOWN_LABEL = 2
+    REFUSED = 3
+
+
+def to_fraction(value: float) -> int:
+    """A probability or fidelity as n of n/(2³² − 1). Raises WireError outside 0 to 1."""
+    if not 0 <= value <= 1:
+        raise WireError("fraction", "value", value, "a number from 0 to 1")
+    return round(value * FRACTION_ONE)
+
+
+def from_fraction(count: int) -> float:
+    """The probability or fidelity that n of n/(2³² − 1) stands for."""
+    return count / FRACTION_ONE
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHeader(Record):
+    """The 4 bytes that all device frames begin with."""
+
+    LAYOUT: ClassVar = Layout(
+        "device frame header",
+        fixed("version", 4, DEVICE_VERSION),
+        uint("flags", 4),
+        enum("type", 8, DeviceType),
+        uint("link", 8),
+        enum("bell", 2, BellIndex),
+        uint("reserved", 6),
+    )
+    flags: int
+    type: DeviceType
+    link: int
+    bell: BellIndex
+
+
+@dataclass(frozen=True, slots=True)
+class QubitBody(Record):
+    """Body of the events and commands about qubits."""
+
+    LAYOUT: ClassVar = Layout(
+        "qubit body",
+        uint("label", 20),
+        uint("reserved", 12),
+        uint("seq", 32),
+        uint("slot", 16),
+        uint("generation", 16),
+        uint("link2", 8),
+        uint("reserved2", 24),
+        uint("seq2", 32),
+        uint("slot2", 16),
+        uint("generation2", 16),
+        clock_ps("time_ps"),
+    )
+    label: int
+    seq: int
+    slot: int
+    generation: int
+    link2: int = 0
+    seq2: int = 0
+    slot2: int = 0
+    generation2: int = 0
+    time_ps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction(Record):
+    """Body of FEATURES_REQUEST."""
+
+    LAYOUT: ClassVar = Layout("transaction", uint("transaction", 32))
+    transaction: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFeatures(Record):
+    """Body of DEVICE_FEATURES; T1 and T2 of 0 are infinite, errors are fractions."""
+
+    LAYOUT: ClassVar = Layout(
+        "device features",
+        uint("transaction", 32),
+        uint("node_id", 32),
+        uint("qci_version", 8),
+        uint("links", 8),
+        uint("slots", 16),
+        duration_ps("t1_ps"),
+        duration_ps("t2_ps"),
+        duration_ps("swap_time_ps"),
+        uint("two_qubit_error", 32),
+        uint("readout_error", 32),
+    )
+    transaction: int
+    node_id: int
+    qci_version: int
+    links: int
+    slots: int
+    t1_ps: int
+    t2_ps: int
+    swap_time_ps: int
+    two_qubit_error: int
+    readout_error: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFeatures(Record):
+    """Body of LINK_FEATURES; success and fidelity are fractions."""
+
+    LAYOUT: ClassVar = Layout(
+        "link features",
+        uint("transaction", 32),
+        uint("remote_node_id", 32),
+        uint("remote_link", 8),
+        enum("scheme", 8, LinkScheme),
+        uint("reserved", 16),
+        uint("length_m", 32),
+        duration_ps("attempt_ps"),
+        uint("success", 32),
+        uint("fidelity", 32),
+        duration_ps("delay_ps"),
+    )
+    transaction: int
+    remote_node_id: int
+    remote_link: int
+    scheme: LinkScheme
+    length_m: int
+    attempt_ps: int
+    success: int
+    fidelity: int
+    delay_ps: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkControl(Record):
+    """Body of LINK_START, LINK_STOP, LINK_STATUS_REQUEST and LINK_STATUS."""
+
+    LAYOUT: ClassVar = Layout(
+        "link control",
+        uint("transaction", 32),
+        uint("label", 20),
+        uint("reserved", 12),
+        uint("slot_first", 16),
+        uint("slot_count", 16),
+        duration_ps("cutoff_ps"),
+        duration_ps("retry_ps"),
+        uint("in_use", 16),
+        uint("unconfirmed", 16),
+        enum("status", 8, LinkStatusCode),
+        uint("reserved2", 24),
+    )
+    transaction: int
+    label: int
+    slot_first: int = 0
+    slot_count: int = 0
+    cutoff_ps: int = 0
+    retry_ps: int = 0
+    in_use: int = 0
+    unconfirmed: int = 0
+    status: LinkStatusCode = LinkStatusCode.IDLE
+
+
+DeviceBody: TypeAlias = QubitBody | Transaction | DeviceFeatures | LinkFeatures | LinkControl
+
+BODIES: dict[DeviceType, type[DeviceBody]] = {
+    DeviceType.FEATURES_REQUEST: Transaction,
+    DeviceType.DEVICE_FEATURES: DeviceFeatures,
+    DeviceType.LINK_FEATURES: LinkFeatures,
+    DeviceType.LINK_START: LinkControl,
+    DeviceType.LINK_STOP: LinkControl,
+    DeviceType.LINK_STATUS_REQUEST: LinkControl,
+    DeviceType.LINK_STATUS: LinkControl,
+}
+BODIES |= {type_: QubitBody for type_ in DeviceType if type_ not in BODIES}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFrame:
+    """A device frame: header and body, as a whole Ethernet frame."""
+
+    type: DeviceType
+    link: int
+    body: DeviceBody
+    bell: BellIndex = BellIndex.PHI_PLUS
+    flags: DeviceFlag = DeviceFlag.NONE
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.body, BODIES[self.type]):
+            title = f"device frame {self.type.name}"
+            raise WireError(title, "body", self.body, f"a {BODIES[self.type].__name__}")
+
+    def to_bytes(self) -> bytes:
+        """The frame, not padded, with the addresses that its direction requires."""
+        dst, src = DEVICE_MAC, SWITCH_MAC
+        if self.type.is_from_device:
+            dst, src = src, dst
+        return b"".join(
+            (
+                Ethernet(dst, src, EtherType.DEVICE).to_bytes(),
+                DeviceHeader(self.flags, self.type, self.link, self.bell).to_bytes(),
+                self.body.to_bytes(),
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, frame: bytes) -> "DeviceFrame":
+        """The message in ``frame``, which may be padded to Ethernet's minimum. Raises WireError.
+
+        The addresses are not looked at.
+        """
+        ethernet = Ethernet.from_bytes(frame[:14])
+        if ethernet.ether_type != EtherType.DEVICE:
+            raise WireError("device frame", "ether_type", hex(ethernet.ether_type), "0x88b6")
+        header = DeviceHeader.from_bytes(frame[14:18])
+        body = BODIES[header.type]
+        data = frame_payload(frame, 18 + body.LAYOUT.size)[18:]
+        return cls(
+            header.type, header.link, body.from_bytes(data), header.bell, DeviceFlag(header.flags)
+        )
