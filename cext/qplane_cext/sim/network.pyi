@@ -1,0 +1,209 @@
+"""A whole quantum-classical network in virtual time: switches, channels, quantum links and devices,
+hosts, faults, packet captures, and what was measured.
+
+Times are int64 picoseconds (``_ps``) from 0 at construction. Bell indices are 0 Φ+, 1 Φ−, 2 Ψ+, 3 Ψ−.
+Frames on the quantum port are those of docs/wire.md; the engine knows no other way into a device.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qplane_cext.switch.core import SwitchCore
+
+StopReason = Literal["until", "delivered", "cpu", "idle", "interrupted"]
+
+class Faults(NamedTuple):
+    """What a channel does to frames that carry QCI (both directions, each from its own stream).
+
+    The first five are probabilities per frame; each is drawn on its own, so that one frame can be
+    both delayed and corrupted. Extra delays are exponential with mean ``mean_delay_ps``.
+    """
+
+    loss: float = 0.0
+    duplication: float = 0.0  # the copy follows after an extra delay
+    reordering: float = 0.0  # an extra delay during which later frames overtake
+    delay: float = 0.0  # an extra delay that keeps the order of the QCI frames
+    corruption: float = 0.0  # 1 to max_flipped_bits random bits behind the Ethernet addresses
+    mean_delay_ps: int = 1_000_000_000
+    max_flipped_bits: int = 3
+    all_traffic: bool = False  # classical frames as well
+
+class Network:
+    """Owns the clock, the random streams and every part of one simulated network.
+
+    ``seed`` fixes everything random: one Philox stream per quantum link, per node and per channel
+    direction, so that none depends on what the others draw. ``first_seq`` is every quantum link's
+    first pair sequence number. ``sample_limit`` bounds the rows of ``deliveries()`` (and ten times
+    as many hop rows); the accumulators of ``circuits()`` cover all pairs. With ``pcap_dir`` each
+    switch port gets ``<node>-<port>.pcap`` there (nanoseconds of virtual time, link type Ethernet,
+    USER0 for the CPU port because its frames begin with the controller header).
+
+    Indices returned by ``add_*`` count from 0 in the order of the calls. Everything is added before
+    the first ``run``. Bad values raise ValueError that names the argument.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        first_seq: int = 0,
+        sample_limit: int = 100_000,
+        pcap_dir: str | None = None,
+    ) -> None: ...
+    @property
+    def now_ps(self) -> int: ...
+    @property
+    def delivered(self) -> int:
+        """Pairs delivered at both ends and not voided at either."""
+    # ---- what there is ----
+    def add_node(
+        self,
+        name: str,
+        node_id: int,
+        core: SwitchCore,
+        *,
+        cpu_port: int = 510,
+        quantum_port: int | None = None,
+        on_cpu: Callable[[bytes], None] | None = None,
+        switch_delay_ps: int = 1_000_000,
+        slots: int = 0,
+        t1_s: float = float("inf"),
+        t2_s: float = float("inf"),
+        swap_time_ps: int = 0,
+        two_qubit_error: float = 0.0,
+        one_qubit_error: float = 0.0,
+        readout_error: float = 0.0,
+        swap_success: float = 1.0,
+    ) -> int:
+        """A switch and, where quantum_port is given, a quantum device on it.
+
+        ``on_cpu`` gets each packet that the switch emits on cpu_port (with its controller header),
+        with the GIL, while the clock stands still. Errors are depolarising probabilities per gate,
+        readout_error flips each measured bit. swap_success: probability that a Bell measurement
+        gives an outcome at all."""
+    def add_channel(
+        self,
+        node_a: int,
+        port_a: int,
+        node_b: int,
+        port_b: int,
+        *,
+        delay_ps: int,
+        rate_bps: float = 1e10,
+        faults: Faults | None = None,
+    ) -> int:
+        """A classical duplex link: first in, first out; serialisation then propagation."""
+    def add_quantum_link(
+        self,
+        node_a: int,
+        link_a: int,
+        node_b: int,
+        link_b: int,
+        *,
+        length_km: float,
+        station_fraction: float = 0.5,
+        attenuation_db_per_km: float = 0.2,
+        speed_m_per_s: float = 2e8,
+        emission_efficiency: float = 1.0,
+        detector_efficiency: float = 1.0,
+        dark_count_probability: float = 0.0,
+        visibility: float = 1.0,
+        emission_ps: int = 0,
+        attempt_ps: int | None = None,
+    ) -> int:
+        """A heralded link, double-click, station at station_fraction of the fibre from node_a.
+
+        link_a and link_b are the devices' own link numbers (0 to 254). attempt_ps defaults to, and
+        must not be below, emission plus the round trip between station and farther node.
+        dark_count_probability is per detector and detection window. See photonic.double_click."""
+    def add_host(
+        self,
+        name: str,
+        node: int,
+        port: int,
+        *,
+        mac: str,
+        ip: str,
+        gateway_ip: str | None = None,
+        prefix_length: int = 24,
+        delay_ps: int = 1_000_000,
+        rate_bps: float = 1e9,
+    ) -> int:
+        """A classical host: answers ARP and ICMP echo; resolves the gateway for other subnets."""
+    def add_ping(
+        self,
+        host: int,
+        destination_ip: str,
+        *,
+        interval_ps: int,
+        count: int | None = None,
+        start_ps: int = 0,
+        payload_bytes: int = 56,
+        timeout_ps: int = 1_000_000_000_000,
+    ) -> int:
+        """ICMP echo requests; count None: until stop_pings(). start_ps is from the current time."""
+    def stop_pings(self) -> None:
+        """Send no further requests; those under way are still answered or time out."""
+    # ---- running ----
+    def inject(self, node: int, port: int, data: bytes) -> None:
+        """Let a frame enter the node's switch at ``port`` at the current virtual time. Thread safe.
+
+        What is injected while the clock stands still is taken in order of node, then of call."""
+    def interrupt(self) -> None:
+        """Make the run under way (or the next one) return "interrupted". Thread safe."""
+    def run(
+        self,
+        *,
+        until_ps: int | None = None,
+        deliveries: int | None = None,
+        stop_on_cpu: bool = True,
+        on_progress: Callable[[], None] | None = None,
+    ) -> StopReason:
+        """Run events in order of time; say why it stopped.
+
+        "until": the next event lies after until_ps, the clock stands at until_ps; "delivered":
+        ``delivered`` reached ``deliveries``; "cpu": on_cpu was called (unless not stop_on_cpu);
+        "idle": no event is left; "interrupted": ``interrupt`` or KeyboardInterrupt (main thread).
+        on_progress is called about ten times a second of real time. Runs without the GIL.
+        Raises what on_cpu or on_progress raise, and OSError when a capture can't be written; the
+        network stays usable."""
+    def waiting(self) -> list[str]:
+        """What is outstanding, one line each: active requests, qubits in slots, unconfirmed
+        expiries, deliveries at one end alone, pings unanswered."""
+    def close(self) -> None:
+        """Flush and close the captures (also done when the object dies)."""
+    # ---- results ----
+    def deliveries(self) -> dict[str, NDArray[Any]]:
+        """The first delivered pairs, one array per column.
+
+        head_*/tail_* with node (index), link, label, seq, frame (Bell index computed there), basis
+        (0 Z, 1 X), bit, delivered_ps; the head is the end whose DELIVER had no CORRECT. Then
+        truth_frame, wrong_frame (an end's frame differs from the truth), mismatch (the halves were
+        not those that DELIVER named, or the bases differ), fidelity (to Φ+, each half at its own
+        delivery), emitted_ps (of the oldest half), hop_start and hop_count (rows in hops())."""
+    def hops(self) -> dict[str, NDArray[Any]]:
+        """Link pairs of the pairs in deliveries(), from head to tail: link (index), seq, bell
+        (heralded), head_stored_ps and tail_stored_ps (from the half's emission to its swap or
+        delivery), outcome and actual (reported and true Bell index of the swap on the tail side of
+        this hop; 255 after the last), swap_node (index of the node of that swap; -1)."""
+    def circuits(self) -> list[dict[str, Any]]:
+        """Accumulated over all delivered pairs, per pair of ends: head_node, head_link, head_label,
+        tail_node, tail_link, tail_label, count, wrong_frames, mismatches, fidelity and latency_ps
+        and interval_ps (see Stream in the result: dict with count, mean, std, min, max), z_count, z_errors,
+        x_count, x_errors (bits that differ, for Φ+), first_ps, last_ps, fidelity_histogram (1000
+        bins over [0, 1]), latency_quantiles (callable: q in [0, 1] -> ps, relative error below
+        1 %). Latency is from the oldest half's emission to the later delivery, interval from one
+        such delivery to the next."""
+    def counters(self) -> dict[str, int]:
+        """Sums over the network: attempts, heralds, delivered, one_sided, voids, expired, ..."""
+    def node_counters(self, node: int) -> dict[str, int]: ...
+    def link_counters(self, link: int) -> dict[str, Any]:
+        """attempts, heralds; success_probability, fidelity, attempt_ps, delay_ps as calibrated."""
+    def channel_counters(self, channel: int) -> dict[str, int]:
+        """Both directions: frames, bytes, qci, lost, duplicated, reordered, delayed, corrupted."""
+    def pings(self) -> list[dict[str, Any]]:
+        """Per flow: host, destination_ip, sent, received, timed_out, outstanding, rtt_ps (as
+        fidelity in circuits()), rtt_sample_ps (array, the first 10,000)."""
