@@ -1,0 +1,80 @@
+/* Channels on one qubit of a Pauli vector. All are exact; none is twirled.
+ *
+ * A block's state is R[P1..Pn] = <P1 x ... x Pn>, P in I, X, Y, Z, first qubit most significant.
+ * A channel on one qubit is a real 4x4 Pauli transfer matrix; those here have the form
+ * X -> x X, Y -> y Y, Z -> z Z + s I (Heisenberg picture), which is `affine_t`.
+ *
+ * T1/T2 (1/Tphi = 1/T2 - 1/(2 T1)) with equilibrium population pi of |1>:
+ *   x = y = exp(-t/T2), z = exp(-t/T1), s = (1 - exp(-t/T1)) (1 - 2 pi).
+ */
+#ifndef QPLANE_MEMORY_NOISE_H
+#define QPLANE_MEMORY_NOISE_H
+
+#include "qplane_cext/memory/store.h"
+
+#define PS_PER_S 1e12
+
+typedef struct {
+    double x, y, z, s;
+} affine_t;
+
+static inline affine_t ageing(const profile_t *p, int64_t dt_ps) {
+    affine_t c = {1, 1, 1, 0};
+    double t = (double)dt_ps;
+    if (p->rate2 != 0 && dt_ps) c.x = c.y = exp(-t * p->rate2);
+    if (p->rate1 != 0 && dt_ps) {
+        c.z = exp(-t * p->rate1);
+        c.s = (1 - c.z) * p->z_eq;
+    }
+    return c;
+}
+
+/* Rows (first qubit) or columns (second qubit) of a pair matrix. */
+static inline void affine_rows(double *R, affine_t c) {
+    for (int j = 0; j < 4; j++) {
+        R[4 + j] *= c.x;
+        R[8 + j] *= c.y;
+        R[12 + j] = c.z * R[12 + j] + c.s * R[j];
+    }
+}
+
+static inline void affine_columns(double *R, affine_t c) {
+    for (int i = 0; i < 16; i += 4) {
+        R[i + 1] *= c.x;
+        R[i + 2] *= c.y;
+        R[i + 3] = c.z * R[i + 3] + c.s * R[i];
+    }
+}
+
+static int is_probability(double p) { return p >= 0 && p <= 1; }
+
+/* The index of a noise profile (equal ones share one), or QM_EARG, QM_EFULL. */
+static int add_profile(qm_t *m, double t1_s, double t2_s, double population) {
+    if (!(t1_s > 0) || !(t2_s > 0) || !is_probability(population)) return QM_EARG;
+    if (t2_s > 2 * t1_s * (1 + 1e-12)) return QM_EARG;
+    if (isinf(t1_s)) population = 0; /* never reached: one name for one thing */
+    for (uint32_t i = 0; i < m->n_profiles; i++) {
+        const profile_t *p = &m->profiles[i];
+        if (p->t1_s == t1_s && p->t2_s == t2_s && p->population == population) return (int)i;
+    }
+    if (m->n_profiles == MAX_PROFILES) return QM_EFULL;
+    profile_t *p = &m->profiles[m->n_profiles];
+    p->t1_s = t1_s;
+    p->t2_s = t2_s;
+    p->population = population;
+    p->rate1 = 1 / (t1_s * PS_PER_S);
+    p->rate2 = 1 / (t2_s * PS_PER_S);
+    p->z_eq = 1 - 2 * population;
+    p->pauli = p->rate1 == 0 || p->z_eq == 0;
+    /* reset towards the nearer pole with the weight of s, a Pauli channel with the rest: all its
+     * probabilities are positive for short times, and so for all, when 2/T2 >= (1 + |z_eq|)/T1 */
+    p->mixture = 2 * p->rate2 >= (1 + fabs(p->z_eq)) * p->rate1;
+    return (int)m->n_profiles++;
+}
+
+static int gate_noise_ok(const gate_noise_t *g) {
+    return is_probability(g->two_qubit_error) && is_probability(g->one_qubit_error) &&
+           is_probability(g->readout_error);
+}
+
+#endif
