@@ -1,0 +1,57 @@
+"""Time as protocol and controller code sees it: one interface, virtual or real.
+
+Code that takes a :class:`Clock` does not know which one it runs on. It obeys two rules, which cost
+nothing in real time and make virtual time deterministic:
+
+- time passes only inside :meth:`Clock.sleep` and :meth:`Clock.wait_for`; to have several things
+  happen at one instant, start all of them, then wait once;
+- what is awaited in :meth:`Clock.wait_for` is an event of the network (a reply that comes as a
+  packet-in), never a gRPC call: those take no virtual time and are simply awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+PS_PER_SECOND = 1_000_000_000_000
+_PS_PER_NS = 1_000
+
+
+class Clock(Protocol):
+    """The time of one node or controller, in integer picoseconds from an arbitrary origin."""
+
+    def now_ps(self) -> int:
+        """The present instant; never goes backwards."""
+        ...
+
+    async def sleep(self, delay_ps: int) -> None:
+        """Return `delay_ps` later."""
+        ...
+
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+        """The result of `awaitable`; TimeoutError if it is not there `timeout_ps` from now.
+
+        On a time-out the awaitable is cancelled.
+        """
+        ...
+
+
+class RealClock:
+    """Wall time: monotonic, read from the operating system, slept in asyncio's event loop."""
+
+    def now_ps(self) -> int:
+        return time.monotonic_ns() * _PS_PER_NS
+
+    async def sleep(self, delay_ps: int) -> None:
+        await asyncio.sleep(delay_ps / PS_PER_SECOND)
+
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+        try:
+            return await asyncio.wait_for(awaitable, timeout_ps / PS_PER_SECOND)
+        except asyncio.TimeoutError as error:  # not the built-in one before Python 3.11
+            raise TimeoutError(f"nothing within {timeout_ps} ps") from error

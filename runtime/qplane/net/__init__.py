@@ -1,0 +1,36 @@
+"""Networks: the file they are written in, and the model that everything else works from.
+
+>>> from qplane.net import load
+>>> network = load("examples/repeater.toml")
+>>> [node.name for node in network.nodes.values()]
+['alice', 'repeater', 'bob']
+"""
+
+from qplane.net.errors import NetworkFileError
+from qplane.net.load import load, loads
+from qplane.net.model import (
+    CPU_PORT,
+    QUANTUM_PORT,
+    Circuit,
+    Host,
+    Link,
+    LinkEnd,
+    Network,
+    Node,
+    Ping,
+)
+
+__all__ = [
+    "CPU_PORT",
+    "QUANTUM_PORT",
+    "Circuit",
+    "Host",
+    "Link",
+    "LinkEnd",
+    "Network",
+    "NetworkFileError",
+    "Node",
+    "Ping",
+    "load",
+    "loads",
+]

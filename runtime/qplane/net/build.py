@@ -1,0 +1,210 @@
+"""From the sections of a network file to a :class:`Network`: what needs several sections at once.
+
+Decides ids, ports, link numbers, addresses and routes, in the order of the file, and refuses what
+does not fit together. Errors carry the place in the file as a path of keys and indices.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from qplane.net.model import Circuit, Host, Link, LinkEnd, Network, Node, Ping
+from qplane.net.routes import NoPathError, shortest_path
+from qplane.net.schema import CircuitSection, Memory, NetworkFile
+
+Path = tuple[str | int, ...]
+
+
+class InconsistentError(ValueError):
+    """Sections that contradict each other. `path` leads to the key that should be changed."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
+
+
+def build(file: NetworkFile) -> Network:
+    """Raises InconsistentError."""
+    nodes = _nodes(file)
+    links, next_port = _links(file, nodes)
+    circuits = _circuits(file, nodes, links)
+    _check_slots(nodes, circuits)
+    hosts = _hosts(file, nodes, next_port)
+    pings = _pings(file, hosts)
+    return Network(
+        name=file.network.name,
+        seed=file.network.seed,
+        nodes=nodes,
+        links=links,
+        circuits=circuits,
+        hosts=hosts,
+        pings=pings,
+        faults=file.faults,
+    )
+
+
+def _known(kind: str, names: Mapping[str, object]) -> str:
+    return f"{kind}: {', '.join(names)}" if names else f"there are no {kind}"
+
+
+def _nodes(file: NetworkFile) -> dict[str, Node]:
+    if not file.nodes:
+        raise InconsistentError(("nodes",), "a network has at least one node")
+    taken: dict[int, str] = {}
+    for name, section in file.nodes.items():
+        if section.id is not None:
+            if section.id in taken:
+                raise InconsistentError(
+                    ("nodes", name, "id"),
+                    f"node {taken[section.id]} has it too; ids are unique",
+                )
+            taken[section.id] = name
+    nodes: dict[str, Node] = {}
+    next_id = 1
+    for name, section in file.nodes.items():
+        memory: Memory | None = None
+        if section.memory is not None:
+            memory = file.memories.get(section.memory)
+            if memory is None:
+                raise InconsistentError(
+                    ("nodes", name, "memory"),
+                    f"no such memory; {_known('memories', file.memories)}",
+                )
+        node_id = section.id
+        if node_id is None:
+            while next_id in taken:
+                next_id += 1
+            node_id = next_id
+            taken[node_id] = name
+        nodes[name] = Node(name, node_id, memory)
+    return nodes
+
+
+def _links(file: NetworkFile, nodes: Mapping[str, Node]) -> tuple[tuple[Link, ...], dict[str, int]]:
+    """The links, and the next free switch port of every node."""
+    next_port = dict.fromkeys(nodes, 1)
+    next_number = dict.fromkeys(nodes, 0)
+    links: list[Link] = []
+    for index, section in enumerate(file.links):
+        for place, name in enumerate(section.between):
+            if name not in nodes:
+                raise InconsistentError(
+                    ("links", index, "between", place),
+                    f"no such node; {_known('nodes', nodes)}",
+                )
+        without = [name for name in section.between if not nodes[name].is_quantum]
+        if section.quantum and without:
+            raise InconsistentError(
+                ("links", index, "quantum"),
+                f"node {without[0]} has no memory, so that this link can't carry qubits",
+            )
+        quantum = not without and section.quantum is not False
+        ends: list[LinkEnd] = []
+        for name in section.between:
+            ends.append(LinkEnd(name, next_port[name], next_number[name] if quantum else -1))
+            next_port[name] += 1
+            next_number[name] += quantum
+        links.append(Link(index, ends[0], ends[1], quantum, section))
+    return tuple(links), next_port
+
+
+def _circuits(
+    file: NetworkFile, nodes: Mapping[str, Node], links: tuple[Link, ...]
+) -> dict[str, Circuit]:
+    circuits: dict[str, Circuit] = {}
+    for index, section in enumerate(file.circuits):
+        if section.name in circuits:
+            raise InconsistentError(
+                ("circuits", index, "name"), "another circuit has this name; names are unique"
+            )
+        circuits[section.name] = Circuit(
+            name=section.name,
+            head=section.head,
+            tail=section.tail,
+            slots=section.slots,
+            cutoff_ps=section.cutoff or 0,
+            path=_path(index, section, nodes, links),
+        )
+    return circuits
+
+
+def _path(
+    index: int, section: CircuitSection, nodes: Mapping[str, Node], links: tuple[Link, ...]
+) -> tuple[Link, ...]:
+    for key, name in (("from", section.head), ("to", section.tail)):
+        if name not in nodes:
+            raise InconsistentError(
+                ("circuits", index, key), f"no such node; {_known('nodes', nodes)}"
+            )
+        if not nodes[name].is_quantum:
+            raise InconsistentError(
+                ("circuits", index, key), "this node has no memory, so no circuit can end there"
+            )
+    try:
+        return shortest_path(links, section.head, section.tail, lambda link: link.quantum)
+    except NoPathError as error:
+        raise InconsistentError(
+            ("circuits", index, "to"),
+            f"no path: no chain of quantum links leads there from {section.head}",
+        ) from error
+
+
+def _check_slots(nodes: Mapping[str, Node], circuits: Mapping[str, Circuit]) -> None:
+    wanted: Counter[str] = Counter()
+    for index, circuit in enumerate(circuits.values()):
+        for link in circuit.path:
+            for end in (link.a, link.b):
+                wanted[end.node] += circuit.slots
+        for name in circuit.nodes():
+            memory = nodes[name].memory
+            assert memory is not None  # a quantum link joins nodes with memories
+            if wanted[name] > memory.slots:
+                raise InconsistentError(
+                    ("circuits", index, "slots"),
+                    f"more circuits than slots: the circuits up to this one need {wanted[name]} "
+                    f"slots at node {name}, which has {memory.slots} (a circuit uses its slots on "
+                    "each of its links; the nodes in between have two)",
+                )
+
+
+def _hosts(
+    file: NetworkFile, nodes: Mapping[str, Node], next_port: dict[str, int]
+) -> dict[str, Host]:
+    hosts: dict[str, Host] = {}
+    by_ip: dict[str, str] = {}
+    for index, section in enumerate(file.hosts):
+        if section.name in hosts:
+            raise InconsistentError(
+                ("hosts", index, "name"), "another host has this name; names are unique"
+            )
+        if section.node not in nodes:
+            raise InconsistentError(
+                ("hosts", index, "node"), f"no such node; {_known('nodes', nodes)}"
+            )
+        if section.ip in by_ip:
+            raise InconsistentError(
+                ("hosts", index, "ip"), f"host {by_ip[section.ip]} has this address too"
+            )
+        by_ip[section.ip] = section.name
+        port = next_port[section.node]
+        next_port[section.node] += 1
+        number = index + 1
+        mac = f"02:00:01:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
+        hosts[section.name] = Host(section.name, section.node, port, section.ip, mac)
+    return hosts
+
+
+def _pings(file: NetworkFile, hosts: Mapping[str, Host]) -> tuple[Ping, ...]:
+    pings: list[Ping] = []
+    for index, section in enumerate(file.pings):
+        for key, name in (("from", section.source), ("to", section.target)):
+            if name not in hosts:
+                raise InconsistentError(
+                    ("pings", index, key), f"no such host; {_known('hosts', hosts)}"
+                )
+        if section.source == section.target:
+            raise InconsistentError(("pings", index, "to"), "a host does not ping itself")
+        pings.append(Ping(section.source, section.target, section.interval, section.count or 0))
+    return tuple(pings)

@@ -1,0 +1,39 @@
+"""The one error that a bad network file gives."""
+
+from __future__ import annotations
+
+
+class NetworkFileError(ValueError):
+    """A network file that can't be used.
+
+    `file`, `line` (1-based, None where unknown), `field` (dotted path) and `value` say where,
+    `problem` what is wrong and what would be right. ``str()`` is all of it on one line.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str,
+        line: int | None = None,
+        field: str = "",
+        value: object = None,
+    ) -> None:
+        self.file = file
+        self.line = line
+        self.field = field
+        self.value = value
+        self.problem = problem
+        where = file if line is None else f"{file}, line {line}"
+        if field:
+            where += f": {field}"
+            if value is not None:
+                where += f" = {_shown(value)}"
+        super().__init__(f"{where}: {problem}")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

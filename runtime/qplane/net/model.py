@@ -1,0 +1,145 @@
+"""A network with everything decided that the file leaves open: ids, ports, link numbers, routes.
+
+These classes are plain and immutable. The orchestrator builds the emulated network from them, the
+controller programs the switches from them; the physics in a :class:`Link` or a `Memory` is for the
+former alone (the controller asks the devices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from qplane.net.schema import Faults, LinkSection, Memory
+
+CPU_PORT = 510
+QUANTUM_PORT = 509
+"""Switch ports that are the same on every node; neighbours and hosts have 1, 2, 3 ..."""
+
+FIBRE_M_PER_S = 2e8
+"""Speed of light in fibre."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A switch and, where `memory` is given, its quantum device. `id` is the device id."""
+
+    name: str
+    id: int
+    memory: Memory | None
+
+    @property
+    def is_quantum(self) -> bool:
+        """Whether a quantum device hangs on the quantum port."""
+        return self.memory is not None
+
+
+class LinkEnd(NamedTuple):
+    """A link at a node: its switch port, and the device's number for it (-1: classical)."""
+
+    node: str
+    port: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """A fibre between two nodes. `options` are the keys of its [[links]] table."""
+
+    index: int
+    a: LinkEnd
+    b: LinkEnd
+    quantum: bool
+    options: LinkSection
+
+    @property
+    def name(self) -> str:
+        return f"{self.a.node}-{self.b.node}"
+
+    @property
+    def length_m(self) -> float:
+        return self.options.length
+
+    @property
+    def delay_ps(self) -> int:
+        """Propagation delay from end to end."""
+        return round(self.length_m / FIBRE_M_PER_S * 1e12)
+
+    def end(self, node: str) -> LinkEnd:
+        """The end at `node`. Raises KeyError where the link does not touch it."""
+        for end in (self.a, self.b):
+            if end.node == node:
+                return end
+        raise KeyError(f"link {self.name} does not touch {node}")
+
+    def far(self, node: str) -> LinkEnd:
+        """The end that is not at `node`. Raises KeyError where the link does not touch it."""
+        return self.b if self.end(node) is self.a else self.a
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """Entanglement wanted between `head` and `tail`, with `slots` memory slots per link side."""
+
+    name: str
+    head: str
+    tail: str
+    slots: int
+    cutoff_ps: int  # 0: never
+    path: tuple[Link, ...]
+
+    def nodes(self) -> Iterator[str]:
+        """The nodes passed, head-end first."""
+        node = self.head
+        yield node
+        for link in self.path:
+            node = link.far(node).node
+            yield node
+
+
+@dataclass(frozen=True)
+class Host:
+    """An ordinary computer on `port` of `node`."""
+
+    name: str
+    node: str
+    port: int
+    ip: str
+    mac: str
+
+
+@dataclass(frozen=True)
+class Ping:
+    """ICMP echo from host `source` to host `target`; `count` 0: as long as the run lasts."""
+
+    source: str
+    target: str
+    interval_ps: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network. Mappings keep the order of the file."""
+
+    name: str
+    seed: int
+    nodes: Mapping[str, Node]
+    links: tuple[Link, ...]
+    circuits: Mapping[str, Circuit]
+    hosts: Mapping[str, Host]
+    pings: tuple[Ping, ...]
+    faults: Faults
+
+    def links_of(self, node: str) -> list[Link]:
+        """The links that touch `node`, in the order of its ports."""
+        return [link for link in self.links if node in (link.a.node, link.b.node)]
+
+    def quantum_links_of(self, node: str) -> list[Link]:
+        """Those of them that carry qubits, in the order of the device's link numbers."""
+        return [link for link in self.links_of(node) if link.quantum]
+
+    def hosts_of(self, node: str) -> list[Host]:
+        """The hosts on `node`, in the order of its ports."""
+        return [host for host in self.hosts.values() if host.node == node]

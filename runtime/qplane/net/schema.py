@@ -1,0 +1,212 @@
+"""The sections of a network file, one class each: which keys there are, their units and limits.
+
+What one section alone can tell is checked here; what needs several (does the node exist, is there
+a path) is checked in :mod:`qplane.net.build`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from qplane.net import units
+
+
+def _time_ps(value: object) -> int:
+    picoseconds = round(units.TIME.parse(value))
+    if picoseconds == 0:
+        raise units.UnitError("shorter than a picosecond, the resolution of the clock")
+    if picoseconds >= 1 << 62:
+        raise units.UnitError("too long for a 64-bit clock in picoseconds (53 days is the limit)")
+    return picoseconds
+
+
+def _time_or_zero_ps(value: object) -> int:
+    return round(units.TIME.parse(value, zero=True)) and _time_ps(value)
+
+
+def _ipv4(value: object) -> str:
+    try:
+        return str(ipaddress.IPv4Address(value))
+    except ValueError as error:
+        raise ValueError('an IPv4 address is wanted, like "10.0.0.1"') from error
+
+
+def _name(value: str) -> str:
+    if not value or not all(c.isalnum() or c in "-_." for c in value):
+        raise ValueError("a name consists of letters, digits, '-', '_' and '.'")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Metres = Annotated[float, BeforeValidator(units.LENGTH.parse)]
+Picoseconds = Annotated[int, BeforeValidator(_time_ps)]
+PicosecondsOrZero = Annotated[int, BeforeValidator(_time_or_zero_ps)]
+DecibelsPerKm = Annotated[
+    float, BeforeValidator(lambda value: units.ATTENUATION.parse(value, zero=True))
+]
+HertzOrZero = Annotated[
+    float, BeforeValidator(lambda value: units.FREQUENCY.parse(value, zero=True))
+]
+BitsPerSecond = Annotated[float, BeforeValidator(units.BANDWIDTH.parse)]
+Probability = Annotated[float, BeforeValidator(units.probability)]
+IPv4 = Annotated[str, BeforeValidator(_ipv4)]
+
+
+class Section(BaseModel):
+    """A table of the file: immutable, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class General(Section):
+    """[network]"""
+
+    name: Name
+    seed: int = Field(default=1, ge=0, lt=1 << 64)
+
+
+class Memory(Section):
+    """[memories.NAME]: the quantum memory and gates of the nodes that name it."""
+
+    slots: int = Field(ge=1, le=65535)
+    t1: Picoseconds | None = None  # None: no relaxation
+    t2: Picoseconds | None = None  # None: no dephasing beyond that of T1
+    swap_time: PicosecondsOrZero = 0
+    swap_success: Probability = 1.0
+    two_qubit_gate_error: Probability = 0.0
+    one_qubit_gate_error: Probability = 0.0
+    readout_error: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Memory:
+        if self.t1 is not None and self.t2 is not None and self.t2 > 2 * self.t1:
+            raise ValueError("t2 is longer than 2·t1, which no qubit can have")
+        return self
+
+    @property
+    def t1_ps(self) -> int:
+        """Relaxation time; 0: infinite."""
+        return self.t1 or 0
+
+    @property
+    def t2_ps(self) -> int:
+        """Coherence time, 2·T1 where only T1 is given; 0: infinite."""
+        return self.t2 if self.t2 is not None else 2 * self.t1_ps
+
+
+class NodeSection(Section):
+    """[nodes.NAME]: a node without a memory is a classical switch."""
+
+    memory: Name | None = None
+    id: int | None = Field(default=None, ge=1, lt=1 << 32)
+
+
+class LinkSection(Section):
+    """[[links]]: a fibre between two nodes, or what [defaults.link] says for all of them."""
+
+    between: list[Name] = Field(min_length=2, max_length=2)
+    length: Metres
+    quantum: bool | None = None  # None: where both nodes have a memory
+    bandwidth: BitsPerSecond = 1e10
+    attenuation: DecibelsPerKm = 0.2
+    scheme: Literal["double-click"] = "double-click"
+    station: float = Field(default=0.5, ge=0.0, le=1.0, allow_inf_nan=False)
+    emission_efficiency: Probability = 1.0
+    detector_efficiency: Probability = 1.0
+    dark_counts: HertzOrZero = 0.0
+    detection_window: Picoseconds = 1000
+    visibility: Probability = 1.0
+    emission_time: PicosecondsOrZero = 0
+
+    @property
+    def dark_count_probability(self) -> float:
+        """That a detector fires by itself within the detection window."""
+        return -math.expm1(-self.dark_counts * self.detection_window * 1e-12)
+
+    @model_validator(mode="after")
+    def _two_nodes(self) -> LinkSection:
+        if self.between[0] == self.between[1]:
+            raise ValueError("a link joins two different nodes")
+        return self
+
+
+class CircuitSection(Section):
+    """[[circuits]]: entanglement wanted from one node to another."""
+
+    name: Name
+    head: Name = Field(alias="from")
+    tail: Name = Field(alias="to")
+    slots: int = Field(default=1, ge=1, le=65535)  # per link side
+    cutoff: Picoseconds | None = None
+
+    @model_validator(mode="after")
+    def _two_ends(self) -> CircuitSection:
+        if self.head == self.tail:
+            raise ValueError("a circuit joins two different nodes")
+        return self
+
+
+class HostSection(Section):
+    """[[hosts]]: an ordinary computer on a port of a node."""
+
+    name: Name
+    node: Name
+    ip: IPv4
+
+
+class PingSection(Section):
+    """[[pings]]: ICMP echo from one host to another."""
+
+    source: Name = Field(alias="from")
+    target: Name = Field(alias="to")
+    interval: Picoseconds
+    count: int | None = Field(default=None, ge=1)  # None: as long as the run lasts
+
+
+class Faults(Section):
+    """[faults]: what each channel between nodes does to QCI frames; probabilities per frame."""
+
+    loss: Probability = 0.0
+    duplication: Probability = 0.0
+    reordering: Probability = 0.0  # an extra delay during which later frames overtake
+    delay: Probability = 0.0  # an extra delay that keeps the order
+    corruption: Probability = 0.0  # some bits flip
+    mean_delay: Picoseconds = 1_000_000_000  # of the exponential extra delays, 1 ms
+    max_flipped_bits: int = Field(default=3, ge=1)
+    all_traffic: bool = False  # classical frames as well
+
+    @property
+    def any(self) -> bool:
+        """Whether anything can happen at all."""
+        return any((self.loss, self.duplication, self.reordering, self.delay, self.corruption))
+
+
+class Defaults(Section):
+    """[defaults]: `link` holds keys for every link that does not set them itself."""
+
+    link: dict[str, Any] = Field(default_factory=dict)
+
+
+class NetworkFile(Section):
+    """A whole file."""
+
+    network: General
+    defaults: Defaults = Defaults()
+    memories: dict[Name, Memory] = Field(default_factory=dict)
+    nodes: dict[Name, NodeSection]
+    links: list[LinkSection]
+    circuits: list[CircuitSection] = Field(default_factory=list)
+    hosts: list[HostSection] = Field(default_factory=list)
+    pings: list[PingSection] = Field(default_factory=list)
+    faults: Faults = Faults()

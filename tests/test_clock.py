@@ -1,0 +1,38 @@
+"""The real-time clock; the virtual one is tested with the simulation that owns it."""
+
+import asyncio
+
+import pytest
+
+from qplane.clock import PS_PER_SECOND, RealClock
+
+
+async def _answer() -> str:
+    return "here"
+
+
+def test_time_advances_by_at_least_the_sleep():
+    async def scenario() -> int:
+        clock = RealClock()
+        before = clock.now_ps()
+        await clock.sleep(PS_PER_SECOND // 1000)
+        return clock.now_ps() - before
+
+    assert asyncio.run(scenario()) >= PS_PER_SECOND // 1000
+
+
+def test_wait_for_returns_the_result():
+    async def scenario() -> str:
+        return await RealClock().wait_for(_answer(), PS_PER_SECOND)
+
+    assert asyncio.run(scenario()) == "here"
+
+
+def test_a_time_out_is_a_timeout_error_and_cancels():
+    async def scenario() -> bool:
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with pytest.raises(TimeoutError, match="nothing within 1000000 ps"):
+            await RealClock().wait_for(never, 1_000_000)
+        return never.cancelled()
+
+    assert asyncio.run(scenario())
