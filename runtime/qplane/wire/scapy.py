@@ -1,0 +1,293 @@
+"""Scapy layers for every format of ``docs/wire.md``, for tests and tools (extra ``scapy``).
+
+Importing this module binds them: ``Ether(frame)`` then shows QCI messages on a circuit (0x8847) and
+on a link (0x88B5), and device frames (0x88B6). In place of Scapy's MPLS layer stands a subclass
+that knows the generic associated channel. Nothing else in qplane imports Scapy.
+"""
+
+# ruff: noqa: RUF012 (fields_desc is Scapy's: its metaclass reads the list and no one changes it)
+
+from typing import Any
+
+from scapy.contrib.mpls import MPLS as ScapyMPLS
+from scapy.fields import (
+    BitEnumField,
+    BitField,
+    ByteEnumField,
+    ByteField,
+    IntField,
+    LongField,
+    ShortField,
+    SignedLongField,
+    XBitField,
+    XByteField,
+    XIntField,
+    XShortField,
+)
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, bind_bottom_up, bind_layers, bind_top_down, split_layers
+
+from qplane.wire.cpu import PacketInReason
+from qplane.wire.device import (
+    BODIES,
+    DEVICE_VERSION,
+    DeviceType,
+    LinkScheme,
+    LinkStatusCode,
+    QubitBody,
+)
+from qplane.wire.device import DeviceFeatures as DeviceFeaturesBody
+from qplane.wire.device import LinkControl as LinkControlBody
+from qplane.wire.device import LinkFeatures as LinkFeaturesBody
+from qplane.wire.device import Transaction as TransactionBody
+from qplane.wire.ethernet import CHANNEL_TYPE_QCI, GAL_LABEL, EtherType
+from qplane.wire.qci import QCI_VERSION, BellIndex, ExpireReason, QciType, qci_checksum
+
+
+def _names(values: Any) -> dict[int, str]:
+    return {int(value): value.name for value in values}
+
+
+class _Body(Packet):
+    """A body of fixed length: what follows it is Ethernet padding."""
+
+    def extract_padding(self, data: bytes) -> tuple[bytes, bytes]:
+        return b"", data
+
+
+class MPLS(ScapyMPLS):
+    """Label stack entry; one with label 13 at the bottom of the stack is the GAL."""
+
+    name = "MPLS"
+    fields_desc = [
+        BitField("label", 16, 20),
+        BitField("tc", 0, 3),
+        BitField("s", 0, 1),
+        ByteField("ttl", 64),
+    ]
+
+    def guess_payload_class(self, payload: bytes) -> Any:
+        if not self.s:
+            return MPLS
+        if self.label == GAL_LABEL:
+            return ACH
+        return super().guess_payload_class(payload)  # type: ignore[no-untyped-call]
+
+
+def gal() -> MPLS:
+    """The generic associated channel label (RFC 5586)."""
+    return MPLS(label=GAL_LABEL, s=1, ttl=1)
+
+
+class ACH(Packet):
+    """Associated channel header (RFC 5586)."""
+
+    name = "ACH"
+    fields_desc = [
+        BitField("nibble", 1, 4),
+        BitField("version", 0, 4),
+        BitField("reserved", 0, 8),
+        XShortField("channel_type", CHANNEL_TYPE_QCI),
+    ]
+
+
+class QCI(Packet):
+    """QCI header; length and checksum are computed when None."""
+
+    name = "QCI"
+    fields_desc = [
+        BitField("version", QCI_VERSION, 4),
+        BitField("flags", 0, 4),
+        ByteEnumField("type", QciType.TRACK, _names(QciType)),
+        ShortField("length", None),
+        XIntField("checksum", None),
+    ]
+
+    def circuit_label(self) -> int:
+        """Label of the circuit that this message is on; 0 on a link."""
+        layer = self.underlayer
+        while layer is not None:
+            if isinstance(layer, MPLS) and layer.label != GAL_LABEL:
+                return int(layer.label)
+            layer = layer.underlayer
+        return 0
+
+    def post_build(self, header: bytes, payload: bytes) -> bytes:
+        if self.length is None:
+            length = len(header) + len(payload)
+            header = header[:2] + length.to_bytes(2, "big") + header[4:]
+        if self.checksum is None:
+            checksum = qci_checksum(self.circuit_label(), header + payload)
+            header = header[:4] + checksum.to_bytes(4, "big")
+        return header + payload
+
+
+class QCIPair(_Body):
+    """Body of TRACK, EXPIRE and EXPIRE_ACK."""
+
+    name = "QCI pair"
+    fields_desc = [
+        IntField("pair_seq", 0),
+        IntField("origin_seq", 0),
+        BitEnumField("bell", 0, 2, _names(BellIndex)),
+        BitField("reserved", 0, 6),
+        ByteEnumField("reason", 0, _names(ExpireReason)),
+        ShortField("reserved2", 0),
+    ]
+
+
+class QCIProbe(_Body):
+    """Body of HELLO, PING and PONG."""
+
+    name = "QCI probe"
+    fields_desc = [
+        XIntField("node_id", 0),
+        ShortField("port", 0),
+        ShortField("nonce", 0),
+        SignedLongField("time_ps", 0),
+    ]
+
+
+class Device(Packet):
+    """Device frame header."""
+
+    name = "Device frame"
+    fields_desc = [
+        BitField("version", DEVICE_VERSION, 4),
+        BitField("flags", 0, 4),
+        ByteEnumField("type", DeviceType.PAIR, _names(DeviceType)),
+        XByteField("link", 0),
+        BitEnumField("bell", 0, 2, _names(BellIndex)),
+        BitField("reserved", 0, 6),
+    ]
+
+
+class Qubit(_Body):
+    """Body of the events and commands about qubits."""
+
+    name = "Qubit"
+    fields_desc = [
+        BitField("label", 0, 20),
+        BitField("reserved", 0, 12),
+        IntField("seq", 0),
+        ShortField("slot", 0),
+        ShortField("generation", 0),
+        ByteField("link2", 0),
+        BitField("reserved2", 0, 24),
+        IntField("seq2", 0),
+        ShortField("slot2", 0),
+        ShortField("generation2", 0),
+        SignedLongField("time_ps", 0),
+    ]
+
+
+class Transaction(_Body):
+    """Body of FEATURES_REQUEST."""
+
+    name = "Transaction"
+    fields_desc = [IntField("transaction", 0)]
+
+
+class DeviceFeatures(_Body):
+    """Body of DEVICE_FEATURES."""
+
+    name = "Device features"
+    fields_desc = [
+        IntField("transaction", 0),
+        XIntField("node_id", 0),
+        ByteField("qci_version", QCI_VERSION),
+        ByteField("links", 0),
+        ShortField("slots", 0),
+        LongField("t1_ps", 0),
+        LongField("t2_ps", 0),
+        LongField("swap_time_ps", 0),
+        IntField("two_qubit_error", 0),
+        IntField("readout_error", 0),
+    ]
+
+
+class LinkFeatures(_Body):
+    """Body of LINK_FEATURES."""
+
+    name = "Link features"
+    fields_desc = [
+        IntField("transaction", 0),
+        XIntField("remote_node_id", 0),
+        ByteField("remote_link", 0),
+        ByteEnumField("scheme", LinkScheme.DOUBLE_CLICK, _names(LinkScheme)),
+        ShortField("reserved", 0),
+        IntField("length_m", 0),
+        LongField("attempt_ps", 0),
+        IntField("success", 0),
+        IntField("fidelity", 0),
+        LongField("delay_ps", 0),
+    ]
+
+
+class LinkControl(_Body):
+    """Body of LINK_START, LINK_STOP, LINK_STATUS_REQUEST and LINK_STATUS."""
+
+    name = "Link control"
+    fields_desc = [
+        IntField("transaction", 0),
+        BitField("label", 0, 20),
+        BitField("reserved", 0, 12),
+        ShortField("slot_first", 0),
+        ShortField("slot_count", 0),
+        LongField("cutoff_ps", 0),
+        LongField("retry_ps", 0),
+        ShortField("in_use", 0),
+        ShortField("unconfirmed", 0),
+        ByteEnumField("status", 0, _names(LinkStatusCode)),
+        BitField("reserved2", 0, 24),
+    ]
+
+
+class PacketIn(Packet):
+    """Controller header before a packet from the switch."""
+
+    name = "Packet-in"
+    fields_desc = [
+        BitField("ingress_port", 0, 9),
+        BitEnumField("reason", PacketInReason.DEVICE_FRAME, 7, _names(PacketInReason)),
+        XBitField("pad", 0, 16),
+    ]
+
+
+class PacketOut(Packet):
+    """Controller header before a packet to the switch."""
+
+    name = "Packet-out"
+    fields_desc = [BitField("egress_port", 0, 9), XBitField("pad", 0, 23)]
+
+
+def _bind() -> None:
+    split_layers(Ether, ScapyMPLS, type=EtherType.MPLS)
+    bind_layers(Ether, MPLS, type=EtherType.MPLS)
+    bind_layers(MPLS, MPLS, s=0)
+    bind_layers(ACH, QCI, channel_type=CHANNEL_TYPE_QCI)
+    bind_layers(Ether, QCI, type=EtherType.QCI)
+    for track in (QciType.TRACK, QciType.EXPIRE, QciType.EXPIRE_ACK):
+        bind_bottom_up(QCI, QCIPair, type=track)
+    for probe in (QciType.HELLO, QciType.PING, QciType.PONG):
+        bind_bottom_up(QCI, QCIProbe, type=probe)
+    bind_top_down(QCI, QCIProbe, type=QciType.HELLO)
+    bind_layers(Ether, Device, type=EtherType.DEVICE)
+    layers: dict[type, type[Packet]] = {
+        QubitBody: Qubit,
+        TransactionBody: Transaction,
+        DeviceFeaturesBody: DeviceFeatures,
+        LinkFeaturesBody: LinkFeatures,
+        LinkControlBody: LinkControl,
+    }
+    for device_type, body in BODIES.items():
+        bind_bottom_up(Device, layers[body], type=device_type)
+    bind_top_down(Device, Transaction, type=DeviceType.FEATURES_REQUEST)
+    bind_top_down(Device, DeviceFeatures, type=DeviceType.DEVICE_FEATURES)
+    bind_top_down(Device, LinkFeatures, type=DeviceType.LINK_FEATURES)
+    bind_top_down(Device, LinkControl, type=DeviceType.LINK_START)
+    bind_layers(PacketIn, Ether)
+    bind_layers(PacketOut, Ether)
+
+
+_bind()
