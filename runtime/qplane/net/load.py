@@ -64,7 +64,10 @@ def loads(text: str, *, file: str = "<text>") -> Network:
     try:
         return building.build(schema.NetworkFile.model_validate(data))
     except ValidationError as error:
-        place, problem = _explain(error.errors(include_url=False)[0])
+        found = error.errors(include_url=False)
+        # A misspelt key explains better than "is missing" what is wrong.
+        found.sort(key=lambda details: details["type"] != "extra_forbidden")
+        place, problem = _explain(found[0])
     except building.InconsistentError as error:
         place, problem = error.path, error.problem
     raise NetworkFileError(

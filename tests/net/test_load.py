@@ -1,0 +1,240 @@
+"""Network files: what is read from a good one, and the one clear error that each bad one gives."""
+
+from pathlib import Path
+
+import pytest
+
+from qplane.net import NetworkFileError, load, loads
+from qplane.net.chain import chain
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+GOOD = """\
+[network]
+name = "small"
+seed = 3
+
+[memories.m]
+slots = 2
+t1 = "1 s"
+t2 = "100 ms"
+
+[nodes]
+a = { memory = "m" }
+r = { memory = "m" }
+b = { memory = "m", id = 9 }
+c = {}
+
+[defaults.link]
+attenuation = "0.3 dB/km"
+
+[[links]]
+between = ["a", "r"]
+length = "10 km"
+
+[[links]]
+between = ["r", "b"]
+length = "12 km"
+attenuation = "0.2 dB/km"
+
+[[links]]
+between = ["b", "c"]
+length = "1 km"
+
+[[circuits]]
+name = "ab"
+from = "a"
+to = "b"
+slots = 1
+cutoff = "5 ms"
+
+[[hosts]]
+name = "h1"
+node = "a"
+ip = "10.0.1.1"
+
+[[hosts]]
+name = "h2"
+node = "c"
+ip = "10.0.2.1"
+
+[[pings]]
+from = "h1"
+to = "h2"
+interval = "1 ms"
+count = 3
+"""
+
+
+def test_a_good_file():
+    network = loads(GOOD)
+    assert network.seed == 3
+    assert [(node.name, node.id) for node in network.nodes.values()] == [
+        ("a", 1),
+        ("r", 2),
+        ("b", 9),
+        ("c", 3),
+    ]
+    first, second, third = network.links
+    assert (first.a, first.b) == (("a", 1, 0), ("r", 1, 0))
+    assert (second.a, second.b) == (("r", 2, 1), ("b", 1, 0))
+    assert (third.quantum, third.a.number, third.b) == (False, -1, ("c", 1, -1))
+    assert first.options.attenuation == 0.3
+    assert second.options.attenuation == 0.2
+    assert first.delay_ps == 50_000_000
+    circuit = network.circuits["ab"]
+    assert list(circuit.nodes()) == ["a", "r", "b"]
+    assert circuit.cutoff_ps == 5_000_000_000
+    assert (network.hosts["h1"].port, network.hosts["h2"].port) == (2, 2)
+    assert network.pings[0].count == 3
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_examples_load(path):
+    assert load(path).nodes
+
+
+def test_t2_follows_from_t1_alone():
+    memory = loads(GOOD.replace('t2 = "100 ms"\n', "")).nodes["a"].memory
+    assert memory is not None
+    assert memory.t2_ps == 2 * memory.t1_ps
+
+
+BAD = {
+    "unknown key": (
+        'length = "10 km"',
+        'lenght = "10 km"',
+        'net.toml, line 21: links[0].lenght = "10 km": unknown key; did you mean "length"?',
+    ),
+    "unknown section": (
+        "[network]",
+        "[colours]\nred = 1\n\n[network]",
+        "net.toml, line 1: colours: unknown key",
+    ),
+    "missing key": ('name = "small"\n', "", "net.toml, line 1: network.name: is missing"),
+    "missing unit": (
+        '"10 km"',
+        "10",
+        "line 21: links[0].length = 10: the unit is missing; a length is written like",
+    ),
+    "wrong dimension": ('"10 km"', '"10 ms"', 'links[0].length = "10 ms": that is a time; a len'),
+    "negative length": ('"10 km"', '"-10 km"', 'links[0].length = "-10 km": a length can\'t be'),
+    "zero length": ('"10 km"', '"0 km"', 'links[0].length = "0 km": a length must be greater'),
+    "length not finite": ('"10 km"', "inf", "links[0].length = inf: the unit is missing"),
+    "default in error": (
+        '"0.3 dB/km"',
+        '"0.3"',
+        'line 17: links[0].attenuation = "0.3": the unit is missing',
+    ),
+    "link to nowhere": (
+        '["a", "r"]',
+        '["a", "x"]',
+        'line 20: links[0].between[1] = "x": no such node; nodes: a, r, b, c',
+    ),
+    "link to itself": ('["a", "r"]', '["a", "a"]', "links[0]: a link joins two different nodes"),
+    "link with one end": ('["a", "r"]', '["a"]', "links[0].between: should"),
+    "quantum link to a classical node": (
+        'length = "1 km"',
+        'length = "1 km"\nquantum = true',
+        "links[2].quantum = true: node c has no memory",
+    ),
+    "T2 > 2 T1": ('"100 ms"', '"3 s"', "line 5: memories.m: t2 is longer than 2·t1"),
+    "no memory of that name": ('"m", id', '"x", id', 'nodes.b.memory = "x": no such memory; mem'),
+    "no slots": ("slots = 2", "slots = 0", "memories.m.slots = 0: should be greater than or eq"),
+    "no path": (
+        'between = ["r", "b"]',
+        'quantum = false\nbetween = ["r", "b"]',
+        'circuits[0].to = "b": no path: no chain of quantum links leads there from a',
+    ),
+    "circuit from a classical node": (
+        'from = "a"\nto = "b"',
+        'from = "c"\nto = "b"',
+        'circuits[0].from = "c": this node has no memory',
+    ),
+    "circuit to itself": ('to = "b"', 'to = "a"', "circuits[0]: a circuit joins two different"),
+    "more circuits than slots": (
+        "slots = 1",
+        "slots = 2",
+        "circuits[0].slots = 2: more circuits than slots: the circuits up to this one need 4 "
+        "slots at node r, which has 2",
+    ),
+    "two nodes with one id": (
+        "c = {}",
+        "c = { id = 9 }",
+        "nodes.c.id = 9: node b has it too; ids are unique",
+    ),
+    "two hosts with one name": ('name = "h2"', 'name = "h1"', 'hosts[1].name = "h1": another ho'),
+    "two hosts with one address": ("10.0.2.1", "10.0.1.1", "host h1 has this address too"),
+    "not an address": ("10.0.2.1", "10.0.2", 'hosts[1].ip = "10.0.2": an IPv4 address is wanted'),
+    "host on no node": ('node = "c"', 'node = "x"', 'hosts[1].node = "x": no such node'),
+    "ping to no host": ('to = "h2"', 'to = "h3"', 'pings[0].to = "h3": no such host; hosts: h1, '),
+    "text for a number": ("count = 3", 'count = "3"', 'pings[0].count = "3": should be integer'),
+    "station outside the fibre": (
+        'length = "10 km"',
+        'length = "10 km"\nstation = 1.5',
+        "links[0].station = 1.5: should be less than or equal to 1",
+    ),
+    "scheme unknown": (
+        'length = "10 km"',
+        'length = "10 km"\nscheme = "triple"',
+        "links[0].scheme = \"triple\": should be 'double-click'",
+    ),
+    "probability": (
+        'length = "10 km"',
+        'length = "10 km"\nvisibility = 98',
+        "links[0].visibility = 98: a probability lies between 0 and 1",
+    ),
+    "one node twice": ("c = {}", "c = {}\na = {}", "net.toml: is not TOML: "),
+    "not TOML": ("[nodes]", "[nodes", "net.toml: is not TOML: "),
+    "name with blanks": (
+        'name = "ab"',
+        'name = "a b"',
+        'circuits[0].name = "a b": a name consists',
+    ),
+    "timer too long": ('"5 ms"', '"1e9 s"', 'circuits[0].cutoff = "1e9 s": too long for a 64-bit'),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_gives_one_clear_error(case):
+    old, new, message = BAD[case]
+    assert old in GOOD
+    with pytest.raises(NetworkFileError) as caught:
+        loads(GOOD.replace(old, new, 1), file="net.toml")
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("net.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(NetworkFileError, match=r"no\.toml: can't be read: No such file"):
+        load(tmp_path / "no.toml")
+
+
+def test_a_file_that_is_not_text(tmp_path):
+    path = tmp_path / "binary.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(NetworkFileError, match="is not a text file"):
+        load(path)
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 9, 129])
+def test_a_generated_chain_loads(nodes):
+    network = loads(chain(nodes, length="7 km", slots=3))
+    assert len(network.links) == nodes - 1
+    assert list(network.circuits["end-to-end"].nodes()) == [f"n{k + 1}" for k in range(nodes)]
+
+
+@pytest.mark.parametrize(("nodes", "slots"), [(1, 1), (-3, 1), (3, 0)])
+def test_an_impossible_chain_is_refused(nodes, slots):
+    with pytest.raises(ValueError, match="at least"):
+        chain(nodes, slots=slots)
+
+
+def test_a_circuit_takes_the_path_with_the_least_fibre():
+    ring = GOOD.replace(
+        "[[circuits]]", '[[links]]\nbetween = ["a", "b"]\nlength = "21 km"\n\n[[circuits]]', 1
+    )
+    assert [link.name for link in loads(ring).circuits["ab"].path] == ["a-b"]
+    longer = ring.replace("21 km", "23 km")
+    assert [link.name for link in loads(longer).circuits["ab"].path] == ["a-r", "r-b"]
