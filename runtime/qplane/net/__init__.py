@@ -10,6 +10,7 @@ from qplane.net.errors import NetworkFileError
 from qplane.net.load import load, loads
 from qplane.net.model import (
     CPU_PORT,
+    GATEWAY_IP,
     QUANTUM_PORT,
     Circuit,
     Host,
@@ -22,6 +23,7 @@ from qplane.net.model import (
 
 __all__ = [
     "CPU_PORT",
+    "GATEWAY_IP",
     "QUANTUM_PORT",
     "Circuit",
     "Host",

@@ -17,6 +17,12 @@ CPU_PORT = 510
 QUANTUM_PORT = 509
 """Switch ports that are the same on every node; neighbours and hosts have 1, 2, 3 ..."""
 
+GATEWAY_IP = "169.254.1.1"
+"""What every host uses as its gateway, on every port: each switch answers ARP for it.
+
+Hosts have a prefix length of 32, so that all they send goes through the gateway and is routed.
+"""
+
 FIBRE_M_PER_S = 2e8
 """Speed of light in fibre."""
 
@@ -28,6 +34,11 @@ class Node:
     name: str
     id: int
     memory: Memory | None
+
+    @property
+    def mac(self) -> str:
+        """The switch's own address, as hosts and neighbours see it; locally administered."""
+        return "06:00:" + ":".join(f"{self.id >> shift & 255:02x}" for shift in (24, 16, 8, 0))
 
     @property
     def is_quantum(self) -> bool:
@@ -100,7 +111,7 @@ class Circuit:
 
 @dataclass(frozen=True)
 class Host:
-    """An ordinary computer on `port` of `node`."""
+    """An ordinary computer on `port` of `node`; see GATEWAY_IP for how it is reached."""
 
     name: str
     node: str
