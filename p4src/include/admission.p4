@@ -1,0 +1,47 @@
+// What can be said of a device frame or QCI message before its circuit is known: whether it is well
+// formed and came in where it may. Frames for the controller and probes are dealt with here.
+
+control Admission(inout headers_t hdr, inout metadata_t meta,
+                  inout standard_metadata_t standard_metadata) {
+    action to_controller(bit<7> reason) {
+        hdr.packet_in.setValid();
+        hdr.packet_in = { standard_metadata.ingress_port, reason, 0 };
+        standard_metadata.egress_spec = CPU_PORT;
+    }
+
+    action pong() {
+        bit<48> asker = hdr.ethernet.src;
+        hdr.ethernet.src = hdr.ethernet.dst;
+        hdr.ethernet.dst = asker;
+        hdr.qci.type = QCI_PONG;
+        standard_metadata.egress_spec = standard_metadata.ingress_port;
+    }
+
+    apply {
+        if (hdr.device.isValid()) {
+            if (meta.port_kind != PORT_QUANTUM) {
+                meta.drop_reason = DROP_DEVICE_PORT;
+            } else if (hdr.device.version != DEVICE_VERSION) {
+                meta.drop_reason = DROP_DEVICE_MALFORMED;
+            } else if (hdr.device.type == DEVICE_FEATURES
+                       || hdr.device.type == DEVICE_LINK_FEATURES
+                       || hdr.device.type == DEVICE_LINK_STATUS) {
+                to_controller(PACKET_IN_DEVICE);
+            } else if (!hdr.qubit.isValid() || hdr.device.link >= LINKS) {
+                meta.drop_reason = DROP_DEVICE_MALFORMED;
+            }
+        } else if (hdr.probe.isValid()) {
+            if (meta.port_kind != PORT_NEIGHBOUR) {
+                meta.drop_reason = DROP_QCI_PORT;
+            } else if (hdr.qci.type == QCI_PING) {
+                pong();
+            } else {
+                to_controller(PACKET_IN_QCI);
+            }
+        } else if (!hdr.pair.isValid()) {
+            meta.drop_reason = DROP_QCI_MALFORMED;
+        } else if (hdr.mpls.ttl <= 1) {
+            meta.drop_reason = DROP_TTL;
+        }
+    }
+}

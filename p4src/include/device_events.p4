@@ -1,0 +1,260 @@
+// What the quantum device reports: pairs, swaps, expiries. The swap decision is here.
+
+control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
+                     inout standard_metadata_t standard_metadata) {
+    // The pair of the event; a second one where two are concerned (the other half of a swap).
+    bit<32> index;
+    identity_t identity;
+    bit<1> ours;  // the record at index is the event's pair
+    bit<32> index2;
+    identity_t identity2;
+    bit<1> ours2;
+    bit<32> handle2;
+    bit<40> track;
+    bit<40> track2;
+    bit<48> peer;
+
+    // A ring of waiting pairs.
+    bit<11> ring;
+    bit<16> oldest;
+    bit<16> free;
+    bit<32> oldest_seq;
+
+    action command(bit<8> type) {
+        meta.command.type = type;
+        meta.command.link = hdr.device.link;
+        meta.command.label = hdr.qubit.label;
+        meta.command.seq = hdr.qubit.seq;
+        meta.command.handle = hdr.qubit.slot ++ hdr.qubit.generation;
+    }
+
+    action to_device() {
+        meta.copy = COPY_DEVICE;
+        standard_metadata.egress_spec = meta.device_port;
+    }
+
+    action to_side() {
+        meta.copy = meta.side;
+        standard_metadata.egress_spec = meta.port;
+    }
+
+    action to_other_side() {
+        meta.copy = meta.side ^ (COPY_UP ^ COPY_DOWN);
+        standard_metadata.egress_spec = meta.other_port;
+    }
+
+    // A message about this event's pair. Written for both directions: the copy that leaves picks.
+    action message(bit<8> type, bit<4> flags, bit<2> bell, bit<8> reason) {
+        meta.down = { type, flags, hdr.qubit.seq, hdr.qubit.seq, bell, reason, 64 };
+        meta.up = meta.down;
+    }
+
+    action expire_both() {
+        message(QCI_EXPIRE, 0, 0, REASON_SWAP_FAILED);
+        if (meta.side == COPY_UP) {
+            meta.down.pair_seq = hdr.qubit.seq2;
+            meta.down.origin_seq = hdr.qubit.seq2;
+        } else {
+            meta.up.pair_seq = hdr.qubit.seq2;
+            meta.up.origin_seq = hdr.qubit.seq2;
+        }
+        standard_metadata.mcast_grp = meta.group_both;
+    }
+
+    // TRACKs that waited for the swap go on. The one that came with this pair leaves on the other
+    // side as a message about the second pair, and the second pair's leaves on this side.
+    action tracks_onward() {
+        if (meta.side == COPY_UP) {
+            meta.down = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
+                          track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, 64 };
+            meta.up = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
+                        track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, 64 };
+        } else {
+            meta.up = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
+                        track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, 64 };
+            meta.down = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
+                          track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, 64 };
+        }
+    }
+
+    action read_ring(bit<1> side) {
+        bit<32> ends;
+        ring = meta.circuit ++ side;
+        ring_ends.read(ends, (bit<32>)ring);
+        oldest = ends[31:16];
+        free = ends[15:0];
+        ring_pairs.read(oldest_seq, (bit<32>)(ring ++ oldest[4:0]));
+    }
+
+    action drop_oldest() {
+        ring_ends.write((bit<32>)ring, (oldest + 1) ++ free);
+    }
+
+    action append_to_ring() {
+        ring_pairs.write((bit<32>)(ring ++ free[4:0]), hdr.qubit.seq);
+        ring_ends.write((bit<32>)ring, oldest ++ (free + 1));
+    }
+
+    apply {
+        read_identity(hdr.device.link, hdr.qubit.seq, index, identity);
+        ours = 0;
+        if (identity.seq == hdr.qubit.seq && identity.circuit == meta.circuit
+            && identity.state != FREE) {
+            ours = 1;
+        }
+        if (hdr.device.type == DEVICE_PAIR) {
+            track = 0;
+            if (ours == 1 && identity.state == EARLY) {
+                pair_track.read(track, index);
+            }
+            if (ours == 1 && identity.state == EXPIRED) {
+                // EXPIRE overtook the herald: the other half is gone already.
+                command(DEVICE_RELEASE);
+                to_device();
+                pair_events.count(EVENT_RELEASE);
+            } else if (ours == 1 && identity.state != EARLY) {
+                meta.drop_reason = DROP_DEVICE_STALE;
+            } else if (meta.is_end == 1) {
+                pair_handle.write(index, hdr.qubit.slot ++ hdr.qubit.generation);
+                pair_track.write(index, track);
+                message(QCI_TRACK, 0, hdr.device.bell, 0);
+                pair_events.count(EVENT_TRACK_SENT);
+                if (track[7:7] == 1) {
+                    write_identity(index, hdr.qubit.seq, meta.circuit, DELIVERED,
+                                   hdr.device.bell);
+                    command(DEVICE_DELIVER);
+                    meta.command.bell = track[6:5];
+                    meta.command.seq2 = track[39:8];
+                    if (meta.side == COPY_UP) {
+                        meta.command.flags = DEVICE_FLAG_CORRECT;
+                    }
+                    standard_metadata.mcast_grp = meta.group_device;
+                    pair_events.count(EVENT_DELIVER);
+                } else {
+                    write_identity(index, hdr.qubit.seq, meta.circuit, WAITING,
+                                   hdr.device.bell);
+                    to_side();
+                }
+            } else {
+                // A repeater. Is there a partner on the other side?
+                read_ring(~meta.side[1:1]);
+                if (oldest != free) {
+                    drop_oldest();
+                    read_identity(meta.other_link, oldest_seq, index2, identity2);
+                    if (identity2.seq == oldest_seq && identity2.circuit == meta.circuit
+                        && identity2.state == WAITING) {
+                        pair_handle.write(index, hdr.qubit.slot ++ hdr.qubit.generation);
+                        pair_track.write(index, track);
+                        pair_handle.read(handle2, index2);
+                        write_identity(index, hdr.qubit.seq, meta.circuit, SWAPPING,
+                                       hdr.device.bell);
+                        write_identity(index2, oldest_seq, meta.circuit, SWAPPING,
+                                       identity2.bell);
+                        pair_peer.write(index, oldest_seq ++ meta.other_link ++ 8w0);
+                        pair_peer.write(index2, hdr.qubit.seq ++ hdr.device.link ++ 8w0);
+                        command(DEVICE_SWAP);
+                        meta.command.link2 = meta.other_link;
+                        meta.command.seq2 = oldest_seq;
+                        meta.command.handle2 = handle2;
+                        to_device();
+                        pair_events.count(EVENT_SWAP);
+                    } else {
+                        // That one expired meanwhile. Look at the next.
+                        resubmit_preserving_field_list(1);
+                    }
+                } else {
+                    read_ring(meta.side[1:1]);
+                    read_identity(hdr.device.link, oldest_seq, index2, identity2);
+                    if (free - oldest < RING) {
+                        append_to_ring();
+                        pair_handle.write(index, hdr.qubit.slot ++ hdr.qubit.generation);
+                        pair_track.write(index, track);
+                        write_identity(index, hdr.qubit.seq, meta.circuit, WAITING,
+                                       hdr.device.bell);
+                        meta.drop_reason = CONSUMED;
+                    } else if (identity2.seq == oldest_seq
+                               && identity2.circuit == meta.circuit
+                               && identity2.state == WAITING) {
+                        // Full of live pairs: no place for this one.
+                        write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
+                                       hdr.device.bell);
+                        command(DEVICE_RELEASE);
+                        to_device();
+                        pair_events.count(EVENT_RING_FULL);
+                    } else {
+                        drop_oldest();
+                        resubmit_preserving_field_list(1);
+                    }
+                }
+            }
+        } else if (hdr.device.type == DEVICE_EXPIRED) {
+            if (meta.is_end == 1) {
+                // Repeated by the device until the other end has confirmed it.
+                if (ours == 1) {
+                    write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
+                                   identity.bell);
+                }
+                message(QCI_EXPIRE, QCI_FLAG_ACK_REQUESTED, 0, REASON_CUTOFF);
+                to_side();
+                pair_events.count(EVENT_EXPIRE_SENT);
+            } else if (ours == 1 && (identity.state == WAITING || identity.state == SWAPPING)) {
+                write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED, identity.bell);
+                message(QCI_EXPIRE, 0, 0, REASON_CUTOFF);
+                to_side();
+                pair_events.count(EVENT_EXPIRE_SENT);
+            } else {
+                meta.drop_reason = DROP_DEVICE_STALE;
+            }
+        } else if (meta.is_end == 1 || hdr.qubit.link2 != meta.other_link) {
+            meta.drop_reason = DROP_DEVICE_MALFORMED;
+        } else {
+            // SWAPPED or SWAP_FAILED.
+            read_identity(hdr.qubit.link2, hdr.qubit.seq2, index2, identity2);
+            ours2 = 0;
+            if (identity2.seq == hdr.qubit.seq2 && identity2.circuit == meta.circuit
+                && identity2.state != FREE) {
+                ours2 = 1;
+            }
+            pair_peer.read(peer, index);
+            if (hdr.device.type == DEVICE_SWAPPED && ours == 1 && ours2 == 1
+                && identity.state == SWAPPING && identity2.state == SWAPPING
+                && peer[47:16] == hdr.qubit.seq2) {
+                write_identity(index, hdr.qubit.seq, meta.circuit, SWAPPED, identity.bell);
+                write_identity(index2, hdr.qubit.seq2, meta.circuit, SWAPPED, identity2.bell);
+                // What crossing the swap adds to a frame: the outcome, and the Bell index of
+                // the pair beyond, which the frame does not hold yet.
+                pair_peer.write(index, hdr.qubit.seq2 ++ hdr.qubit.link2
+                                ++ (hdr.device.bell ^ identity2.bell) ++ 6w0);
+                pair_peer.write(index2, hdr.qubit.seq ++ hdr.device.link
+                                ++ (hdr.device.bell ^ identity.bell) ++ 6w0);
+                pair_track.read(track, index);
+                pair_track.read(track2, index2);
+                tracks_onward();
+                pair_events.count(EVENT_SWAPPED);
+                if (track[7:7] == 1 && track2[7:7] == 1) {
+                    standard_metadata.mcast_grp = meta.group_both;
+                } else if (track[7:7] == 1) {
+                    to_other_side();
+                } else if (track2[7:7] == 1) {
+                    to_side();
+                } else {
+                    meta.drop_reason = CONSUMED;
+                }
+            } else if (ours == 1 || ours2 == 1) {
+                // It failed, or one of the two died while it was being done: both are gone.
+                if (ours == 1) {
+                    write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
+                                   identity.bell);
+                }
+                if (ours2 == 1) {
+                    write_identity(index2, hdr.qubit.seq2, meta.circuit, EXPIRED,
+                                   identity2.bell);
+                }
+                expire_both();
+                pair_events.count(EVENT_SWAP_FAILED);
+            } else {
+                meta.drop_reason = DROP_DEVICE_STALE;
+            }
+        }
+    }
+}

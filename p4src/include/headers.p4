@@ -1,0 +1,196 @@
+// Headers, as docs/wire.md has them. A test holds the two against each other, field by field.
+
+const bit<16> ETHERTYPE_IPV4 = 0x0800;
+const bit<16> ETHERTYPE_ARP = 0x0806;
+const bit<16> ETHERTYPE_IPV6 = 0x86dd;
+const bit<16> ETHERTYPE_MPLS = 0x8847;
+const bit<16> ETHERTYPE_QCI = 0x88b5;
+const bit<16> ETHERTYPE_DEVICE = 0x88b6;
+
+const bit<48> MAC_SWITCH = 0x020000000001;
+const bit<48> MAC_DEVICE = 0x020000000002;
+
+const bit<20> GAL_LABEL = 13;
+const bit<16> CHANNEL_QCI = 0x7ff8;
+const bit<4> QCI_VERSION = 1;
+const bit<4> QCI_FLAG_ACK_REQUESTED = 1;
+const bit<16> QCI_PAIR_LENGTH = 20;
+const bit<16> QCI_PROBE_LENGTH = 24;
+
+const bit<8> QCI_TRACK = 0x01;
+const bit<8> QCI_EXPIRE = 0x02;
+const bit<8> QCI_EXPIRE_ACK = 0x03;
+const bit<8> QCI_HELLO = 0x10;
+const bit<8> QCI_PING = 0x11;
+const bit<8> QCI_PONG = 0x12;
+
+const bit<8> REASON_CUTOFF = 1;
+const bit<8> REASON_SWAP_FAILED = 2;
+const bit<8> REASON_UNKNOWN_PAIR = 3;
+const bit<8> REASON_DEAD_PAIR = 4;
+
+const bit<4> DEVICE_VERSION = 1;
+const bit<4> DEVICE_FLAG_CORRECT = 1;   // of DELIVER
+const bit<4> DEVICE_FLAG_ANNOUNCE = 1;  // of RELEASE
+
+const bit<8> DEVICE_PAIR = 0x01;
+const bit<8> DEVICE_SWAPPED = 0x02;
+const bit<8> DEVICE_SWAP_FAILED = 0x03;
+const bit<8> DEVICE_EXPIRED = 0x04;
+const bit<8> DEVICE_FEATURES = 0x42;
+const bit<8> DEVICE_LINK_FEATURES = 0x43;
+const bit<8> DEVICE_LINK_STATUS = 0x47;
+const bit<8> DEVICE_SWAP = 0x81;
+const bit<8> DEVICE_DELIVER = 0x82;
+const bit<8> DEVICE_RELEASE = 0x83;
+const bit<8> DEVICE_VOID = 0x84;
+const bit<8> DEVICE_EXPIRE_CONFIRMED = 0x85;
+
+@controller_header("packet_in")
+header packet_in_t {
+    bit<9> ingress_port;
+    bit<7> reason;
+    bit<16> pad;
+}
+
+@controller_header("packet_out")
+header packet_out_t {
+    bit<9> egress_port;
+    bit<23> pad;
+}
+
+header ethernet_t {
+    bit<48> dst;
+    bit<48> src;
+    bit<16> ethertype;
+}
+
+// ARP for IPv4 over Ethernet (RFC 826).
+header arp_t {
+    bit<16> hardware_type;
+    bit<16> protocol_type;
+    bit<8> hardware_length;
+    bit<8> protocol_length;
+    bit<16> operation;
+    bit<48> sender_mac;
+    bit<32> sender_ip;
+    bit<48> target_mac;
+    bit<32> target_ip;
+}
+
+header ipv4_t {
+    bit<4> version;
+    bit<4> ihl;
+    bit<8> dscp_ecn;
+    bit<16> total_length;
+    bit<16> identification;
+    bit<3> flags;
+    bit<13> fragment_offset;
+    bit<8> ttl;
+    bit<8> protocol;
+    bit<16> header_checksum;
+    bit<32> src;
+    bit<32> dst;
+}
+
+header ipv4_options_t {
+    varbit<320> options;
+}
+
+header ipv6_t {
+    bit<4> version;
+    bit<8> traffic_class;
+    bit<20> flow_label;
+    bit<16> payload_length;
+    bit<8> next_header;
+    bit<8> hop_limit;
+    bit<128> src;
+    bit<128> dst;
+}
+
+header udp_t {
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<16> length;
+    bit<16> checksum;
+}
+
+header mpls_t {
+    bit<20> label;
+    bit<3> tc;
+    bit<1> s;
+    bit<8> ttl;
+}
+
+header ach_t {
+    bit<4> nibble;
+    bit<4> version;
+    bit<8> reserved;
+    bit<16> channel_type;
+}
+
+header qci_t {
+    bit<4> version;
+    bit<4> flags;
+    bit<8> type;
+    bit<16> length;
+    bit<32> checksum;
+}
+
+header pair_t {
+    bit<32> pair_seq;
+    bit<32> origin_seq;
+    bit<2> bell;
+    bit<6> reserved;
+    bit<8> reason;
+    bit<16> reserved2;
+}
+
+header probe_t {
+    bit<32> node_id;
+    bit<16> port;
+    bit<16> nonce;
+    bit<64> time_ps;
+}
+
+header device_t {
+    bit<4> version;
+    bit<4> flags;
+    bit<8> type;
+    bit<8> link;
+    bit<2> bell;
+    bit<6> reserved;
+}
+
+header qubit_t {
+    bit<20> label;
+    bit<12> reserved;
+    bit<32> seq;
+    bit<16> slot;
+    bit<16> generation;
+    bit<8> link2;
+    bit<24> reserved2;
+    bit<32> seq2;
+    bit<16> slot2;
+    bit<16> generation2;
+    bit<64> time_ps;
+}
+
+struct headers_t {
+    packet_in_t packet_in;
+    packet_out_t packet_out;
+    ethernet_t ethernet;
+    arp_t arp;
+    ipv4_t ipv4;
+    ipv4_options_t ipv4_options;
+    ipv6_t ipv6;
+    udp_t udp;
+    mpls_t mpls;
+    mpls_t gal;
+    ach_t ach;
+    qci_t qci;
+    pair_t pair;
+    probe_t probe;
+    device_t device;
+    qubit_t qubit;
+}

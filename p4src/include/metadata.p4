@@ -1,0 +1,105 @@
+// What ingress decides and egress composes. Ingress alone reads and writes per-pair state: BMv2 runs
+// it in one thread. What a replica of a packet needs to say travels to egress here.
+
+const bit<9> CPU_PORT = 510;
+
+// Kinds of ports (table port_kind).
+const bit<2> PORT_HOST = 0;
+const bit<2> PORT_NEIGHBOUR = 1;
+const bit<2> PORT_QUANTUM = 2;
+
+// Sides of a circuit at a node, and the copies that leave it. They are also the replication ids
+// of the multicast groups, so that a replica knows which of the messages it is.
+const bit<2> COPY_CLASSICAL = 0;
+const bit<2> COPY_DOWN = 1;  // towards the tail-end
+const bit<2> COPY_UP = 2;    // towards the head-end
+const bit<2> COPY_DEVICE = 3;
+
+// Reasons of packet-ins.
+const bit<7> PACKET_IN_DEVICE = 1;
+const bit<7> PACKET_IN_QCI = 2;
+
+// Why a packet was dropped: the index into the counter `drops`.
+const bit<32> DROP_NONE = 0;
+const bit<32> CONSUMED = 0xffffffff;         // it did what it was for; not counted as a drop
+const bit<32> DROP_PARSER_ERROR = 1;         // shorter than its headers say
+const bit<32> DROP_BAD_CHECKSUM = 2;         // IPv4 header or QCI message
+const bit<32> DROP_TTL = 3;                  // TTL or hop limit used up
+const bit<32> DROP_NO_ROUTE = 4;             // no IPv4 or IPv6 route
+const bit<32> DROP_UNKNOWN_MAC = 5;          // not ours, no L2 entry
+const bit<32> DROP_UNKNOWN_LABEL = 6;        // MPLS label, or a circuit's label on a wrong port
+const bit<32> DROP_UNKNOWN_CIRCUIT = 7;      // label known, circuit not programmed
+const bit<32> DROP_QCI_MALFORMED = 8;        // version, type, length or place
+const bit<32> DROP_QCI_PORT = 9;             // QCI on a link, not from a neighbour
+const bit<32> DROP_DEVICE_PORT = 10;         // device frame, not from the quantum port
+const bit<32> DROP_DEVICE_MALFORMED = 11;    // device frame: version, type or link number
+const bit<32> DROP_DEVICE_LABEL = 12;        // device event for a label that is not programmed
+const bit<32> DROP_DEVICE_STALE = 13;        // device event for a pair that has no such record
+const bit<32> DROP_TRACK_DUPLICATE = 14;     // its pair was delivered before
+const bit<32> DROP_ACK_STALE = 15;           // EXPIRE_ACK that nobody waits for
+
+// What happened to pairs: the index into the counter `pair_events`.
+const bit<32> EVENT_TRACK_SENT = 1;
+const bit<32> EVENT_TRACK_WAITS = 2;         // the swap (or the herald) is still to come
+const bit<32> EVENT_TRACK_FORWARDED = 3;
+const bit<32> EVENT_TRACK_DEAD = 4;          // for an expired pair: answered with EXPIRE
+const bit<32> EVENT_TRACK_UNKNOWN = 5;       // for another pair's record: answered with EXPIRE
+const bit<32> EVENT_SWAP = 6;
+const bit<32> EVENT_SWAPPED = 7;
+const bit<32> EVENT_SWAP_FAILED = 8;
+const bit<32> EVENT_DELIVER = 9;
+const bit<32> EVENT_EXPIRE_SENT = 10;
+const bit<32> EVENT_EXPIRE_RECEIVED = 11;
+const bit<32> EVENT_EXPIRE_UNKNOWN = 12;     // EXPIRE for a pair whose record is gone
+const bit<32> EVENT_EXPIRE_CONFIRMED = 13;
+const bit<32> EVENT_VOID = 14;
+const bit<32> EVENT_RELEASE = 15;
+const bit<32> EVENT_RING_FULL = 16;          // too many pairs wait on one side of a circuit
+
+// One QCI message that leaves on a side.
+struct message_t {
+    bit<8> type;
+    bit<4> flags;
+    bit<32> pair_seq;
+    bit<32> origin_seq;
+    bit<2> bell;
+    bit<8> reason;
+    bit<8> ttl;
+}
+
+// One command to the quantum device.
+struct command_t {
+    bit<8> type;
+    bit<4> flags;
+    bit<8> link;
+    bit<2> bell;
+    bit<20> label;
+    bit<32> seq;
+    bit<32> handle;  // slot ++ generation
+    bit<8> link2;
+    bit<32> seq2;
+    bit<32> handle2;
+}
+
+struct metadata_t {
+    @field_list(1)  // what a resubmitted event keeps; p4c wants a list that is not empty
+    bit<2> port_kind;
+    bit<32> drop_reason;
+    bit<2> copy;       // what an unreplicated packet becomes in egress
+    bit<1> flooded;
+
+    bit<10> circuit;
+    bit<2> side;       // COPY_UP or COPY_DOWN: the side that the event or message belongs to
+    bit<1> is_end;
+    bit<9> device_port;
+    bit<8> link;       // the circuit's link number and port on that side, then on the other
+    bit<9> port;
+    bit<8> other_link;
+    bit<9> other_port;
+    bit<16> group_both;    // both sides
+    bit<16> group_device;  // the device and that side
+
+    message_t down;
+    message_t up;
+    command_t command;
+}

@@ -1,0 +1,51 @@
+// Per-pair state. A pair's record stands at (link number, pair sequence number modulo
+// PAIRS_PER_LINK); the sequence number and the circuit that are stored in it are compared before it
+// is used, so that a late or strayed message can't be joined with another pair's record.
+
+#define LINKS 32
+#define PAIRS_PER_LINK 4096
+#define CIRCUITS 1024
+#define RING 32
+
+// States of a record. DELIVERED is an end node's, SWAPPING and SWAPPED are a repeater's.
+const bit<4> FREE = 0;
+const bit<4> EARLY = 1;      // a TRACK came before the herald
+const bit<4> WAITING = 2;    // in memory: for its partner (repeater), for a TRACK (end node)
+const bit<4> SWAPPING = 3;   // SWAP commanded
+const bit<4> SWAPPED = 4;
+const bit<4> DELIVERED = 5;  // DELIVER commanded
+const bit<4> EXPIRED = 6;    // dead; stays, so that what comes late is answered
+
+// The identity word: what a record is about.
+struct identity_t {
+    bit<32> seq;
+    bit<10> circuit;
+    bit<4> state;
+    bit<2> bell;  // as heralded
+}
+
+register<bit<48>>(LINKS * PAIRS_PER_LINK) pair_identity;  // seq 32, circuit 10, state 4, bell 2
+register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_handle;    // slot 16, generation 16
+register<bit<48>>(LINKS * PAIRS_PER_LINK) pair_peer;      // seq 32, link 8, bell 2 of the swap, 6 unused
+register<bit<40>>(LINKS * PAIRS_PER_LINK) pair_track;     // origin_seq 32, present 1, bell 2, 5 unused
+
+counter(32, CounterType.packets) pair_events;  // index: EVENT_*
+
+// Pairs that wait at a repeater for a partner, oldest first: a ring per circuit and side.
+register<bit<32>>(CIRCUITS * 2) ring_ends;                // oldest 16, next free 16; both wrap
+register<bit<32>>(CIRCUITS * 2 * RING) ring_pairs;        // pair sequence numbers
+
+action read_identity(in bit<8> link, in bit<32> seq, out bit<32> index, out identity_t identity) {
+    bit<48> word;
+    index = (bit<32>)(link[4:0] ++ seq[11:0]);
+    pair_identity.read(word, index);
+    identity.seq = word[47:16];
+    identity.circuit = word[15:6];
+    identity.state = word[5:2];
+    identity.bell = word[1:0];
+}
+
+action write_identity(in bit<32> index, in bit<32> seq, in bit<10> circuit, in bit<4> state,
+                      in bit<2> bell) {
+    pair_identity.write(index, seq ++ circuit ++ state ++ bell);
+}

@@ -1,0 +1,93 @@
+// A node of a quantum-classical network: classical forwarding, and the correlation of control
+// messages with the qubits in the node's memory. docs/wire.md has the formats, docs/p4.md the tables.
+
+#include <core.p4>
+#include <v1model.p4>
+
+#include "include/headers.p4"
+#include "include/metadata.p4"
+#include "include/parser.p4"
+#include "include/checksums.p4"
+#include "include/records.p4"
+#include "include/admission.p4"
+#include "include/circuit.p4"
+#include "include/device_events.p4"
+#include "include/messages.p4"
+#include "include/classical.p4"
+#include "include/compose.p4"
+
+control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
+                     inout standard_metadata_t standard_metadata) {
+    Admission() admission;
+    Circuit() circuit;
+    DeviceEvents() device_events;
+    Messages() messages;
+    Classical() classical;
+
+    counter(32, CounterType.packets) drops;
+
+    action set_port_kind(bit<2> kind) {
+        meta.port_kind = kind;
+    }
+
+    table port_kind {
+        key = { standard_metadata.ingress_port: exact; }
+        actions = { set_port_kind; }
+        default_action = set_port_kind(PORT_HOST);
+        size = 512;
+    }
+
+    apply {
+        if (hdr.packet_out.isValid()) {
+            standard_metadata.egress_spec = hdr.packet_out.egress_port;
+            hdr.packet_out.setInvalid();
+        } else {
+            port_kind.apply();
+            if (standard_metadata.parser_error != error.NoError) {
+                meta.drop_reason = DROP_PARSER_ERROR;
+            } else if (standard_metadata.checksum_error == 1) {
+                meta.drop_reason = DROP_BAD_CHECKSUM;
+            } else if (hdr.device.isValid() || hdr.qci.isValid()) {
+                admission.apply(hdr, meta, standard_metadata);
+                if (meta.drop_reason == DROP_NONE && (hdr.qubit.isValid() || hdr.pair.isValid())) {
+                    circuit.apply(hdr, meta, standard_metadata);
+                    if (meta.drop_reason != DROP_NONE) {
+                        // no such circuit
+                    } else if (hdr.qubit.isValid()) {
+                        device_events.apply(hdr, meta, standard_metadata);
+                    } else {
+                        messages.apply(hdr, meta, standard_metadata);
+                    }
+                }
+            } else {
+                classical.apply(hdr, meta, standard_metadata);
+            }
+            if (meta.drop_reason != DROP_NONE) {
+                if (meta.drop_reason != CONSUMED) {
+                    drops.count(meta.drop_reason);
+                }
+                mark_to_drop(standard_metadata);
+            }
+        }
+    }
+}
+
+control QnodeEgress(inout headers_t hdr, inout metadata_t meta,
+                    inout standard_metadata_t standard_metadata) {
+    Compose() compose;
+
+    counter(32, CounterType.packets) drops;
+
+    apply {
+        compose.apply(hdr, meta, standard_metadata);
+        if (meta.drop_reason != DROP_NONE) {
+            if (meta.drop_reason != CONSUMED) {
+                drops.count(meta.drop_reason);
+            }
+            mark_to_drop(standard_metadata);
+        }
+    }
+}
+
+V1Switch(QnodeParser(), QnodeVerifyChecksum(), QnodeIngress(), QnodeEgress(),
+         QnodeComputeChecksum(), QnodeDeparser()) main;
