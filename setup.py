@@ -23,6 +23,7 @@ def extensions() -> list[Extension]:
             ".".join(source.relative_to(CEXT).with_suffix("").parts),
             [str(source)],
             include_dirs=[str(CEXT), numpy.get_include()],
+            depends=[str(header) for header in sorted(source.parent.glob("*.h"))],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=flags,
             extra_link_args=["-fsanitize=address"] if os.environ.get("QPLANE_SANITIZE") else [],
@@ -40,7 +41,7 @@ setup(
     package_dir={"": "runtime", "qplane_cext": "cext/qplane_cext", "qplane.p4src": "p4src"},
     package_data={
         "qplane": ["py.typed"],
-        "qplane_cext": ["*.pyi", "**/*.pyi", "*.pxd", "**/*.pxd", "py.typed"],
+        "qplane_cext": ["*.pyi", "**/*.pyi", "*.pxd", "**/*.pxd", "*.h", "**/*.h", "py.typed"],
         "qplane.p4src": ["*.p4", "include/*.p4", "build/*"],
     },
     ext_modules=cythonize(
