@@ -281,8 +281,8 @@ class DeviceFrame:
         The addresses are not looked at.
         """
         ethernet = Ethernet.from_bytes(frame[:14])
-        if ethernet.ether_type != EtherType.DEVICE:
-            raise WireError("device frame", "ether_type", hex(ethernet.ether_type), "0x88b6")
+        if ethernet.ethertype != EtherType.DEVICE:
+            raise WireError("device frame", "ethertype", hex(ethernet.ethertype), "0x88b6")
         header = DeviceHeader.from_bytes(frame[14:18])
         body = BODIES[header.type]
         data = frame_payload(frame, 18 + body.LAYOUT.size)[18:]

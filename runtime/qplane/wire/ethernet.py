@@ -42,11 +42,11 @@ class Ethernet(Record):
     """Ethernet header; addresses are 48-bit numbers, see ``parse_mac``."""
 
     LAYOUT: ClassVar = Layout(
-        "Ethernet header", uint("dst", 48), uint("src", 48), uint("ether_type", 16)
+        "Ethernet header", uint("dst", 48), uint("src", 48), uint("ethertype", 16)
     )
     dst: int
     src: int
-    ether_type: int
+    ethertype: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Field:
     @property
     def is_fixed(self) -> bool:
         """Whether the field has a single right value."""
-        return self.low == self.high
+        return self.values is None and self.low == self.high
 
     @property
     def takes_all(self) -> bool:

@@ -220,8 +220,8 @@ class CircuitFrame:
     def from_bytes(cls, frame: bytes) -> "CircuitFrame":
         """The message in ``frame``, which may be padded to Ethernet's minimum. Raises WireError."""
         ethernet = Ethernet.from_bytes(frame[:14])
-        if ethernet.ether_type != EtherType.MPLS:
-            raise WireError("QCI on a circuit", "ether_type", hex(ethernet.ether_type), "0x8847")
+        if ethernet.ethertype != EtherType.MPLS:
+            raise WireError("QCI on a circuit", "ethertype", hex(ethernet.ethertype), "0x8847")
         entry = LabelStackEntry.from_bytes(frame[14:18])
         gal = LabelStackEntry.from_bytes(frame[18:22])
         if entry.s or gal.label != GAL_LABEL or not gal.s:
@@ -258,7 +258,7 @@ class LinkFrame:
     def from_bytes(cls, frame: bytes) -> "LinkFrame":
         """The message in ``frame``, which may be padded to Ethernet's minimum. Raises WireError."""
         ethernet = Ethernet.from_bytes(frame[:14])
-        if ethernet.ether_type != EtherType.QCI:
-            raise WireError("QCI on a link", "ether_type", hex(ethernet.ether_type), "0x88b5")
+        if ethernet.ethertype != EtherType.QCI:
+            raise WireError("QCI on a link", "ethertype", hex(ethernet.ethertype), "0x88b5")
         message = frame_payload(frame, _message_end(frame, 14))[14:]
         return cls(ethernet.dst, ethernet.src, QciMessage.from_bytes(message, 0))

@@ -1,0 +1,149 @@
+"""docs/wire.md, the P4 headers, the codecs and the Scapy layers say the same, field by field.
+
+Compared are names, widths and order. Two things may differ: reserved and pad fields may be named
+otherwise, as long as they are reserved in all four; Scapy's own ``Ether`` calls the EtherType
+``type``.
+"""
+
+from typing import NamedTuple
+
+import pytest
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet
+
+from qplane import wire
+from qplane.wire import ethernet
+from qplane.wire import scapy as layers
+from qplane.wire.layout import Record
+
+from . import bit_tables
+from .bit_tables import Row
+
+DOCS = bit_tables.WIRE_MD.read_text(encoding="utf-8")
+P4 = bit_tables.HEADERS_P4.read_text(encoding="utf-8")
+DOC_TABLES = bit_tables.doc_tables(DOCS)
+P4_HEADERS = bit_tables.p4_headers(P4)
+P4_CONSTANTS = bit_tables.p4_constants(P4)
+
+
+class Format(NamedTuple):
+    doc: str
+    p4: str | None  # None: the data plane carries it unread
+    codec: type[Record]
+    scapy: type[Packet]
+
+
+FORMATS = [
+    Format("Ethernet header", "ethernet_t", wire.Ethernet, Ether),
+    Format("MPLS label stack entry", "mpls_t", wire.LabelStackEntry, layers.MPLS),
+    Format("Associated channel header", "ach_t", wire.AssociatedChannel, layers.ACH),
+    Format("QCI header", "qci_t", wire.QciHeader, layers.QCI),
+    Format("Pair body", "pair_t", wire.PairBody, layers.QCIPair),
+    Format("Probe body", "probe_t", wire.ProbeBody, layers.QCIProbe),
+    Format("Device frame", "device_t", wire.DeviceHeader, layers.Device),
+    Format("Qubit body", "qubit_t", wire.QubitBody, layers.Qubit),
+    Format("Transaction", None, wire.Transaction, layers.Transaction),
+    Format("Device features", None, wire.DeviceFeatures, layers.DeviceFeatures),
+    Format("Link features", None, wire.LinkFeatures, layers.LinkFeatures),
+    Format("Link control", None, wire.LinkControl, layers.LinkControl),
+    Format("packet_in", "packet_in_t", wire.PacketIn, layers.PacketIn),
+    Format("packet_out", "packet_out_t", wire.PacketOut, layers.PacketOut),
+]
+
+
+def comparable(rows: list[Row]) -> list[Row]:
+    """Reserved fields lose their names."""
+    return [("-" if n.startswith(("reserved", "pad")) else n, bits) for n, bits in rows]
+
+
+def codec_rows(record: type[Record]) -> list[Row]:
+    return [(field.name, field.bits) for field in record.LAYOUT.fields]
+
+
+def scapy_rows(layer: type[Packet]) -> list[Row]:
+    renamed = {"type": "ethertype"} if layer is Ether else {}
+    return [
+        (renamed.get(field.name, field.name), getattr(field, "size", 0) or int(field.sz * 8))
+        for field in layer.fields_desc
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=[form.doc for form in FORMATS])
+def test_all_four_have_the_same_fields(form: Format) -> None:
+    documented = comparable(DOC_TABLES[form.doc])
+    assert comparable(codec_rows(form.codec)) == documented
+    assert comparable(scapy_rows(form.scapy)) == documented
+    if form.p4 is not None:
+        assert comparable(P4_HEADERS[form.p4]) == documented
+
+
+def test_every_table_of_the_docs_is_compared() -> None:
+    assert set(DOC_TABLES) == {form.doc for form in FORMATS}
+
+
+def test_every_header_of_ours_in_p4_is_compared() -> None:
+    standard = {"arp_t", "ipv4_t", "ipv4_options_t", "ipv6_t", "udp_t"}
+    assert set(P4_HEADERS) - standard == {form.p4 for form in FORMATS if form.p4 is not None}
+
+
+def test_message_types_are_the_same() -> None:
+    codec = {
+        member.name: int(member) for kind in (wire.QciType, wire.DeviceType) for member in kind
+    }
+    assert codec == bit_tables.doc_numbers(DOCS)
+
+
+def test_expire_reasons_are_the_same() -> None:
+    documented = bit_tables.doc_reasons(DOCS)
+    assert {m.name: int(m) for m in wire.ExpireReason if m} == documented
+    p4 = {n.removeprefix("REASON_"): v for n, (_, v) in P4_CONSTANTS.items() if "REASON_" in n}
+    assert p4 == documented
+
+
+def expected_constants() -> dict[str, int]:
+    """What the constants of headers.p4 must be, by the codecs."""
+    device = {}
+    for member in wire.DeviceType:
+        name = "FEATURES" if member is wire.DeviceType.DEVICE_FEATURES else member.name
+        device[f"DEVICE_{name}"] = int(member)
+    return (
+        device
+        | {f"QCI_{member.name}": int(member) for member in wire.QciType}
+        | {f"REASON_{member.name}": int(member) for member in wire.ExpireReason}
+        | {f"ETHERTYPE_{member.name}": int(member) for member in wire.EtherType}
+        | {"ETHERTYPE_IPV4": 0x0800, "ETHERTYPE_ARP": 0x0806, "ETHERTYPE_IPV6": 0x86DD}
+        | {f"DEVICE_FLAG_{name}": int(flag) for name, flag in wire.DeviceFlag.__members__.items()}
+        | {f"QCI_FLAG_{member.name}": int(member) for member in wire.QciFlag}
+        | {
+            "MAC_SWITCH": wire.SWITCH_MAC,
+            "MAC_DEVICE": wire.DEVICE_MAC,
+            "GAL_LABEL": ethernet.GAL_LABEL,
+            "CHANNEL_QCI": wire.CHANNEL_TYPE_QCI,
+            "QCI_VERSION": wire.QCI_VERSION,
+            "DEVICE_VERSION": 1,
+            "QCI_PAIR_LENGTH": wire.QciHeader.LAYOUT.size + wire.PairBody.LAYOUT.size,
+            "QCI_PROBE_LENGTH": wire.QciHeader.LAYOUT.size + wire.ProbeBody.LAYOUT.size,
+        }
+    )
+
+
+def test_the_constants_of_the_p4_headers_are_the_codecs() -> None:
+    expected = expected_constants()
+    assert P4_CONSTANTS
+    assert {name: value for name, (_, value) in P4_CONSTANTS.items()} == {
+        name: expected.get(name) for name in P4_CONSTANTS
+    }
+
+
+def test_documented_sizes_are_right() -> None:
+    sizes = {
+        "Pair body": 12,
+        "Probe body": 16,
+        "Qubit body": 32,
+        "Device features": 44,
+        "Link features": 40,
+        "Link control": 36,
+    }
+    for title, size in sizes.items():
+        assert f"{title}, {size} bytes" in DOCS or f"**{title}**, {size} bytes" in DOCS
+        assert sum(bits for _, bits in DOC_TABLES[title]) == 8 * size
