@@ -60,6 +60,7 @@ class DeviceFlag(IntFlag):
 
     NONE = 0
     CORRECT = 1  # DELIVER
+    ANNOUNCE = 1  # RELEASE
     END = 1  # LINK_START
 
 
