@@ -1,0 +1,593 @@
+"""Match-action tables: ``TableEntry``, default entries included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from finsy.proto import p4r
+
+from qplane_cext.switch.core import MeterRates, SwitchCore, SwitchError, Target
+
+from ..errors import Code, StatusError, from_switch_error, invalid, not_found
+from ..p4info import P4InfoIndex, Table
+from .actions import BoundAction, decode_action
+from .base import DELETE, INSERT, MODIFY, Journal, Kind, MayRead
+from .counters import decode_counts
+from .matches import Key, decode_key, encode_key
+from .meters import decode_config, refuse_color_counters
+from .profiles import OneShot, Profiles
+
+DEFAULT_HANDLE = -1  # of the default entry, in direct counters and meters
+
+
+@dataclass(frozen=True)
+class MemberRef:
+    """The action of an entry of an indirect table: a profile's member."""
+
+    member_id: int
+
+
+@dataclass(frozen=True)
+class GroupRef:
+    """The action of an entry of an indirect table: a selector's group."""
+
+    group_id: int
+
+
+EntryAction = BoundAction | MemberRef | GroupRef | OneShot
+
+
+@dataclass
+class Entry:
+    """One entry, or a table's default entry, as the controller wrote it."""
+
+    handle: int
+    key: Key
+    priority: int
+    action: EntryAction | None  # None: the default entry's action is the program's
+    metadata: bytes = b""
+    controller_metadata: int = 0
+    idle_timeout_ns: int = 0
+    is_const: bool = False
+    meter: p4r.MeterConfig | None = None
+    wire: bytes | None = field(default=None, compare=False)  # cache: the entry as read back
+
+    def set_attributes(self, message: p4r.TableEntry) -> None:
+        """Take over what is opaque to the packet path."""
+        self.metadata = message.metadata
+        self.controller_metadata = message.controller_metadata
+        self.idle_timeout_ns = message.idle_timeout_ns
+
+
+EntryKey = tuple[Key, int]
+
+
+class TableStore:
+    """The entries of one table."""
+
+    def __init__(self, table: Table, core: SwitchCore, profiles: Profiles) -> None:
+        self.table = table
+        self.what = f"table {table.name!r}"
+        self._core = core
+        self._profile = profiles.store(table.profile.id) if table.profile is not None else None
+        self.entries: dict[EntryKey, Entry] = {}
+        self.default = Entry(DEFAULT_HANDLE, (), 0, None)
+        for handle, key, priority, target, is_const in core.table_entries(table.name):
+            action = self._action_of(target)
+            self.entries[tuple(key), priority] = Entry(
+                handle, tuple(key), priority, action, is_const=is_const
+            )
+
+    def _action_of(self, target: Target | None) -> BoundAction | None:
+        """The action of an entry that came with the program."""
+        if target is None or target[0] != "action":
+            return None
+        ref = self.table.by_core_id.get(target[1])
+        return None if ref is None else BoundAction(ref, tuple(target[2]))
+
+    # ---- finding ----
+
+    def entry_key(self, message: p4r.TableEntry) -> EntryKey:
+        """The key of an entry in a message. INVALID_ARGUMENT when match or priority is wrong."""
+        table = self.table
+        key = decode_key(table.fields, table.fields_by_id, message.match, self.what)
+        if table.needs_priority:
+            if message.priority <= 0:
+                raise invalid(
+                    f"{self.what}: priority {message.priority} must be above 0 "
+                    "(ternary, range or optional fields)"
+                )
+        elif message.priority:
+            raise invalid(
+                f"{self.what}: priority {message.priority} must be 0 "
+                "(no ternary, range or optional field)"
+            )
+        return key, message.priority
+
+    def find(self, message: p4r.TableEntry) -> Entry:
+        """The entry, or default entry, that a message names. NOT_FOUND when there is none."""
+        if message.is_default_action:
+            if message.match or message.priority:
+                raise invalid(f"{self.what}: a default entry has no match and no priority")
+            return self.default
+        entry = self.entries.get(self.entry_key(message))
+        if entry is None:
+            raise not_found(f"{self.what}: no such entry")
+        return entry
+
+    # ---- writing ----
+
+    def write(self, kind: Kind, message: p4r.TableEntry, journal: Journal) -> None:
+        """Apply one update."""
+        try:
+            if message.is_const and kind != DELETE:
+                raise invalid(f"{self.what}: is_const can't be set in a write")
+            if message.is_default_action:
+                self._write_default(kind, message, journal)
+            elif kind == INSERT:
+                self._insert(message, journal)
+            elif kind == MODIFY:
+                self._modify(message, journal)
+            else:
+                self._delete(message, journal)
+        except SwitchError as error:
+            raise from_switch_error(error, self.what) from error
+
+    def _insert(self, message: p4r.TableEntry, journal: Journal) -> None:
+        if self.table.is_const:
+            raise StatusError(Code.PERMISSION_DENIED, f"{self.what} is constant")
+        if not self.table.fields:
+            raise invalid(f"{self.what} has no key: it has a default entry only")
+        where = self.entry_key(message)
+        if where in self.entries:
+            raise StatusError(Code.ALREADY_EXISTS, f"{self.what}: the entry exists")
+        if not message.HasField("action"):
+            raise invalid(f"{self.what}: the action is not set")
+        self._check_attributes(message)
+        counts, rates = self._direct_values(message)
+        action = self._decode_action(message.action, None)
+        entry = Entry(0, *where, action)
+        entry.set_attributes(message)
+        self._set_meter(entry, message)
+        self._install(entry, rates, counts)
+        journal.append(lambda: self._remove(entry))
+
+    def _modify(self, message: p4r.TableEntry, journal: Journal) -> None:
+        entry = self.entries.get(self.entry_key(message))
+        if entry is None:
+            if self.table.is_const:
+                raise StatusError(Code.PERMISSION_DENIED, f"{self.what} is constant")
+            raise not_found(f"{self.what}: no such entry")
+        self._check_attributes(message)
+        counts, rates = self._direct_values(message)
+        if entry.is_const and (
+            message.HasField("action") or message.metadata or message.controller_metadata
+        ):
+            raise StatusError(
+                Code.PERMISSION_DENIED,
+                f"{self.what}: only direct resources of a constant entry can be modified",
+            )
+        old = replace(entry)
+        old_counts, old_rates = self._read_direct(entry.handle)
+        if message.HasField("action"):
+            replaced = entry.action if isinstance(entry.action, OneShot) else None
+            action = self._decode_action(message.action, replaced)
+            self._replace_action(entry, action)
+        if not entry.is_const:
+            entry.set_attributes(message)
+            self._set_timeout(entry)
+        self._set_meter(entry, message)
+        self._write_direct(entry.handle, counts, rates)
+        journal.append(lambda: self._restore(entry, old, old_counts, old_rates))
+
+    def _delete(self, message: p4r.TableEntry, journal: Journal) -> None:
+        entry = self.entries.get(self.entry_key(message))
+        if self.table.is_const or (entry is not None and entry.is_const):
+            raise StatusError(Code.PERMISSION_DENIED, f"{self.what}: the entry is constant")
+        if entry is None:
+            raise not_found(f"{self.what}: no such entry")
+        counts, rates = self._read_direct(entry.handle)
+        self._remove(entry)
+        journal.append(lambda: self._install_again(entry, rates, counts))
+
+    def _write_default(self, kind: Kind, message: p4r.TableEntry, journal: Journal) -> None:
+        if kind != MODIFY:
+            raise invalid(f"{self.what}: the default entry can only be modified")
+        if message.match or message.priority:
+            raise invalid(f"{self.what}: a default entry has no match and no priority")
+        if message.idle_timeout_ns or message.HasField("time_since_last_hit"):
+            raise invalid(f"{self.what}: a default entry has no idle time-out")
+        counts, rates = self._direct_values(message)
+        if self.table.const_default and (
+            message.HasField("action") or not self._has_direct(message)
+        ):
+            raise StatusError(Code.PERMISSION_DENIED, f"{self.what}: the default entry is constant")
+        if self.table.profile is not None:
+            raise StatusError(
+                Code.PERMISSION_DENIED, f"{self.what}: an indirect table's default is constant"
+            )
+        action = None
+        if message.HasField("action"):
+            if message.action.WhichOneof("type") != "action":
+                raise invalid(f"{self.what}: the default entry takes an action")
+            action = decode_action(
+                self.table.actions, message.action.action, self.what, default=True
+            )
+        entry = self.default
+        old = replace(entry)
+        old_counts, old_rates = self._read_direct(DEFAULT_HANDLE)
+        if not self.table.const_default:
+            self._set_default_action(action)
+            entry.action = action
+            entry.set_attributes(message)
+        if action is None and not self.table.const_default:  # a reset reaches direct resources
+            entry.meter, rates = None, None
+            counts = (0, 0) if self.table.counter else None
+        else:
+            self._set_meter(entry, message)
+        self._write_direct(DEFAULT_HANDLE, counts, rates)
+
+        def undo() -> None:
+            if not self.table.const_default:
+                self._set_default_action(
+                    old.action if isinstance(old.action, BoundAction) else None
+                )
+            self.default = old
+            self._write_direct(DEFAULT_HANDLE, old_counts, old_rates)
+
+        journal.append(undo)
+
+    @staticmethod
+    def _has_direct(message: p4r.TableEntry) -> bool:
+        return message.HasField("meter_config") or message.HasField("counter_data")
+
+    def _check_attributes(self, message: p4r.TableEntry) -> None:
+        if message.HasField("time_since_last_hit"):
+            raise invalid(f"{self.what}: time_since_last_hit can't be written")
+        if message.idle_timeout_ns and not self.table.has_timeout:
+            raise invalid(f"{self.what} has no idle time-out")
+        if message.idle_timeout_ns < 0:
+            raise invalid(f"{self.what}: idle time-out {message.idle_timeout_ns} is negative")
+
+    # ---- actions ----
+
+    def _decode_action(self, message: p4r.TableAction, replaced: OneShot | None) -> EntryAction:
+        """Validate; only a one-shot action makes something (its group), as the last step."""
+        kind = message.WhichOneof("type")
+        if self._profile is None:
+            if kind != "action":
+                raise invalid(f"{self.what} takes an action, not {kind or 'nothing'}")
+            return decode_action(self.table.actions, message.action, self.what)
+        if kind == "action_profile_member_id":
+            self._profile.refuse_one_shots()
+            if message.action_profile_member_id == 0:
+                raise invalid(f"{self.what}: member id is not set")
+            self._profile.member_handle(message.action_profile_member_id)
+            return MemberRef(message.action_profile_member_id)
+        if kind == "action_profile_group_id" and self._profile.profile.with_selector:
+            self._profile.refuse_one_shots()
+            if message.action_profile_group_id == 0:
+                raise invalid(f"{self.what}: group id is not set")
+            self._profile.group_handle(message.action_profile_group_id)
+            return GroupRef(message.action_profile_group_id)
+        if kind == "action_profile_action_set":
+            actions = self._profile.check_one_shot(
+                message.action_profile_action_set, replaced, self.what
+            )
+            return self._profile.add_one_shot(message.action_profile_action_set, actions)
+        raise invalid(f"{self.what} is indirect; {kind or 'nothing'} can't be its action")
+
+    def _target(self, action: EntryAction) -> Target:
+        if isinstance(action, BoundAction):
+            return "action", action.ref.core_id, action.params
+        assert self._profile is not None
+        if isinstance(action, MemberRef):
+            return "member", self._profile.member_handle(action.member_id)
+        if isinstance(action, GroupRef):
+            return "group", self._profile.group_handle(action.group_id)
+        return "group", action.group
+
+    def _hold(self, action: EntryAction | None, by: int) -> None:
+        if self._profile is not None:
+            if isinstance(action, MemberRef):
+                self._profile.hold_member(action.member_id, by)
+            elif isinstance(action, GroupRef):
+                self._profile.hold_group(action.group_id, by)
+
+    def _release(self, action: EntryAction | None) -> None:
+        """Give up what an entry's action held."""
+        self._hold(action, -1)
+        if isinstance(action, OneShot) and self._profile is not None:
+            self._profile.remove_one_shot(action)
+
+    def _revive(self, action: EntryAction | None) -> EntryAction | None:
+        """The action again, after it was released."""
+        if isinstance(action, OneShot) and self._profile is not None:
+            actions = self._profile.check_one_shot(action.message, None, self.what)
+            return self._profile.add_one_shot(action.message, actions)
+        return action
+
+    def _replace_action(self, entry: Entry, action: EntryAction) -> None:
+        try:
+            self._core.table_modify(self.table.name, entry.handle, self._target(action))
+        except SwitchError:
+            if isinstance(action, OneShot):
+                self._release(action)
+            raise
+        self._hold(action, 1)
+        self._release(entry.action)
+        entry.action = action
+        entry.wire = None
+
+    def _set_default_action(self, action: BoundAction | None) -> None:
+        target = None if action is None else self._target(action)
+        self._core.table_set_default(self.table.name, target)
+
+    # ---- installing, with direct resources ----
+
+    def _install(
+        self, entry: Entry, rates: MeterRates | None, counts: tuple[int, int] | None
+    ) -> None:
+        assert entry.action is not None
+        try:
+            entry.handle = self._core.table_add(
+                self.table.name, entry.key, entry.priority, self._target(entry.action)
+            )
+        except SwitchError:
+            if isinstance(entry.action, OneShot):
+                self._release(entry.action)
+            raise
+        self._hold(entry.action, 1)
+        self.entries[entry.key, entry.priority] = entry
+        self._set_timeout(entry)
+        if rates is not None or counts is not None:
+            self._write_direct(entry.handle, counts, rates)
+
+    def _install_again(
+        self, entry: Entry, rates: MeterRates | None, counts: tuple[int, int] | None
+    ) -> None:
+        entry.action = self._revive(entry.action)
+        self._install(entry, rates, counts)
+
+    def _remove(self, entry: Entry) -> None:
+        self._core.table_delete(self.table.name, entry.handle)
+        del self.entries[entry.key, entry.priority]
+        self._release(entry.action)
+
+    def _restore(
+        self, entry: Entry, old: Entry, counts: tuple[int, int] | None, rates: MeterRates | None
+    ) -> None:
+        """Take a modification back."""
+        if old.action is not entry.action and old.action is not None:
+            action = self._revive(old.action) if isinstance(old.action, OneShot) else old.action
+            assert action is not None
+            self._replace_action(entry, action)
+        entry.metadata, entry.controller_metadata = old.metadata, old.controller_metadata
+        entry.idle_timeout_ns, entry.meter, entry.wire = old.idle_timeout_ns, old.meter, None
+        self._set_timeout(entry)
+        self._write_direct(entry.handle, counts, rates)
+
+    def _set_timeout(self, entry: Entry) -> None:
+        entry.wire = None
+        if self.table.has_timeout:
+            self._core.table_set_timeout(self.table.name, entry.handle, entry.idle_timeout_ns)
+
+    def _direct_values(
+        self, message: p4r.TableEntry
+    ) -> tuple[tuple[int, int] | None, MeterRates | None]:
+        """The counter's and the meter's values in a write; None: not given."""
+        counts = rates = None
+        if message.HasField("counter_data"):
+            if self.table.counter is None:
+                raise invalid(f"{self.what} has no direct counter")
+            counts = decode_counts(message.counter_data, self.what)
+        refuse_color_counters(message.HasField("meter_counter_data"), self.what)
+        if message.HasField("meter_config"):
+            if self.table.meter is None:
+                raise invalid(f"{self.what} has no direct meter")
+            rates = decode_config(message.meter_config, self.table.meter_spec, self.what)
+        return counts, rates
+
+    def _set_meter(self, entry: Entry, message: p4r.TableEntry) -> None:
+        entry.meter = None
+        if message.HasField("meter_config"):
+            entry.meter = p4r.MeterConfig()
+            entry.meter.CopyFrom(message.meter_config)
+
+    def _read_direct(self, handle: int) -> tuple[tuple[int, int] | None, MeterRates | None]:
+        counter, meter = self.table.counter, self.table.meter
+        return (
+            self._core.counter_read(counter, handle) if counter is not None else None,
+            self._core.meter_read(meter, handle) if meter is not None else None,
+        )
+
+    def _write_direct(
+        self, handle: int, counts: tuple[int, int] | None, rates: MeterRates | None
+    ) -> None:
+        """Set the direct counter when given, and the direct meter always."""
+        if self.table.counter is not None and counts is not None:
+            self._core.counter_write(self.table.counter, handle, *counts)
+        if self.table.meter is not None:
+            self._core.meter_write(self.table.meter, handle, rates)
+
+    # ---- direct resources on their own ----
+
+    def counter_read(self, entry: Entry) -> p4r.CounterData:
+        """The entry's direct counter; the table has one."""
+        assert self.table.counter is not None
+        packets, nbytes = self._core.counter_read(self.table.counter, entry.handle)
+        return p4r.CounterData(packet_count=packets, byte_count=nbytes)
+
+    def counter_write(self, entry: Entry, counts: tuple[int, int], journal: Journal) -> None:
+        """Set the entry's direct counter."""
+        name = self.table.counter
+        assert name is not None
+        before = self._core.counter_read(name, entry.handle)
+        self._core.counter_write(name, entry.handle, *counts)
+        journal.append(lambda: self._core.counter_write(name, entry.handle, *before))
+
+    def meter_write(
+        self,
+        entry: Entry,
+        config: p4r.MeterConfig | None,
+        rates: MeterRates | None,
+        journal: Journal,
+    ) -> None:
+        """Configure the entry's direct meter; None: back to all green."""
+        name = self.table.meter
+        assert name is not None
+        before, before_rates = entry.meter, self._core.meter_read(name, entry.handle)
+        self._core.meter_write(name, entry.handle, rates)
+        entry.meter = config
+
+        def undo() -> None:
+            self._core.meter_write(name, entry.handle, before_rates)
+            entry.meter = before
+
+        journal.append(undo)
+
+    # ---- reading ----
+
+    def select(self, query: p4r.TableEntry) -> Iterator[Entry]:
+        """The entries that a query's filters leave."""
+        if query.is_default_action:
+            if query.match or query.priority:
+                raise invalid(f"{self.what}: a default entry has no match and no priority")
+            entries: Iterator[Entry] = iter((self.default,))
+        elif query.match:
+            key = decode_key(self.table.fields, self.table.fields_by_id, query.match, self.what)
+            if self.table.needs_priority and not query.priority:
+                entries = (entry for (found, _), entry in self.entries.items() if found == key)
+            else:
+                entry = self.entries.get((key, query.priority))
+                entries = iter(() if entry is None else (entry,))
+        else:
+            entries = iter(self.entries.values())
+        if not (query.priority or query.HasField("action") or query.metadata
+                or query.controller_metadata):  # fmt: skip
+            return entries
+        return filter(self._filter(query), entries)
+
+    def _filter(self, query: p4r.TableEntry):  # type: ignore[no-untyped-def]
+        action_id = 0
+        if query.HasField("action"):
+            if query.action.WhichOneof("type") != "action" or self.table.profile is not None:
+                raise invalid(f"{self.what}: only the action of a direct table can be a filter")
+            action_id = query.action.action.action_id
+            if action_id and action_id not in self.table.actions:
+                raise invalid(f"{self.what}: no action with id {action_id:#x} here")
+
+        def wanted(entry: Entry) -> bool:
+            action = self.action_of(entry)
+            return (
+                query.priority in (0, entry.priority)
+                and query.metadata in (b"", entry.metadata)
+                and query.controller_metadata in (0, entry.controller_metadata)
+                and (
+                    not action_id
+                    or (isinstance(action, BoundAction) and action.ref.action.id == action_id)
+                )
+            )
+
+        return wanted
+
+    def action_of(self, entry: Entry) -> EntryAction | None:
+        """The entry's action; of a default entry never written, the program's."""
+        if entry is self.default and entry.action is None:
+            return self._action_of(self._core.table_default(self.table.name))
+        return entry.action
+
+    def key_message(self, entry: Entry) -> p4r.TableEntry:
+        """What identifies an entry."""
+        message = p4r.TableEntry(table_id=self.table.id)
+        if entry is self.default:
+            message.is_default_action = True
+        else:
+            message.match.extend(encode_key(self.table.fields, entry.key))
+            message.priority = entry.priority
+        return message
+
+    def entry_message(self, entry: Entry) -> p4r.TableEntry:
+        """An entry without its direct resources and times."""
+        if entry.wire is not None and entry is not self.default:
+            return p4r.TableEntry.FromString(entry.wire)  # type: ignore[no-any-return]
+        message = self.key_message(entry)
+        action = self.action_of(entry)
+        if isinstance(action, BoundAction):
+            message.action.action.CopyFrom(action.message())
+        elif isinstance(action, MemberRef):
+            message.action.action_profile_member_id = action.member_id
+        elif isinstance(action, GroupRef):
+            message.action.action_profile_group_id = action.group_id
+        elif isinstance(action, OneShot):
+            message.action.action_profile_action_set.CopyFrom(action.message)
+        message.metadata = entry.metadata
+        message.controller_metadata = entry.controller_metadata
+        message.idle_timeout_ns = entry.idle_timeout_ns
+        message.is_const = entry.is_const
+        entry.wire = message.SerializeToString()
+        return message
+
+    def read(self, query: p4r.TableEntry) -> Iterator[p4r.Entity]:
+        """The selected entries with the direct resources and times that the query asks for."""
+        refuse_color_counters(query.HasField("meter_counter_data"), self.what)
+        with_meter = query.HasField("meter_config") and self.table.meter is not None
+        with_counter = query.HasField("counter_data") and self.table.counter is not None
+        with_idle = query.HasField("time_since_last_hit")
+        if with_idle and (query.is_default_action or not self.table.has_timeout):
+            raise invalid(f"{self.what} has no idle time-out")
+        for entry in self.select(query):
+            entity = p4r.Entity()
+            message = entity.table_entry
+            message.CopyFrom(self.entry_message(entry))
+            if with_meter and entry.meter is not None:
+                message.meter_config.CopyFrom(entry.meter)
+            if with_counter:
+                message.counter_data.CopyFrom(self.counter_read(entry))
+            if with_idle:
+                message.time_since_last_hit.elapsed_ns = self._core.table_idle_ns(
+                    self.table.name, entry.handle
+                )
+            yield entity
+
+
+class Tables:
+    """All tables of a pipeline: the store of ``TableEntry``."""
+
+    def __init__(self, index: P4InfoIndex, core: SwitchCore, profiles: Profiles) -> None:
+        self._index = index
+        self.stores = {
+            table.id: TableStore(table, core, profiles) for table in index.tables.values()
+        }
+
+    def store(self, table_id: int) -> TableStore:
+        """INVALID_ARGUMENT when there is no such table."""
+        return self.stores[self._index.table(table_id).id]
+
+    def p4_id(self, message: p4r.TableEntry) -> int:
+        """The table's id."""
+        return message.table_id
+
+    def write(self, kind: Kind, message: p4r.TableEntry, journal: Journal) -> None:
+        """Apply one update."""
+        self.store(message.table_id).write(kind, message, journal)
+
+    def read(self, query: p4r.TableEntry, may_read: MayRead) -> Iterator[p4r.Entity]:
+        """One table with filters, or all tables."""
+        if query.table_id:
+            yield from self.store(query.table_id).read(query)
+            return
+        if query.match or query.priority or query.metadata or query.controller_metadata:
+            raise invalid("a read of all tables takes no filter")
+        if query.HasField("action"):
+            raise invalid("a read of all tables takes no filter")
+        wildcard = p4r.TableEntry()
+        wildcard.CopyFrom(query)
+        for store in self.stores.values():
+            if may_read(store.table.id):
+                if not store.table.has_timeout:
+                    wildcard.ClearField("time_since_last_hit")
+                elif query.HasField("time_since_last_hit"):
+                    wildcard.time_since_last_hit.SetInParent()
+                yield from store.read(wildcard)

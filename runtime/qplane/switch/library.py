@@ -1,0 +1,279 @@
+"""``Switch``: the embedded switch in this process, for notebooks and unit tests.
+
+    switch = Switch("basic.json", "basic.p4info.txtpb")
+    switch.add("ipv4_lpm", {"hdr.ipv4.dstAddr": "10.0.1.1/32"}, "ipv4_forward", ["08:00:...", 1])
+    for port, packet in switch.inject(0, b"..."):
+        ...
+
+No process, no port, no thread. Values are integers, bytes, or text as one writes addresses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finsy.proto import p4i, p4r
+from google.protobuf import text_format
+
+from qplane_cext.switch.core import Pipeline, SwitchCore
+
+from .derive import derive_p4info
+from .entities.base import DELETE, INSERT, MODIFY, Kind
+from .errors import invalid, not_found
+from .p4info import Action, MatchField, MatchKind, P4InfoIndex, Table, index_p4info
+from .ports import PortStates
+from .roles import RoleScope
+from .state import ForwardingState
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Value = int | bytes | str
+Match = Value | tuple[Value, Value]
+Params = Mapping[str, Value] | Sequence[Value]
+
+
+def read_p4info(source: str | Path | bytes | p4i.P4Info) -> p4i.P4Info:
+    """A P4Info from a file (text or ``.bin``) or from its serialized bytes.
+
+    Raises ValueError naming the file when it can't be parsed.
+    """
+    if isinstance(source, p4i.P4Info):
+        return source
+    name = "P4Info" if isinstance(source, bytes) else str(source)
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    message = p4i.P4Info()
+    try:
+        if isinstance(source, bytes) or name.endswith(".bin"):
+            message.ParseFromString(data)
+        else:
+            text_format.Parse(data.decode(), message)
+    except Exception as error:  # DecodeError, ParseError and UnicodeDecodeError share no base
+        raise ValueError(f"{name}: not a P4Info: {error}") from error
+    return message
+
+
+class Switch:
+    """A loaded switch. Errors are :class:`qplane.switch.errors.StatusError`.
+
+    Without a P4Info names of action parameters are not known: give them in order.
+    """
+
+    def __init__(
+        self,
+        json: str | Path | bytes,
+        p4info: str | Path | bytes | p4i.P4Info | None = None,
+        *,
+        cpu_port: int = 510,
+        drop_port: int = 511,
+    ) -> None:
+        data = json if isinstance(json, bytes) else Path(json).read_bytes()
+        self.core = SwitchCore(cpu_port=cpu_port, drop_port=drop_port)
+        pipeline = Pipeline(data)
+        info = derive_p4info(pipeline) if p4info is None else read_p4info(p4info)
+        self.index = index_p4info(info, pipeline)
+        self.core.commit(pipeline)
+        self.ports = PortStates()
+        self._state = ForwardingState(self.index, self.core, self.ports, lambda *_: None)
+        self.ports.listen(self._state.ports_changed)
+
+    # ---- packets ----
+
+    def inject(
+        self, port: int, packet: bytes, now_us: int | None = None
+    ) -> list[tuple[int, bytes]]:
+        """One packet in; the packets that leave, as (port, bytes)."""
+        return self.core.process(port, packet, now_us)
+
+    def inject_all(self, packets: Iterable[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:
+        """Many packets in, each as (port, bytes); what leaves for each."""
+        process = self.core.process
+        return [process(port, packet) for port, packet in packets]
+
+    # ---- entries by name ----
+
+    def add(
+        self,
+        table: str,
+        match: Mapping[str, Match],
+        action: str,
+        params: Params = (),
+        *,
+        priority: int = 0,
+    ) -> None:
+        """Insert an entry. Names may be given without their leading parts where unambiguous.
+
+        A match value is a value (exact, optional), "10.0.0.0/8" or (value, prefix length) for
+        LPM, (value, mask) for ternary, (low, high) for a range.
+        """
+        entry = self._entry(table, match, priority)
+        entry.action.action.CopyFrom(self._action(self._table(table), action, params))
+        self.write(INSERT, p4r.Entity(table_entry=entry))
+
+    def modify(
+        self,
+        table: str,
+        match: Mapping[str, Match],
+        action: str,
+        params: Params = (),
+        *,
+        priority: int = 0,
+    ) -> None:
+        """Give an entry another action."""
+        entry = self._entry(table, match, priority)
+        entry.action.action.CopyFrom(self._action(self._table(table), action, params))
+        self.write(MODIFY, p4r.Entity(table_entry=entry))
+
+    def delete(self, table: str, match: Mapping[str, Match], *, priority: int = 0) -> None:
+        """Delete an entry."""
+        self.write(DELETE, p4r.Entity(table_entry=self._entry(table, match, priority)))
+
+    def set_default(self, table: str, action: str | None, params: Params = ()) -> None:
+        """Set a table's default action; None: the program's own again."""
+        found = self._table(table)
+        entry = p4r.TableEntry(table_id=found.id, is_default_action=True)
+        if action is not None:
+            entry.action.action.CopyFrom(self._action(found, action, params))
+        self.write(MODIFY, p4r.Entity(table_entry=entry))
+
+    def multicast(self, group: int, replicas: Iterable[tuple[int, int]]) -> None:
+        """Make a multicast group of (egress port, replication id) pairs."""
+        entity = p4r.Entity()
+        entry = entity.packet_replication_engine_entry.multicast_group_entry
+        entry.multicast_group_id = group
+        for port, instance in replicas:
+            entry.replicas.add(port=_minimal(port), instance=instance)
+        self.write(INSERT, entity)
+
+    def clone_session(self, session: int, ports: Iterable[int]) -> None:
+        """Make a clone session that copies to these ports."""
+        entity = p4r.Entity()
+        entry = entity.packet_replication_engine_entry.clone_session_entry
+        entry.session_id = session
+        for port in ports:
+            entry.replicas.add(port=_minimal(port), instance=0)
+        self.write(INSERT, entity)
+
+    def counter(self, name: str, index: int) -> tuple[int, int]:
+        """(packets, bytes) of an indexed counter's cell."""
+        return self.core.counter_read(self._name(self.core_pipeline.counters, name), index)
+
+    def register(self, name: str, index: int) -> int:
+        """The unsigned value of a register cell."""
+        name = self._name(self.core_pipeline.registers, name)
+        return int.from_bytes(self.core.register_read(name, index), "big")
+
+    def set_register(self, name: str, index: int, value: int) -> None:
+        """Write a register cell."""
+        name = self._name(self.core_pipeline.registers, name)
+        bits = self.core_pipeline.registers[name].bitwidth
+        self.core.register_write(name, index, value.to_bytes((bits + 7) // 8, "big"))
+
+    def write(self, kind: Kind, entity: p4r.Entity) -> None:
+        """Any P4Runtime entity, as a controller would write it."""
+        self._state.apply(p4r.Update(type=kind, entity=entity), RoleScope(), [])
+
+    def read(self, query: p4r.Entity) -> list[p4r.Entity]:
+        """Any P4Runtime query, as a controller would send it."""
+        return list(self._state.read(query, RoleScope()))
+
+    # ---- names and values ----
+
+    @property
+    def core_pipeline(self) -> Pipeline:
+        """The compiled program: names, widths and sizes."""
+        return self.index.pipeline
+
+    @staticmethod
+    def _name(known: Iterable[str], name: str) -> str:
+        found = [item for item in known if item == name or item.endswith("." + name)]
+        if name in found:
+            return name
+        if len(found) != 1:
+            raise not_found(
+                f"{name!r} is {'not known' if not found else 'ambiguous: '}{found or ''}"
+            )
+        return found[0]
+
+    def _table(self, name: str) -> Table:
+        by_name = {table.name: table for table in self.index.tables.values()}
+        return by_name[self._name(by_name, name)]
+
+    def _entry(self, name: str, match: Mapping[str, Match], priority: int) -> p4r.TableEntry:
+        table = self._table(name)
+        entry = p4r.TableEntry(table_id=table.id, priority=priority)
+        by_name = {item.name: item for item in table.fields}
+        for key, value in match.items():
+            entry.match.append(_match(by_name[self._name(by_name, key)], value))
+        return entry
+
+    def _action(self, table: Table, name: str, params: Params) -> p4r.Action:
+        by_name = {ref.action.name: ref.action for ref in table.actions.values()}
+        action = by_name[self._name(by_name, name)]
+        message = p4r.Action(action_id=action.id)
+        for param_id, value in _params(action, params):
+            message.params.add(param_id=param_id, value=value)
+        return message
+
+
+def _params(action: Action, params: Params) -> Iterable[tuple[int, bytes]]:
+    if isinstance(params, Mapping):
+        ids = {param.name: param.id for param in action.params}
+        for name, value in params.items():
+            if name not in ids:
+                raise invalid(f"action {action.name!r} has no parameter {name!r}")
+            yield ids[name], _value(value)
+        return
+    if len(params) != len(action.params):
+        raise invalid(f"action {action.name!r} takes {len(action.params)} parameters")
+    for param, value in zip(action.params, params, strict=True):
+        yield param.id, _value(value)
+
+
+def _minimal(number: int) -> bytes:
+    if number < 0:
+        raise invalid(f"value {number} is negative")
+    return number.to_bytes((number.bit_length() + 7) // 8 or 1, "big")
+
+
+def _value(value: Value) -> bytes:
+    """An integer, bytes, or a MAC, IPv4 or IPv6 address or number as text."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, int):
+        return _minimal(value)
+    if value.count(":") == 5:
+        return bytes(int(part, 16) for part in value.split(":"))
+    try:
+        return _minimal(int(value, 0))
+    except ValueError:
+        try:
+            return ipaddress.ip_address(value).packed
+        except ValueError:
+            raise invalid(f"{value!r} is no number, MAC or IP address") from None
+
+
+def _match(field: MatchField, value: Match) -> p4r.FieldMatch:
+    match = p4r.FieldMatch(field_id=field.id)
+    if field.kind is MatchKind.LPM and isinstance(value, str):
+        address, _, length = value.partition("/")
+        value = (address, int(length) if length else field.bitwidth)
+    if field.kind in (MatchKind.EXACT, MatchKind.OPTIONAL):
+        if isinstance(value, tuple):
+            raise invalid(f"field {field.name!r} takes one value")
+        getattr(match, field.kind.value).value = _value(value)
+        return match
+    if not isinstance(value, tuple):
+        value = (value, value if field.kind is MatchKind.RANGE else field.full)
+    first, second = value
+    if field.kind is MatchKind.LPM:
+        match.lpm.value = _value(first)
+        match.lpm.prefix_len = int(second)
+    elif field.kind is MatchKind.TERNARY:
+        match.ternary.value, match.ternary.mask = _value(first), _value(second)
+    else:
+        match.range.low, match.range.high = _value(first), _value(second)
+    return match

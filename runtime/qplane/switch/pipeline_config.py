@@ -1,0 +1,128 @@
+"""Forwarding-pipeline configurations: decoded, checked, and only then made effective."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from finsy.proto import p4i, p4r
+
+from qplane_cext.switch.core import Pipeline, PipelineError
+
+from .errors import invalid
+from .p4info import P4InfoIndex, index_p4info
+
+ResponseType = p4r.GetForwardingPipelineConfigRequest
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A configuration that this target can realise."""
+
+    message: p4r.ForwardingPipelineConfig  # as the client gave it
+    index: P4InfoIndex
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The compiled program."""
+        return self.index.pipeline
+
+    def response(self, kind: ResponseType.ResponseType.ValueType) -> p4r.ForwardingPipelineConfig:
+        """The parts of it that a Get asks for."""
+        message = p4r.ForwardingPipelineConfig()
+        message.CopyFrom(self.message)
+        if kind in (ResponseType.COOKIE_ONLY, ResponseType.DEVICE_CONFIG_AND_COOKIE):
+            message.ClearField("p4info")
+        if kind in (ResponseType.COOKIE_ONLY, ResponseType.P4INFO_AND_COOKIE):
+            message.ClearField("p4_device_config")
+        return message
+
+
+def load_config(message: p4r.ForwardingPipelineConfig) -> LoadedConfig:
+    """Verify a configuration. INVALID_ARGUMENT with the reason when it can't be realised."""
+    if not message.HasField("p4info"):
+        raise invalid("the configuration has no P4Info")
+    json = device_json(message.p4_device_config)
+    kept = p4r.ForwardingPipelineConfig()
+    kept.CopyFrom(message)
+    return LoadedConfig(kept, _cache.get(message.p4info, json))
+
+
+def device_json(config: bytes) -> bytes:
+    """The BMv2 JSON in a device config: as it is, or in the wrapper that the P4 tutorials use.
+
+    The wrapper is the old ``p4.tmp.P4DeviceConfig``: field 3 holds the JSON.
+    """
+    if not config:
+        raise invalid("the device config is empty; a BMv2 JSON is needed")
+    if config.lstrip()[:1] == b"{":
+        return config
+    try:
+        return _wrapped_json(config)
+    except (IndexError, ValueError) as error:
+        raise invalid("the device config is not a BMv2 JSON") from error
+
+
+def _wrapped_json(data: bytes) -> bytes:
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    while at < len(data):
+        tag = varint()
+        if tag & 7 == 0:
+            varint()
+        elif tag & 7 == 2:
+            length = varint()
+            if at + length > len(data):
+                raise ValueError("truncated")
+            if tag >> 3 == 3:
+                return data[at : at + length]
+            at += length
+        else:
+            raise ValueError("unexpected wire type")
+    raise ValueError("no device data")
+
+
+class _Cache:
+    """Compiled pipelines by content: a network of a thousand equal switches compiles one."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, P4InfoIndex] = OrderedDict()
+
+    def get(self, p4info: p4i.P4Info, json: bytes) -> P4InfoIndex:
+        info = p4info.SerializeToString(deterministic=True)
+        digest = hashlib.sha256(len(info).to_bytes(8, "big") + info + json).digest()
+        with self._lock:
+            found = self._known.get(digest)
+            if found is not None:
+                self._known.move_to_end(digest)
+                return found
+        try:
+            pipeline = Pipeline(json)
+        except PipelineError as error:
+            raise invalid(f"the device config can't be realised: {error}") from error
+        kept = p4i.P4Info()
+        kept.CopyFrom(p4info)
+        index = index_p4info(kept, pipeline)
+        with self._lock:
+            self._known[digest] = index
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return index
+
+
+_cache = _Cache(16)

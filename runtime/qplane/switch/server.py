@@ -1,0 +1,190 @@
+"""The P4Runtime gRPC server: where it listens, with which certificates, for which devices."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+
+from .device import Device
+from .errors import Code, StatusError
+from .service import P4RuntimeService
+
+log = logging.getLogger(__name__)
+
+# The specification's guidelines ask for a generous limit: a device config can be large.
+MAX_RECEIVE_BYTES = 128 << 20
+# A StreamChannel holds a worker as long as it is open.
+MAX_WORKERS = 8192
+TICK_SECONDS = 0.02  # how often digest and idle time-outs are looked at
+
+
+class ListenError(OSError):
+    """The server can't listen on the address it was given; says why."""
+
+
+@dataclass(frozen=True)
+class TlsConfig:
+    """PEM bytes for TLS; ``client_auth`` demands a client certificate signed by ``ca``."""
+
+    certificate: bytes
+    key: bytes
+    ca: bytes | None = None
+    client_auth: bool = False
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """The credentials for gRPC. Raises ListenError when they are incomplete."""
+        if self.client_auth and self.ca is None:
+            raise ListenError("client certificates are demanded but no CA certificate is given")
+        return grpc.ssl_server_credentials(
+            [(self.key, self.certificate)],
+            root_certificates=self.ca,
+            require_client_auth=self.client_auth,
+        )
+
+
+def _split_address(address: str) -> tuple[str, int]:
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ListenError(f"address {address!r} is not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise ListenError when another socket listens there: gRPC's own message says nothing."""
+    family, kind, protocol, _, target = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(target)
+
+
+class P4RuntimeServer:
+    """Serves any number of devices on one address.
+
+    ``address`` is HOST:PORT, port 0 for any free one, or ``unix:PATH``; it is on loopback unless
+    another host is given.
+    """
+
+    def __init__(
+        self,
+        devices: Iterable[Device] = (),
+        address: str = "127.0.0.1:0",
+        *,
+        tls: TlsConfig | None = None,
+    ) -> None:
+        self._address = address
+        self._tls = tls
+        self._service = P4RuntimeService()
+        self._server: grpc.Server | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._stopping = threading.Event()
+        self._ticker: threading.Thread | None = None
+        for device in devices:
+            self.add_device(device)
+
+    def add_device(self, device: Device) -> None:
+        """Offer a device. Raises ValueError when its id is taken."""
+        self._service.add_device(device)
+
+    def remove_device(self, device_id: int) -> None:
+        """Take a device away; its clients' streams end with NOT_FOUND. KeyError: not there."""
+        self._service.remove_device(device_id)
+
+    def start(self) -> str:
+        """Listen; returns "host:port" as bound. Raises ListenError with a clear message."""
+        if self._server is not None:
+            raise ListenError("the server has been started already")
+        self._pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="p4runtime")
+        server = grpc.server(
+            self._pool,
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_metadata_size", 1 << 20),
+            ],
+        )
+        server.add_generic_rpc_handlers((self._service.handler(),))
+        bound = self._bind(server)
+        server.start()
+        self._server = server
+        self._stopping.clear()
+        self._ticker = threading.Thread(target=self._tick, name="p4runtime-ticker", daemon=True)
+        self._ticker.start()
+        return bound
+
+    def _bind(self, server: grpc.Server) -> str:
+        credentials = self._tls.credentials() if self._tls is not None else None
+        if self._address.startswith("unix:"):
+            target, host = self._address, None
+        else:
+            host, port = _split_address(self._address)
+            try:
+                _check_free(host, port)
+            except OSError as error:
+                code = error.errno or 0
+                reason = os.strerror(code) if code > 0 else str(error)
+                raise ListenError(f"can't listen on {self._address}: {reason}") from error
+            if credentials is None and not _is_loopback(host):
+                log.warning(
+                    "P4Runtime listens on %s without TLS: anybody who reaches it controls the "
+                    "switch",
+                    self._address,
+                )
+            shown = f"[{host}]" if ":" in host else host
+            target = f"{shown}:{port}"
+        try:
+            if credentials is None:
+                bound_port = server.add_insecure_port(target)
+            else:
+                bound_port = server.add_secure_port(target, credentials)
+        except RuntimeError as error:
+            raise ListenError(f"can't listen on {self._address}: {error}") from error
+        return target if host is None else f"{shown}:{bound_port}"
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(TICK_SECONDS):
+            for device in self._service.devices():
+                device.tick()
+
+    def stop(self) -> None:
+        """End all streams and calls, within a second; the address is free at once."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        self._stopping.set()
+        for device in self._service.devices():
+            device.close_streams(StatusError(Code.UNAVAILABLE, "the server is stopping"))
+        server.stop(grace=0.3).wait(1.0)
+        if self._ticker is not None:
+            self._ticker.join(1.0)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until :meth:`stop` was called, or for ``timeout`` seconds."""
+        self._stopping.wait(timeout)
+
+    def __enter__(self) -> P4RuntimeServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
