@@ -27,9 +27,14 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
                        || hdr.device.type == DEVICE_LINK_FEATURES
                        || hdr.device.type == DEVICE_LINK_STATUS) {
                 to_controller(PACKET_IN_DEVICE);
-            } else if (!hdr.qubit.isValid() || hdr.device.link >= LINKS) {
+            } else if (!hdr.qubit.isValid() || hdr.device.link >= LINKS
+                       || standard_metadata.packet_length > MIN_FRAME_BYTES) {
                 meta.drop_reason = DROP_DEVICE_MALFORMED;
             }
+        } else if ((!hdr.probe.isValid() && !hdr.pair.isValid())
+                   || hdr.qci.flags & QCI_FLAG_AUTHENTICATED != 0
+                   || standard_metadata.packet_length > MIN_FRAME_BYTES) {
+            meta.drop_reason = DROP_QCI_MALFORMED;
         } else if (hdr.probe.isValid()) {
             if (meta.port_kind != PORT_NEIGHBOUR) {
                 meta.drop_reason = DROP_QCI_PORT;
@@ -38,8 +43,6 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
             } else {
                 to_controller(PACKET_IN_QCI);
             }
-        } else if (!hdr.pair.isValid()) {
-            meta.drop_reason = DROP_QCI_MALFORMED;
         } else if (hdr.mpls.ttl <= 1) {
             meta.drop_reason = DROP_TTL;
         }

@@ -45,7 +45,7 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
 
     // A message about this event's pair. Written for both directions: the copy that leaves picks.
     action message(bit<8> type, bit<4> flags, bit<2> bell, bit<8> reason) {
-        meta.down = { type, flags, hdr.qubit.seq, hdr.qubit.seq, bell, reason, 64 };
+        meta.down = { type, flags, hdr.qubit.seq, hdr.qubit.seq, bell, reason, QCI_TTL };
         meta.up = meta.down;
     }
 
@@ -66,14 +66,14 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
     action tracks_onward() {
         if (meta.side == COPY_UP) {
             meta.down = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
-                          track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, 64 };
+                          track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, QCI_TTL };
             meta.up = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
-                        track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, 64 };
+                        track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, QCI_TTL };
         } else {
             meta.up = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
-                        track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, 64 };
+                        track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, QCI_TTL };
             meta.down = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
-                          track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, 64 };
+                          track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, QCI_TTL };
         }
     }
 
@@ -240,7 +240,11 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 } else {
                     meta.drop_reason = CONSUMED;
                 }
-            } else if (ours == 1 || ours2 == 1) {
+            } else if ((ours == 0 && ours2 == 0) || (ours == 1 && identity.state == SWAPPED)
+                       || (ours2 == 1 && identity2.state == SWAPPED)) {
+                // Unknown, or reported before: a swap that was done stays done.
+                meta.drop_reason = DROP_DEVICE_STALE;
+            } else {
                 // It failed, or one of the two died while it was being done: both are gone.
                 if (ours == 1) {
                     write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
@@ -252,8 +256,6 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 }
                 expire_both();
                 pair_events.count(EVENT_SWAP_FAILED);
-            } else {
-                meta.drop_reason = DROP_DEVICE_STALE;
             }
         }
     }

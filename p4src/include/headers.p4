@@ -10,12 +10,17 @@ const bit<16> ETHERTYPE_DEVICE = 0x88b6;
 const bit<48> MAC_SWITCH = 0x020000000001;
 const bit<48> MAC_DEVICE = 0x020000000002;
 
+// Ethernet's minimum without the frame check sequence: a shorter frame may come padded to it.
+const bit<32> MIN_FRAME_BYTES = 60;
+
 const bit<20> GAL_LABEL = 13;
 const bit<16> CHANNEL_QCI = 0x7ff8;
 const bit<4> QCI_VERSION = 1;
 const bit<4> QCI_FLAG_ACK_REQUESTED = 1;
+const bit<4> QCI_FLAG_AUTHENTICATED = 8;  // kept for later: must be 0
 const bit<16> QCI_PAIR_LENGTH = 20;
 const bit<16> QCI_PROBE_LENGTH = 24;
+const bit<8> QCI_TTL = 255;  // of a message where it begins
 
 const bit<8> QCI_TRACK = 0x01;
 const bit<8> QCI_EXPIRE = 0x02;

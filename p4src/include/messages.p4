@@ -34,7 +34,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
 
     // Answers go back where the message came from, about the same pair.
     action answer(bit<8> type, bit<8> reason) {
-        meta.down = { type, 0, hdr.pair.pair_seq, hdr.pair.origin_seq, 0, reason, 64 };
+        meta.down = { type, 0, hdr.pair.pair_seq, hdr.pair.origin_seq, 0, reason, QCI_TTL };
         meta.up = meta.down;
     }
 

@@ -12,7 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from qplane import wire
-from qplane.wire import ethernet
+from qplane.wire import ethernet, qci
 from qplane.wire import scapy as layers
 from qplane.wire.layout import Record
 
@@ -120,6 +120,9 @@ def expected_constants() -> dict[str, int]:
             "GAL_LABEL": ethernet.GAL_LABEL,
             "CHANNEL_QCI": wire.CHANNEL_TYPE_QCI,
             "QCI_VERSION": wire.QCI_VERSION,
+            "QCI_TTL": qci.FIRST_TTL,
+            "QCI_FLAG_AUTHENTICATED": qci.AUTHENTICATION_FLAG,
+            "MIN_FRAME_BYTES": ethernet.MIN_FRAME_BYTES,
             "DEVICE_VERSION": 1,
             "QCI_PAIR_LENGTH": wire.QciHeader.LAYOUT.size + wire.PairBody.LAYOUT.size,
             "QCI_PROBE_LENGTH": wire.QciHeader.LAYOUT.size + wire.ProbeBody.LAYOUT.size,

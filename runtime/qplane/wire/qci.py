@@ -21,6 +21,7 @@ from qplane.wire.ethernet import (
 from qplane.wire.layout import Layout, Record, clock_ps, enum, fixed, uint
 
 QCI_VERSION = 1
+FIRST_TTL = 255  # of a message on a circuit, where it begins
 
 
 class QciType(IntEnum):
@@ -196,7 +197,7 @@ class CircuitFrame:
     src: int
     label: int
     message: QciMessage
-    ttl: int = 64
+    ttl: int = FIRST_TTL
     tc: int = 0
 
     def __post_init__(self) -> None:
