@@ -123,7 +123,7 @@ def _circuits(
             name=section.name,
             head=section.head,
             tail=section.tail,
-            slots=section.slots,
+            slots=section.slots or 0,
             cutoff_ps=section.cutoff or 0,
             path=_path(index, section, nodes, links),
         )
@@ -156,7 +156,7 @@ def _check_slots(nodes: Mapping[str, Node], circuits: Mapping[str, Circuit]) -> 
     for index, circuit in enumerate(circuits.values()):
         for link in circuit.path:
             for end in (link.a, link.b):
-                wanted[end.node] += circuit.slots
+                wanted[end.node] += max(circuit.slots, 1)
         for name in circuit.nodes():
             memory = nodes[name].memory
             assert memory is not None  # a quantum link joins nodes with memories
@@ -164,8 +164,8 @@ def _check_slots(nodes: Mapping[str, Node], circuits: Mapping[str, Circuit]) -> 
                 raise InconsistentError(
                     ("circuits", index, "slots"),
                     f"more circuits than slots: the circuits up to this one need {wanted[name]} "
-                    f"slots at node {name}, which has {memory.slots} (a circuit uses its slots on "
-                    "each of its links; the nodes in between have two)",
+                    f"slots at node {name}, which has {memory.slots} (a circuit needs its slots on "
+                    "each of its links, and the nodes on its way have two of them)",
                 )
 
 

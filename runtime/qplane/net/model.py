@@ -91,7 +91,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Circuit:
-    """Entanglement wanted between `head` and `tail`, with `slots` memory slots per link side."""
+    """Entanglement wanted between `head` and `tail`.
+
+    `slots` memory slots on each side of each link; 0: an equal share of what there is.
+    """
 
     name: str
     head: str

@@ -147,7 +147,7 @@ class CircuitSection(Section):
     name: Name
     head: Name = Field(alias="from")
     tail: Name = Field(alias="to")
-    slots: int = Field(default=1, ge=1, le=65535)  # per link side
+    slots: int | None = Field(default=None, ge=1, le=32)  # per link side; None: an equal share
     cutoff: Picoseconds | None = None
 
     @model_validator(mode="after")

@@ -1,0 +1,112 @@
+"""Virtual time for the controller: the engine runs while somebody waits, and else stands still.
+
+The engine's clock is moved in :meth:`VirtualClock.advance` alone. It pauses whenever a switch sends
+a packet to the controller, and goes on once the controller has dealt with it and what the
+controller sent has arrived; gRPC calls therefore take no virtual time, however long they really
+take, and a run depends on nothing but its seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from qplane_cext.sim.network import Network, StopReason
+
+T = TypeVar("T")
+
+_SETTLE_SECONDS = 30.0
+"""Real time after which a controller that does not answer is an error, not slow."""
+
+_TURNS = 8
+"""Turns of the event loop that a result takes at most from a packet handler to who awaits it."""
+
+
+class ControllerStuckError(RuntimeError):
+    """Packets to or from the controller do not arrive; virtual time can't go on."""
+
+
+class Interrupted(Exception):
+    """The user asked to stop (Ctrl-C) while the controller was waiting for the network."""
+
+
+class VirtualClock:
+    """A :class:`qplane.clock.Clock` over the engine's time.
+
+    `pending` returns how many packets between switches and controller are under way in either
+    direction, and what they are, for the error.
+    """
+
+    def __init__(self, network: Network, pending: Callable[[], tuple[int, str]]) -> None:
+        self._network = network
+        self._pending = pending
+        self._deadlines: list[int] = []
+        self._engine = asyncio.Lock()
+        self.deliveries: int | None = None
+        """Stop :meth:`advance` once so many pairs are delivered."""
+        self.on_progress: Callable[[], None] | None = None
+        """Called about ten times a second of real time while the engine runs."""
+
+    def now_ps(self) -> int:
+        return self._network.now_ps
+
+    async def sleep(self, delay_ps: int) -> None:
+        deadline = self.now_ps() + delay_ps
+        await self._until(deadline, lambda: False)
+
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+        task = asyncio.ensure_future(awaitable)
+        try:
+            await self._until(self.now_ps() + timeout_ps, task.done)
+            if not task.done():
+                raise TimeoutError(f"nothing within {timeout_ps} ps of virtual time")
+            return task.result()
+        finally:
+            task.cancel()
+
+    async def advance(self, until_ps: int | None) -> StopReason:
+        """Run the engine to `until_ps`, the earliest deadline of a waiter, or a packet-in.
+
+        Returns after the controller has dealt with what the engine paused for. Raises
+        ControllerStuckError when that never happens.
+        """
+        async with self._engine:
+            await self._settle()
+            ends = [*self._deadlines] if until_ps is None else [*self._deadlines, until_ps]
+            reason = self._network.run(
+                until_ps=min(ends, default=None),
+                deliveries=self.deliveries,
+                on_progress=self.on_progress,
+            )
+            await self._settle()
+            return reason
+
+    async def _until(self, deadline: int, done: Callable[[], bool]) -> None:
+        """Run the engine until `done()` or the deadline, or until nothing can happen any more."""
+        self._deadlines.append(deadline)
+        try:
+            await self._settle()
+            while not done() and self.now_ps() < deadline:
+                reason = await self.advance(deadline)
+                if reason == "interrupted":
+                    raise Interrupted
+                if reason == "idle" and not done():
+                    return
+        finally:
+            self._deadlines.remove(deadline)
+
+    async def _settle(self) -> None:
+        """Let everything that is under way between switches and controller arrive."""
+        limit = time.monotonic() + _SETTLE_SECONDS
+        turn = 0
+        while self._pending()[0]:
+            await asyncio.sleep(0 if turn < 50 else 0.0005)
+            turn += 1
+            if time.monotonic() > limit:
+                raise ControllerStuckError(
+                    f"after {_SETTLE_SECONDS:.0f} s there is still under way: {self._pending()[1]}"
+                )
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
