@@ -7,8 +7,8 @@ For each delivered pair the storage times, the heralded Bell states and the repo
 are given (they are classical and known); what is averaged over is everything that is not known: the
 true outcome behind a reported one, and gate errors.
 
-- Ageing of one qubit for t towards |0> (1/Tφ = 1/T2 - 1/(2·T1)) multiplies X and Y by e^(-t/T2), and
-  takes Z to e^(-t/T1)·Z + (1 - e^(-t/T1))·I.
+- Ageing of one qubit for t towards |0> (1/Tφ = 1/T2 - 1/(2·T1)) multiplies X and Y by e^(-t/T2),
+  and takes Z to e^(-t/T1)·Z + (1 - e^(-t/T1))·I.
 - A Bell measurement of the inner qubits that reports k turns R_AB and R_CD into R_AB·M_k·R_CD, up
   to normalisation, with M_k = diag(g_k · f)/4. g_k are the signs of the Bell state's correlations;
   f = (1, a, b, c) shrinks them: two-qubit depolarising p2 (before: CNOT) all three by 1 - p2,
