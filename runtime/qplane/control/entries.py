@@ -1,0 +1,114 @@
+"""What stands in a switch, as plain values, and their translation to finsy's entities and back.
+
+Two kinds: a table entry and a multicast group. Both are hashable and have a `key` that tells which
+entry of the switch they are, so that "what should be there" and "what is there" are dictionaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import finsy as fy
+
+Value: TypeAlias = int | tuple[int, int]  # exact; (value, prefix length) in an LPM field
+Key: TypeAlias = tuple[str, tuple[tuple[str, Value], ...]]
+
+GROUP_TABLE = "multicast group"
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """An entry of a table, under the names of the P4Info (aliases)."""
+
+    table: str
+    match: tuple[tuple[str, Value], ...]
+    action: str
+    args: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self.table, self.match
+
+    def to_finsy(self) -> fy.P4TableEntry:
+        """A fresh entity; finsy marks them with the update, so each is used once."""
+        return fy.P4TableEntry(
+            self.table,
+            match=fy.P4TableMatch(self.match),
+            action=fy.P4TableAction(self.action, **dict(self.args)),
+        )
+
+    def __str__(self) -> str:
+        match = ", ".join(f"{name}={_shown(name, value)}" for name, value in self.match)
+        args = ", ".join(f"{name}={_shown(name, value)}" for name, value in self.args)
+        return f"[{match}] -> {self.action}({args})"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A multicast group: (port, replication id) pairs in ascending order."""
+
+    group: int
+    replicas: tuple[tuple[int, int], ...]
+
+    @property
+    def table(self) -> str:
+        return GROUP_TABLE
+
+    @property
+    def key(self) -> Key:
+        return GROUP_TABLE, (("group", self.group),)
+
+    def to_finsy(self) -> fy.P4MulticastGroupEntry:
+        return fy.P4MulticastGroupEntry(self.group, replicas=self.replicas)
+
+    def __str__(self) -> str:
+        replicas = ", ".join(f"{port}#{instance}" for port, instance in self.replicas)
+        return f"[group={self.group}] -> {{{replicas}}}"
+
+
+Entry: TypeAlias = TableEntry | Group
+State: TypeAlias = Mapping[Key, Entry]
+
+
+def table_entry(table: str, match: Mapping[str, Value], action: str, **args: int) -> TableEntry:
+    """A table entry, its match fields and arguments in the order given."""
+    return TableEntry(table, tuple(match.items()), action, tuple(args.items()))
+
+
+def state_of(entries: Iterable[Entry]) -> dict[Key, Entry]:
+    """Entries by key. ValueError where two of them differ under one key."""
+    state: dict[Key, Entry] = {}
+    for entry in entries:
+        other = state.setdefault(entry.key, entry)
+        if other != entry:
+            raise ValueError(f"two entries under one key: {other} and {entry}")
+    return state
+
+
+def from_finsy(entity: Any) -> Entry:
+    """What was read back from a switch. The order of fields is the P4Info's, as in the tables."""
+    if isinstance(entity, fy.P4MulticastGroupEntry):
+        return Group(entity.multicast_group_id, tuple(sorted(map(_replica, entity.replicas))))
+    if not isinstance(entity, fy.P4TableEntry):
+        raise TypeError(f"neither a table entry nor a multicast group: {entity!r}")
+    action = entity.action
+    if not isinstance(action, fy.P4TableAction):
+        raise TypeError(f"no direct action in {entity!r}")
+    return TableEntry(
+        entity.table_id,
+        tuple((entity.match or {}).items()),
+        action.name,
+        tuple(action.args.items()),
+    )
+
+
+def _replica(replica: Any) -> tuple[int, int]:
+    return (replica, 0) if isinstance(replica, int) else (replica.port, replica.instance)
+
+
+def _shown(name: str, value: Value) -> str:
+    if isinstance(value, tuple):
+        return f"{value[0]:#x}/{value[1]}"
+    return f"{value:012x}" if name in ("dst", "mac", "src_mac", "dst_mac") else str(value)

@@ -1,0 +1,230 @@
+"""Plans: everything that is decided about a circuit before any switch hears of it.
+
+A plan is immutable. What is taken (labels, circuit numbers, multicast groups, slots) follows from
+the plans that stand, so a change that fails has nothing to give back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from qplane.control.errors import ExhaustedError
+from qplane.control.routing import circuit_path
+from qplane.control.slots import Demand, Slots, divide
+from qplane.control.timing import LinkUse, Timing, timing
+from qplane.control.topology import Topology
+from qplane.net import QUANTUM_PORT, Circuit, Link
+from qplane.wire import FIRST_LABEL, LAST_LABEL
+
+MAX_CIRCUITS = 1024
+"""Circuits at one switch: the size of the P4 program's table `circuit`."""
+
+MAX_GROUPS = 4096
+"""Multicast groups of one switch; BMv2's default."""
+
+Replicas = tuple[tuple[int, int], ...]
+
+
+class Side(IntEnum):
+    """A circuit's side at a node; also the replication id of the copies that leave there."""
+
+    DOWN = 1  # towards the tail-end
+    UP = 2  # towards the head-end
+
+
+TO_DEVICE = 3
+"""Replication id of the copy for the quantum device."""
+
+
+@dataclass(frozen=True)
+class SidePlan:
+    """One side of a circuit at a node: the link there, its label and the device's slots for it."""
+
+    side: Side
+    link: Link
+    port: int
+    number: int  # the device's link number
+    label: int
+    neighbour: str
+    slots: Slots
+    group: int  # multicast group of the device and this port
+
+
+@dataclass(frozen=True)
+class HopPlan:
+    """A circuit at one node: an end has one side, a repeater both."""
+
+    node: str
+    circuit_id: int
+    sides: tuple[SidePlan, ...]  # up, then down
+    group_both: int  # 0 at an end
+
+    @property
+    def is_end(self) -> bool:
+        return len(self.sides) == 1
+
+    def groups(self) -> Iterator[tuple[int, Replicas]]:
+        """The multicast groups that the circuit needs here."""
+        for side in self.sides:
+            yield side.group, device_replicas(side.port, side.side)
+        if not self.is_end:
+            yield self.group_both, both_replicas(self.sides[0].port, self.sides[1].port)
+
+
+@dataclass(frozen=True)
+class CircuitPlan:
+    """A circuit with its path, head-end first, and its times."""
+
+    name: str
+    path: tuple[Link, ...]
+    hops: tuple[HopPlan, ...]
+    timing: Timing
+
+
+def device_replicas(port: int, side: Side) -> Replicas:
+    """A copy for the quantum device and one that leaves on a side."""
+    return tuple(sorted([(QUANTUM_PORT, TO_DEVICE), (port, int(side))]))
+
+
+def both_replicas(port_up: int, port_down: int) -> Replicas:
+    """A copy for each side."""
+    return tuple(sorted([(port_up, int(Side.UP)), (port_down, int(Side.DOWN))]))
+
+
+def plan_circuits(
+    topology: Topology, circuits: Sequence[Circuit], standing: Iterable[CircuitPlan] = ()
+) -> list[CircuitPlan]:
+    """Plans for `circuits` beside the `standing` ones.
+
+    Raises NoPathError, SlotsError, ExhaustedError, DiscoveryError.
+    """
+    paths = [circuit_path(topology, circuit) for circuit in circuits]
+    taken = _Taken(standing)
+    slots = _divide_slots(topology, circuits, paths, taken)
+    for path in paths:
+        taken.count(path)
+    plans = []
+    for circuit, path in zip(circuits, paths, strict=True):
+        hops = _hops(circuit, path, slots, taken)
+        uses = [
+            LinkUse(
+                topology.link_features(link),
+                taken.circuits_on[link.index],
+                max(hops[place].sides[-1].slots.count, hops[place + 1].sides[0].slots.count),
+            )
+            for place, link in enumerate(path)
+        ]
+        repeaters = [topology.devices[hop.node].features for hop in hops[1:-1]]
+        times = timing(circuit.cutoff_ps, uses, repeaters)
+        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times))
+    return plans
+
+
+class _Taken:
+    """What plans use up. The lowest free value is always the next."""
+
+    def __init__(self, standing: Iterable[CircuitPlan]) -> None:
+        self.labels: dict[int, set[int]] = {}  # by link
+        self.circuit_ids: dict[str, set[int]] = {}  # by node
+        self.groups: dict[str, dict[Replicas, int]] = {}  # by node
+        self.slots: dict[str, list[Slots]] = {}  # by node
+        self.circuits_on: dict[int, int] = {}  # by link
+        for plan in standing:
+            self.count(plan.path)
+            for hop in plan.hops:
+                self.circuit_ids.setdefault(hop.node, set()).add(hop.circuit_id)
+                self.groups.setdefault(hop.node, {}).update(
+                    (replicas, group) for group, replicas in hop.groups()
+                )
+                for side in hop.sides:
+                    self.labels.setdefault(side.link.index, set()).add(side.label)
+                    self.slots.setdefault(hop.node, []).append(side.slots)
+
+    def count(self, path: Iterable[Link]) -> None:
+        for link in path:
+            self.circuits_on[link.index] = self.circuits_on.get(link.index, 0) + 1
+
+    def label(self, link: Link) -> int:
+        used = self.labels.setdefault(link.index, set())
+        return _lowest(used, FIRST_LABEL, LAST_LABEL, f"label on link {link.name}", "")
+
+    def circuit_id(self, node: str) -> int:
+        used = self.circuit_ids.setdefault(node, set())
+        return _lowest(used, 0, MAX_CIRCUITS - 1, "circuit number", node)
+
+    def group(self, node: str, replicas: Replicas) -> int:
+        """Circuits with the same ports share a group."""
+        groups = self.groups.setdefault(node, {})
+        if replicas not in groups:
+            used = set(groups.values())
+            groups[replicas] = _lowest(used, 1, MAX_GROUPS - 1, "multicast group", node)
+        return groups[replicas]
+
+
+def _lowest(used: set[int], first: int, last: int, what: str, node: str) -> int:
+    value = next((value for value in range(first, last + 1) if value not in used), None)
+    if value is None:
+        raise ExhaustedError(f"no {what} is left; {first} to {last} are in use", node=node)
+    used.add(value)
+    return value
+
+
+def _node_sides(circuit: Circuit, path: Sequence[Link]) -> Iterator[tuple[str, Side, Link]]:
+    """Each side of a circuit, from head to tail: node, side, link."""
+    node = circuit.head
+    for link in path:
+        yield node, Side.DOWN, link
+        node = link.far(node).node
+        yield node, Side.UP, link
+
+
+def _divide_slots(
+    topology: Topology,
+    circuits: Sequence[Circuit],
+    paths: Sequence[Sequence[Link]],
+    taken: _Taken,
+) -> dict[tuple[str, str, Side], Slots]:
+    """The slots of each (circuit, node, side)."""
+    users: dict[str, list[tuple[Circuit, Side]]] = {}
+    for circuit, path in zip(circuits, paths, strict=True):
+        for node, side, _ in _node_sides(circuit, path):
+            users.setdefault(node, []).append((circuit, side))
+    divided = {}
+    for node, sides in users.items():
+        total = topology.devices[node].features.slots
+        demands = [Demand(circuit.name, circuit.slots) for circuit, _ in sides]
+        ranges = divide(node, total, demands, taken.slots.get(node, ()))
+        for (circuit, side), slots in zip(sides, ranges, strict=True):
+            divided[circuit.name, node, side] = slots
+    return divided
+
+
+def _hops(
+    circuit: Circuit,
+    path: Sequence[Link],
+    slots: dict[tuple[str, str, Side], Slots],
+    taken: _Taken,
+) -> list[HopPlan]:
+    labels = {link.index: taken.label(link) for link in path}
+    sides: dict[str, list[SidePlan]] = {}
+    for node, side, link in _node_sides(circuit, path):
+        port = link.end(node).port
+        sides.setdefault(node, []).append(
+            SidePlan(
+                side=side,
+                link=link,
+                port=port,
+                number=link.end(node).number,
+                label=labels[link.index],
+                neighbour=link.far(node).node,
+                slots=slots[circuit.name, node, side],
+                group=taken.group(node, device_replicas(port, side)),
+            )
+        )
+    hops = []
+    for node, (first, *rest) in sides.items():
+        both = taken.group(node, both_replicas(first.port, rest[0].port)) if rest else 0
+        hops.append(HopPlan(node, taken.circuit_id(node), (first, *rest), both))
+    return hops

@@ -1,0 +1,63 @@
+"""Paths: of circuits over quantum links, and of classical packets to the hosts."""
+
+from __future__ import annotations
+
+import networkx as nx
+
+from qplane.control.errors import NoPathError
+from qplane.control.topology import Topology
+from qplane.net import Circuit, Link, Network, routes
+
+
+def circuit_path(topology: Topology, circuit: Circuit) -> tuple[Link, ...]:
+    """The links of the circuit from head to tail, over nodes whose devices answered.
+
+    Least fibre, then fewest hops. Raises NoPathError.
+    """
+    for end in (circuit.head, circuit.tail):
+        if end not in topology.devices:
+            raise NoPathError(
+                f"circuit {circuit.name}: no path, its end {end} has no quantum device that answers"
+            )
+    try:
+        return routes.shortest_path(
+            topology.network.links, circuit.head, circuit.tail, topology.is_quantum
+        )
+    except routes.NoPathError as error:
+        raise NoPathError(
+            f"circuit {circuit.name}: no path, no chain of quantum links whose devices answer "
+            f"leads from {circuit.head} to {circuit.tail}"
+        ) from error
+
+
+def next_links(network: Network, goal: str) -> dict[str, Link]:
+    """For each node that can reach `goal`, the link that its packets to there take.
+
+    Least delay (a hop counts as a picosecond), then the link that stands first in the file.
+    Following the links never returns to a node passed before.
+    """
+    around: dict[str, list[Link]] = {name: [] for name in network.nodes}
+    graph = nx.Graph()
+    graph.add_nodes_from(network.nodes)
+    for link in network.links:
+        ends = link.a.node, link.b.node
+        for name in ends:
+            around[name].append(link)
+        parallel = graph.get_edge_data(*ends)
+        if parallel is None or _cost(link) < parallel["cost"]:
+            graph.add_edge(*ends, cost=_cost(link))
+    distance = nx.single_source_dijkstra_path_length(graph, goal, weight="cost")
+    return {
+        name: next(
+            link
+            for link in around[name]
+            if distance[link.far(name).node] + _cost(link) == distance[name]
+        )
+        for name in network.nodes
+        if name != goal and name in distance
+    }
+
+
+def _cost(link: Link) -> int:
+    """Its delay, and a picosecond for the hop, so that a link of no length costs something."""
+    return link.delay_ps + 1

@@ -1,0 +1,159 @@
+"""What should stand in the tables of each switch: the classical part, and that of each circuit."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+
+from qplane.control.entries import Entry, Group, table_entry
+from qplane.control.plans import CircuitPlan, HopPlan, Side
+from qplane.control.routing import next_links
+from qplane.control.topology import Topology
+from qplane.net import GATEWAY_IP, QUANTUM_PORT, Network
+from qplane.wire import parse_mac
+
+ENTRANCES = ("port_kind", "label_in", "pair_in", "my_mac", "arp_responder")
+"""Tables that let packets in: they are filled last and emptied first, so that no packet meets half
+a circuit."""
+
+
+class PortKind(IntEnum):
+    """What hangs on a port; decides which frames are accepted there."""
+
+    HOST = 0
+    NEIGHBOUR = 1
+    QUANTUM = 2
+
+
+def node_mac(node_id: int) -> int:
+    """The MAC address of a node, the same on all ports: 06, the node id, 00.
+
+    Locally administered and unicast; table `my_mac` thus has one entry, however many the ports.
+    """
+    return 0x06 << 40 | node_id << 8
+
+
+def classical(topology: Topology) -> dict[str, list[Entry]]:
+    """Entries that no circuit has a part in, by node: ports, gateways, routes."""
+    network = topology.network
+    entries: dict[str, list[Entry]] = {}
+    for name in network.nodes:
+        entries[name] = [*_ports(topology, name), *_gateways(network, name)]
+    for goal in dict.fromkeys(host.node for host in network.hosts.values()):
+        for name, entry in _routes(network, goal):
+            entries[name].append(entry)
+    return entries
+
+
+def _ports(topology: Topology, name: str) -> Iterator[Entry]:
+    for link in topology.network.links_of(name):
+        yield _port(link.end(name).port, PortKind.NEIGHBOUR)
+    for host in topology.network.hosts_of(name):
+        yield _port(host.port, PortKind.HOST)
+    if topology.network.nodes[name].is_quantum:
+        yield _port(QUANTUM_PORT, PortKind.QUANTUM)
+
+
+def _port(port: int, kind: PortKind) -> Entry:
+    return table_entry("port_kind", {"ingress_port": port}, "set_port_kind", kind=int(kind))
+
+
+def _gateways(network: Network, name: str) -> Iterator[Entry]:
+    mac = node_mac(network.nodes[name].id)
+    yield table_entry("my_mac", {"dst": mac}, "NoAction")
+    gateway = int(ipaddress.ip_address(GATEWAY_IP))
+    for host in network.hosts_of(name):
+        match = {"ingress_port": host.port, "target_ip": gateway}
+        yield table_entry("arp_responder", match, "arp_reply", mac=mac)
+
+
+def _routes(network: Network, goal: str) -> Iterator[tuple[str, Entry]]:
+    """Routes of all nodes to the hosts on node `goal`."""
+    towards = next_links(network, goal)
+    for host in network.hosts_of(goal):
+        ip = ipaddress.ip_address(host.ip)
+        table = f"ipv{ip.version}_route"
+        match = {"dst": (int(ip), ip.max_prefixlen)}
+        for name, node in network.nodes.items():
+            if name == goal:
+                port, mac = host.port, parse_mac(host.mac)
+            elif name in towards:
+                link = towards[name]
+                port = link.end(name).port
+                mac = node_mac(network.nodes[link.far(name).node].id)
+            else:
+                continue
+            yield (
+                name,
+                table_entry(
+                    table, match, "route", port=port, src_mac=node_mac(node.id), dst_mac=mac
+                ),
+            )
+
+
+def circuit(network: Network, plan: CircuitPlan) -> dict[str, list[Entry]]:
+    """Entries of one circuit, by node."""
+    return {hop.node: list(_hop(network, hop)) for hop in plan.hops}
+
+
+def _hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
+    for group, replicas in hop.groups():
+        yield Group(group, replicas)
+    mac = node_mac(network.nodes[hop.node].id)
+    for side in hop.sides:
+        yield table_entry(
+            "adjacency",
+            {"circuit": hop.circuit_id, "copy": int(side.side)},
+            "set_adjacency",
+            label=side.label,
+            src_mac=mac,
+            dst_mac=node_mac(network.nodes[side.neighbour].id),
+        )
+    yield _role(hop)
+    for side in hop.sides:
+        to = {"circuit_id": hop.circuit_id, "side": int(side.side)}
+        match = {"ingress_port": side.port, "label": side.label}
+        yield table_entry("label_in", match, "set_circuit", **to)
+        match = {"link": side.number, "label": side.label}
+        yield table_entry("pair_in", match, "set_circuit", **to)
+
+
+def _role(hop: HopPlan) -> Entry:
+    match = {"circuit": hop.circuit_id}
+    if hop.is_end:
+        (side,) = hop.sides
+        return table_entry(
+            "circuit",
+            match,
+            "end_node",
+            device_port=QUANTUM_PORT,
+            side=int(side.side),
+            link=side.number,
+            port=side.port,
+            group_device=side.group,
+        )
+    up, down = hop.sides
+    assert up.side is Side.UP  # order of HopPlan.sides
+    return table_entry(
+        "circuit",
+        match,
+        "repeater",
+        device_port=QUANTUM_PORT,
+        link_up=up.number,
+        port_up=up.port,
+        group_device_up=up.group,
+        link_down=down.number,
+        port_down=down.port,
+        group_device_down=down.group,
+        group_both=hop.group_both,
+    )
+
+
+def desired(topology: Topology, plans: Iterable[CircuitPlan]) -> dict[str, list[Entry]]:
+    """All entries by node: the classical ones and those of the plans."""
+    entries = classical(topology)
+    for plan in plans:
+        for name, more in circuit(topology.network, plan).items():
+            entries[name].extend(more)
+    return entries

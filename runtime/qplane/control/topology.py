@@ -1,0 +1,84 @@
+"""What the controller knows of the network: the file's plan, and what the devices said.
+
+A node counts as quantum once its device has answered; a link carries qubits once both its devices
+have named each other on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from qplane.control.errors import DiscoveryError
+from qplane.net import Link, Network
+from qplane.wire import QCI_VERSION, DeviceFeatures, LinkFeatures
+
+MAX_LINKS = 32
+"""Links per device that the P4 program keeps records for."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A quantum device as it describes itself; its links by its own link numbers."""
+
+    features: DeviceFeatures
+    links: Mapping[int, LinkFeatures]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A network and its discovered devices, by name of node."""
+
+    network: Network
+    devices: Mapping[str, Device] = field(default_factory=dict)
+
+    def is_quantum(self, link: Link) -> bool:
+        """Whether circuits may use the link: planned so, and a device at either end."""
+        return link.quantum and link.a.node in self.devices and link.b.node in self.devices
+
+    def link_features(self, link: Link) -> LinkFeatures:
+        """Calibration of a quantum link, as the device at its first end knows it."""
+        return self.devices[link.a.node].links[link.a.number]
+
+    def check(self) -> None:
+        """Raise DiscoveryError where a device contradicts the file."""
+        for name, device in self.devices.items():
+            expected = self.network.nodes[name].id
+            if device.features.node_id != expected:
+                raise DiscoveryError(
+                    f"its quantum device says that it belongs to node id "
+                    f"{device.features.node_id}, not {expected}",
+                    node=name,
+                )
+            if device.features.qci_version != QCI_VERSION:
+                raise DiscoveryError(
+                    f"its quantum device speaks QCI version {device.features.qci_version}, "
+                    f"this controller {QCI_VERSION}",
+                    node=name,
+                )
+        for link in self.network.links:
+            if self.is_quantum(link):
+                self._check_end(link, link.a.node)
+                self._check_end(link, link.b.node)
+
+    def _check_end(self, link: Link, node: str) -> None:
+        near, far = link.end(node), link.far(node)
+        if near.number >= MAX_LINKS:
+            raise DiscoveryError(
+                f"link {link.name} has number {near.number}; the switch keeps records for links "
+                f"0 to {MAX_LINKS - 1}",
+                node=node,
+            )
+        said = self.devices[node].links.get(near.number)
+        if said is None:
+            raise DiscoveryError(
+                f"its quantum device has no link number {near.number} (link {link.name})", node=node
+            )
+        expected = (self.network.nodes[far.node].id, far.number)
+        if (said.remote_node_id, said.remote_link) != expected:
+            raise DiscoveryError(
+                f"link number {near.number} of its quantum device leads to link "
+                f"{said.remote_link} of node id {said.remote_node_id}, but link {link.name} should "
+                f"lead to link {expected[1]} of node id {expected[0]}",
+                node=node,
+            )
