@@ -15,7 +15,7 @@ __all__ = ["Switch"]
 
 def __getattr__(name: str) -> object:
     if name == "Switch":
-        from .library import Switch  # noqa: PLC0415 - NumPy and protobuf are loaded when needed
+        from .library import Switch
 
         return Switch
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

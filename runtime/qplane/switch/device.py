@@ -184,13 +184,11 @@ class Device:
                 raise StatusError(Code.PERMISSION_DENIED, "only the primary can send packets")
             if routes.packet_out is None:
                 raise StatusError(Code.FAILED_PRECONDITION, NO_PIPELINE)
-            data = routes.packet_out.join(packet)
+            self._inject(self.core.cpu_port, routes.packet_out.join(packet))
         except StatusError as error:
             response = _stream_error(error)
             response.error.packet_out.packet_out.CopyFrom(packet)
             stream.offer(response.SerializeToString())
-            return
-        self._inject(self.core.cpu_port, data)
 
     # ---- digests and idle time-outs ----
 

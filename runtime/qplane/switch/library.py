@@ -13,7 +13,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from finsy.proto import p4i, p4r
 from google.protobuf import text_format
@@ -23,13 +22,10 @@ from qplane_cext.switch.core import Pipeline, SwitchCore
 from .derive import derive_p4info
 from .entities.base import DELETE, INSERT, MODIFY, Kind
 from .errors import invalid, not_found
-from .p4info import Action, MatchField, MatchKind, P4InfoIndex, Table, index_p4info
+from .p4info import Action, MatchField, MatchKind, Table, index_p4info
 from .ports import PortStates
 from .roles import RoleScope
 from .state import ForwardingState
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Value = int | bytes | str
 Match = Value | tuple[Value, Value]

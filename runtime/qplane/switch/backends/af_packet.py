@@ -1,0 +1,157 @@
+"""Network interfaces through AF_PACKET sockets (needs CAP_NET_RAW)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import selectors
+import socket
+import struct
+import threading
+
+from .base import BackendError, Ports, PortStatus, Receive
+
+ETH_P_ALL = 0x0003
+SOL_PACKET = 263
+PACKET_ADD_MEMBERSHIP = 1
+PACKET_AUXDATA = 8
+PACKET_IGNORE_OUTGOING = 23
+PACKET_MR_PROMISC = 1
+TP_STATUS_VLAN_VALID = 0x10
+TP_STATUS_VLAN_TPID_VALID = 0x40
+RTMGRP_LINK = 1
+RTM_NEWLINK = 16
+RTM_DELLINK = 17
+IFF_UP = 0x1
+IFF_RUNNING = 0x40
+
+MAX_FRAME = 65536 + 18
+BATCH = 64  # frames taken from one socket before the others get a turn
+BUFFER_BYTES = 8 << 20
+
+
+class AfPacketBackend:
+    """One raw socket an interface; one thread reads them all."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._sockets: dict[int, socket.socket] = {}
+        self._indexes: dict[int, int] = {}  # interface index -> port
+        self._thread: threading.Thread | None = None
+        self._wake_read, self._wake_write = os.pipe()
+        self.send_dropped = 0
+
+    def start(self, receive: Receive, port_status: PortStatus) -> None:
+        """Open all interfaces and read from them."""
+        for port, name in self._ports:
+            self._sockets[port] = self._open(port, name)
+        self._thread = threading.Thread(
+            target=self._run, args=(receive, port_status), name="af_packet", daemon=True
+        )
+        self._thread.start()
+
+    def _open(self, port: int, name: str) -> socket.socket:
+        try:
+            index = socket.if_nametoindex(name)
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        except OSError as error:
+            reason = "no such interface" if error.errno == errno.ENODEV else error.strerror
+            raise BackendError(f"port {port}: can't open interface {name!r}: {reason}") from error
+        try:
+            sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+            sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+            membership = struct.pack("@iHH8s", index, PACKET_MR_PROMISC, 0, b"")
+            sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+            # Bound last: nothing from other interfaces gets into the queue.
+            sock.bind((name, ETH_P_ALL))
+            sock.setblocking(False)
+        except OSError as error:
+            sock.close()
+            raise BackendError(
+                f"port {port}: can't open interface {name!r}: {error.strerror}"
+            ) from error
+        self._indexes[index] = port
+        return sock
+
+    def _run(self, receive: Receive, port_status: PortStatus) -> None:
+        with selectors.DefaultSelector() as selector, _link_events() as links:
+            for port, sock in self._sockets.items():
+                selector.register(sock, selectors.EVENT_READ, port)
+            selector.register(self._wake_read, selectors.EVENT_READ, "stop")
+            selector.register(links, selectors.EVENT_READ, "links")
+            while True:
+                for key, _ in selector.select():
+                    if key.data == "stop":
+                        return
+                    if key.data == "links":
+                        self._report_links(links, port_status)
+                    else:
+                        self._drain(self._sockets[key.data], key.data, receive)
+
+    @staticmethod
+    def _drain(sock: socket.socket, port: int, receive: Receive) -> None:
+        for _ in range(BATCH):
+            try:
+                data, ancillary, _, _ = sock.recvmsg(MAX_FRAME, 64)
+            except BlockingIOError:
+                return
+            except OSError:
+                return  # the interface went down or away; it may come back
+            for level, kind, value in ancillary:
+                if level == SOL_PACKET and kind == PACKET_AUXDATA:
+                    data = _with_vlan_tag(data, value)
+            receive(port, data)
+
+    def _report_links(self, links: socket.socket, port_status: PortStatus) -> None:
+        data = links.recv(65536)
+        at = 0
+        while at + 16 <= len(data):
+            length, kind = struct.unpack_from("=IH", data, at)
+            if kind in (RTM_NEWLINK, RTM_DELLINK) and length >= 32:
+                index, flags = struct.unpack_from("=iI", data, at + 20)
+                if index in self._indexes:
+                    up = kind == RTM_NEWLINK and flags & IFF_UP and flags & IFF_RUNNING
+                    port_status(self._indexes[index], bool(up))
+            at += max((length + 3) & ~3, 16)
+
+    def send(self, port: int, data: bytes) -> None:
+        """Transmit one frame."""
+        sock = self._sockets.get(port)
+        if sock is None:
+            return
+        try:
+            sock.send(data)
+        except OSError:  # interface down, queue full, frame longer than its MTU
+            self.send_dropped += 1
+
+    def stop(self) -> None:
+        """Stop the thread and close the sockets."""
+        os.write(self._wake_write, b"x")
+        if self._thread is not None:
+            self._thread.join(1.0)
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets.clear()
+        for descriptor in (self._wake_read, self._wake_write):
+            os.close(descriptor)
+
+
+def _link_events() -> socket.socket:
+    """A socket that tells of interfaces going up and down."""
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    sock.bind((0, RTMGRP_LINK))
+    return sock
+
+
+def _with_vlan_tag(data: bytes, auxdata: bytes) -> bytes:
+    """Put a VLAN tag back that the kernel took out of the frame."""
+    with contextlib.suppress(struct.error):
+        status, _, _, _, _, tci, tpid = struct.unpack_from("@IIIHHHH", auxdata)
+        if status & TP_STATUS_VLAN_VALID and len(data) >= 12:
+            if not status & TP_STATUS_VLAN_TPID_VALID:
+                tpid = 0x8100
+            return data[:12] + struct.pack("!HH", tpid, tci) + data[12:]
+    return data

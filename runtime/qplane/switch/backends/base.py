@@ -1,0 +1,49 @@
+"""What the port back ends have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+# Called for packets that arrive; the back end's own thread runs the packet path.
+Receive = Callable[[int, bytes], None]
+PortStatus = Callable[[int, bool], None]
+
+
+class BackendError(OSError):
+    """A port can't be opened; says which and why."""
+
+
+class Backend(Protocol):
+    """A set of ports. ``send`` may be called from any thread and drops what can't be sent."""
+
+    def start(self, receive: Receive, port_status: PortStatus) -> None:
+        """Begin to receive. Raises BackendError when a port can't be opened."""
+
+    def send(self, port: int, data: bytes) -> None:
+        """Transmit; a packet for a port that is not there is ignored, as by the reference."""
+
+    def stop(self) -> None:
+        """Stop receiving and close all ports."""
+
+
+class Ports(list[tuple[int, str]]):
+    """(port number, interface name) pairs from ``-i`` options."""
+
+    @classmethod
+    def parse(cls, options: Iterable[str]) -> Ports:
+        """Parse PORT@INTERFACE. Raises BackendError naming the option."""
+        ports = cls()
+        for option in options:
+            number, separator, name = option.partition("@")
+            try:
+                port = int(number, 0)
+            except ValueError:
+                separator = ""
+                port = -1
+            if not separator or not name or port < 0:
+                raise BackendError(f"interface {option!r} is not PORT@INTERFACE")
+            if any(port == other for other, _ in ports):
+                raise BackendError(f"port {port} is given twice")
+            ports.append((port, name))
+        return ports

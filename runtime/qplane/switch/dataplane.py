@@ -1,0 +1,94 @@
+"""The data plane of a real-time switch: packet path, ports, CPU port and captures together."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from qplane_cext.switch.core import SwitchCore
+
+from .backends.base import Backend, Ports
+from .device import Device
+from .errors import Code, StatusError
+from .pcap import PcapWriter
+
+log = logging.getLogger(__name__)
+
+
+class Dataplane:
+    """Runs packets through a core and sends what comes out where it belongs.
+
+    ``cpu_port`` None: the switch has no CPU port, so no packet I/O.
+    """
+
+    def __init__(
+        self,
+        device_id: int,
+        backend: Backend,
+        *,
+        cpu_port: int | None,
+        drop_port: int = 511,
+        dump_bytes: int = 0,
+    ) -> None:
+        self._backend = backend
+        self._cpu_port = cpu_port
+        self._dump_bytes = dump_bytes
+        self._captures: dict[int, tuple[PcapWriter, PcapWriter]] = {}
+        if cpu_port is None:
+            self.core = SwitchCore(drop_port=drop_port)
+        else:
+            self.core = SwitchCore(cpu_port=cpu_port, drop_port=drop_port)
+        self.device = Device(device_id, self.core, inject=self._inject)
+
+    def capture(self, ports: Ports, folder: Path) -> None:
+        """Record what each port receives and sends in ``NAME_in.pcap`` and ``NAME_out.pcap``."""
+        for port, name in ports:
+            self._captures[port] = (
+                PcapWriter(folder / f"{name}_in.pcap"),
+                PcapWriter(folder / f"{name}_out.pcap"),
+            )
+
+    def start(self) -> None:
+        """Open the ports. Raises BackendError."""
+        self._backend.start(self.receive, self.device.set_port_up)
+
+    def stop(self) -> None:
+        """Close ports and captures."""
+        self._backend.stop()
+        for pair in self._captures.values():
+            for writer in pair:
+                writer.close()
+
+    def receive(self, port: int, data: bytes) -> None:
+        """A packet from a port."""
+        if self._dump_bytes:
+            log.info("Received %d bytes on port %d: %s", len(data), port, self._dump(data))
+        if port in self._captures:
+            self._record(port, 0, data)
+        self._run(port, data)
+
+    def _inject(self, port: int, data: bytes) -> None:
+        if self._cpu_port is None:
+            raise StatusError(
+                Code.FAILED_PRECONDITION, "the switch has no CPU port: start it with --cpu-port"
+            )
+        self._run(port, data)
+
+    def _run(self, port: int, data: bytes) -> None:
+        for out_port, packet in self.core.process(port, data):
+            if out_port == self._cpu_port:
+                self.device.deliver_to_cpu(packet)
+                continue
+            if self._dump_bytes:
+                log.info("Sent %d bytes on port %d: %s", len(packet), out_port, self._dump(packet))
+            if out_port in self._captures:
+                self._record(out_port, 1, packet)
+            self._backend.send(out_port, packet)
+
+    def _record(self, port: int, direction: int, data: bytes) -> None:
+        writer = self._captures[port][direction]
+        writer.write(data)
+        writer.flush()
+
+    def _dump(self, data: bytes) -> str:
+        return data[: self._dump_bytes].hex(" ")
