@@ -13,7 +13,7 @@ from qplane.p4.sources import P4SourceError, Program
 
 @dataclass(frozen=True)
 class TableSummary:
-    """A match-action table: "field: kind" for each key, the actions with their parameters."""
+    """A match-action table: "field kind bits" for each key, "name(parameter bits)" per action."""
 
     name: str
     keys: tuple[str, ...]
@@ -33,7 +33,7 @@ class ArraySummary:
 
 @dataclass(frozen=True)
 class HeaderSummary:
-    """A controller header: "field: bits" for each field."""
+    """A controller header: "field bits" for each field."""
 
     name: str
     fields: tuple[str, ...]
@@ -60,7 +60,7 @@ def summarize(program: Program) -> ProgramSummary:
         TableSummary(
             name=table.preamble.name,
             keys=tuple(
-                f"{field.name}: {_match_kind(field)} {field.bitwidth}"
+                f"{field.name} {_match_kind(field)} {field.bitwidth}"
                 for field in table.match_fields
             ),
             actions=tuple(actions[reference.id] for reference in table.action_refs),
@@ -101,7 +101,7 @@ def _bits(type_spec: Any) -> int:
 def _headers(info: Any) -> list[HeaderSummary]:
     return [
         HeaderSummary(
-            item.preamble.name, tuple(f"{field.name}: {field.bitwidth}" for field in item.metadata)
+            item.preamble.name, tuple(f"{field.name} {field.bitwidth}" for field in item.metadata)
         )
         for item in info.controller_packet_metadata
     ]

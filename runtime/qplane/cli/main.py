@@ -1,0 +1,111 @@
+"""The `qplane` command: its subcommands and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import qplane
+from qplane.cli import new, p4
+
+app = typer.Typer(
+    name="qplane",
+    help="A P4-programmable data plane for networks that are classical and quantum at once.",
+    epilog="Start with: qplane simulate examples/repeater.toml",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(p4.app, name="p4")
+app.add_typer(new.app, name="new")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"qplane {qplane.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="Examples:  qplane simulate examples/repeater.toml --pairs 10000 --seed 3   |   "
+    "qplane simulate net.toml --until 2s --json > result.json   |   "
+    "qplane simulate net.toml --serve"
+)
+def simulate(
+    network: Annotated[
+        Path, typer.Argument(metavar="NET.toml", help="The network (docs/network-file.md).")
+    ],
+    pairs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after so many delivered pairs (1000 unless --until)."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help='Stop at this virtual time, like "2s".')
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Instead of the file's: same seed, same bytes.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write summary.json, a plot and captures there."),
+    ] = None,
+    pcap: Annotated[
+        bool, typer.Option("--pcap/--no-pcap", help="Captures of every switch port in --out.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    serve: Annotated[
+        bool,
+        typer.Option("--serve", help="Keep switches and P4Runtime server up until Ctrl-C."),
+    ] = False,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the P4Runtime server listens.")
+    ] = "127.0.0.1:0",
+) -> None:
+    """Run a network in virtual time and report what was delivered."""
+    from qplane.cli.simulate import Options, run
+
+    run(
+        Options(
+            network=network,
+            pairs=pairs,
+            until=until,
+            seed=seed,
+            out=out,
+            pcap=pcap,
+            as_json=as_json,
+            serve=serve,
+            listen=listen,
+        )
+    )
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+    epilog="Example:  qplane switch --device-id 1 -i 1@veth0 --grpc-server-addr 127.0.0.1:9559",
+)
+def switch(context: typer.Context) -> None:
+    """Run the embedded switch alone, as `qplane-switch` does (simple_switch_grpc's options)."""
+    from qplane.switch.cli import main as switch_main
+
+    raise typer.Exit(switch_main(context.args))
+
+
+def main() -> None:
+    """Entry point of the `qplane` command."""
+    app()

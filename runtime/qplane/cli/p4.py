@@ -1,0 +1,83 @@
+"""`qplane p4`: what the compiled P4 programs offer, and how they are compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qplane.cli.errors import FAILED, fail
+
+if TYPE_CHECKING:
+    from qplane.p4.info import ProgramSummary
+
+app = typer.Typer(help="The P4 programs of this package.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="A folder with *.p4, instead of the package's p4src."),
+]
+
+
+@app.command(epilog="Example:  qplane p4 info qnode")
+def info(
+    program: Annotated[str, typer.Argument(help="Name of the program.")] = "qnode",
+    source: Folder = None,
+) -> None:
+    """Print tables, registers, counters, digests and controller headers, with widths in bits."""
+    from qplane.p4.info import summarize
+    from qplane.p4.sources import P4SourceError, load
+
+    try:
+        summary = summarize(load(program, source))
+    except P4SourceError as error:
+        fail(str(error))
+    _print(summary)
+
+
+def _print(summary: ProgramSummary) -> None:
+    for table in summary.tables:
+        print(f"table {table.name}, up to {table.size} entries")
+        for key in table.keys:
+            print(f"    key     {key}")
+        for action in table.actions:
+            print(f"    action  {action}")
+    for array in summary.arrays:
+        size = f", {array.size} cells" if array.size else ""
+        bits = f" of {array.bits} bits" if array.bits else ""
+        print(f"{array.kind} {array.name}{size}{bits}")
+    for header in summary.headers:
+        print(f"controller header {header.name}: {', '.join(header.fields)}")
+
+
+@app.command(epilog="Example:  qplane p4 build")
+def build(
+    program: Annotated[
+        str | None, typer.Argument(help="Name of the program; all of them if not given.")
+    ] = None,
+    source: Folder = None,
+) -> None:
+    """Compile p4src/*.p4 into p4src/build with p4c, and write the digests of the sources."""
+    from qplane.p4 import build as building
+    from qplane.p4.sources import P4SourceError, directory, programs
+
+    try:
+        folder = directory() if source is None else source
+        names = programs(folder)
+        if program is not None:
+            if program not in names:
+                fail(f"{folder} has no {program}.p4 (it has {', '.join(names) or 'no program'})")
+            names = [program]
+        if not names:
+            fail(f"{folder} has no *.p4")
+        compiler = building.find_compiler()
+        for name in names:
+            for path in building.build(name, folder, compiler):
+                print(path)
+    except P4SourceError as error:
+        fail(str(error))
+    except building.P4BuildError as error:
+        fail(str(error), FAILED)
+    except OSError as error:
+        fail(f"{error.filename}: can't be written: {error.strerror}")

@@ -1,0 +1,195 @@
+"""The emulated network: switches with their P4Runtime server, and the engine that they run on."""
+
+from __future__ import annotations
+
+import math
+import threading
+from pathlib import Path
+
+from qplane.net import CPU_PORT, GATEWAY_IP, QUANTUM_PORT
+from qplane.net.model import FIBRE_M_PER_S, Link, Node
+from qplane.net.model import Network as Plan
+from qplane.net.schema import Faults as FaultSection
+from qplane.net.schema import Memory
+from qplane.simulate.expected import NodePhysics
+from qplane.switch.device import Device
+from qplane.switch.server import P4RuntimeServer
+from qplane_cext.sim.network import Faults, Network
+from qplane_cext.switch.core import SwitchCore
+
+
+class Emulation:
+    """What a network file describes, ready to run in virtual time.
+
+    Indices of the engine are kept by name: `nodes`, `links` (the engine's quantum link by the
+    plan's link index), `channels` (likewise), `hosts`. Raises OSError where `pcap_dir` can't be
+    written or `listen` not be listened on.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        seed: int | None = None,
+        pcap_dir: Path | None = None,
+        listen: str = "127.0.0.1:0",
+        first_seq: int = 0,
+        sample_limit: int = 100_000,
+    ) -> None:
+        self.plan = plan
+        self.seed = plan.seed if seed is None else seed
+        self.engine = Network(
+            self.seed,
+            first_seq=first_seq,
+            sample_limit=sample_limit,
+            pcap_dir=None if pcap_dir is None else str(pcap_dir),
+        )
+        self.cores: dict[str, SwitchCore] = {}
+        self.devices: dict[str, Device] = {}
+        self.nodes: dict[str, int] = {}
+        self.links: dict[int, int] = {}
+        self.channels: dict[int, int] = {}
+        self.hosts: dict[str, int] = {}
+        self.packet_outs_received = 0
+        self._count = threading.Lock()
+        for node in plan.nodes.values():
+            self._add_node(node)
+        for link in plan.links:
+            self._add_link(link)
+        for host in plan.hosts.values():
+            self.hosts[host.name] = self.engine.add_host(
+                host.name,
+                self.nodes[host.node],
+                host.port,
+                mac=host.mac,
+                ip=host.ip,
+                gateway_ip=GATEWAY_IP,
+                prefix_length=32,
+            )
+        self.server = P4RuntimeServer(self.devices.values(), listen)
+        self.address = self.server.start()
+
+    def _add_node(self, node: Node) -> None:
+        core = SwitchCore(cpu_port=CPU_PORT)
+        device = Device(
+            node.id,
+            core,
+            inject=lambda port, data: self._packet_out(node.name, port, data),
+            name=node.name,
+        )
+        self.cores[node.name] = core
+        self.devices[node.name] = device
+        index = len(self.nodes)
+        self.nodes[node.name] = index
+        memory = node.memory
+        if memory is None:
+            self.engine.add_node(
+                node.name, node.id, core, cpu_port=CPU_PORT, on_cpu=device.deliver_to_cpu
+            )
+            return
+        physics = physics_of(memory)
+        self.engine.add_node(
+            node.name,
+            node.id,
+            core,
+            cpu_port=CPU_PORT,
+            quantum_port=QUANTUM_PORT,
+            on_cpu=device.deliver_to_cpu,
+            slots=memory.slots,
+            t1_s=physics.t1_s,
+            t2_s=physics.t2_s,
+            swap_time_ps=memory.swap_time,
+            two_qubit_error=physics.two_qubit_error,
+            one_qubit_error=physics.one_qubit_error,
+            readout_error=physics.readout_error,
+            swap_success=memory.swap_success,
+        )
+
+    def _add_link(self, link: Link) -> None:
+        a, b, options = link.a, link.b, link.options
+        self.channels[link.index] = self.engine.add_channel(
+            self.nodes[a.node],
+            a.port,
+            self.nodes[b.node],
+            b.port,
+            delay_ps=link.delay_ps,
+            rate_bps=options.bandwidth,
+            faults=_faults(self.plan.faults),
+        )
+        if not link.quantum:
+            return
+        self.links[link.index] = self.engine.add_quantum_link(
+            self.nodes[a.node],
+            a.number,
+            self.nodes[b.node],
+            b.number,
+            length_km=link.length_m / 1e3,
+            station_fraction=options.station,
+            attenuation_db_per_km=options.attenuation,
+            speed_m_per_s=FIBRE_M_PER_S,
+            emission_efficiency=options.emission_efficiency,
+            detector_efficiency=options.detector_efficiency,
+            dark_count_probability=options.dark_count_probability,
+            visibility=options.visibility,
+            emission_ps=options.emission_time,
+        )
+
+    def _packet_out(self, node: str, port: int, data: bytes) -> None:
+        """Called from the streams' threads."""
+        self.engine.inject(self.nodes[node], port, data)
+        with self._count:
+            self.packet_outs_received += 1
+
+    def start_pings(self) -> None:
+        """From now on, the pings of the network file."""
+        for ping in self.plan.pings:
+            self.engine.add_ping(
+                self.hosts[ping.source],
+                self.plan.hosts[ping.target].ip,
+                interval_ps=ping.interval_ps,
+                count=ping.count or None,
+            )
+
+    @property
+    def packet_ins_sent(self) -> int:
+        """Packets handed to a P4Runtime client so far, over all switches."""
+        return sum(device.packet_ins_sent for device in self.devices.values())
+
+    def close(self) -> None:
+        """End the P4Runtime server and finish the captures."""
+        self.server.stop()
+        self.engine.close()
+
+
+def physics_of(memory: Memory) -> NodePhysics:
+    """A memory's physics in seconds and probabilities."""
+    return NodePhysics(
+        t1_s=memory.t1_ps * 1e-12 or math.inf,
+        t2_s=memory.t2_ps * 1e-12 or math.inf,
+        two_qubit_error=memory.two_qubit_gate_error,
+        one_qubit_error=memory.one_qubit_gate_error,
+        readout_error=memory.readout_error,
+    )
+
+
+def node_physics(plan: Plan) -> list[NodePhysics]:
+    """By the engine's node index; a node without memory has nothing that could fail."""
+    nothing = NodePhysics(math.inf, math.inf, 0.0, 0.0, 0.0)
+    return [
+        nothing if node.memory is None else physics_of(node.memory) for node in plan.nodes.values()
+    ]
+
+
+def _faults(section: FaultSection) -> Faults | None:
+    if not section.any:
+        return None
+    return Faults(
+        loss=section.loss,
+        duplication=section.duplication,
+        reordering=section.reordering,
+        delay=section.delay,
+        corruption=section.corruption,
+        mean_delay_ps=section.mean_delay,
+        max_flipped_bits=section.max_flipped_bits,
+        all_traffic=section.all_traffic,
+    )

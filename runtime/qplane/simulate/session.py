@@ -1,0 +1,210 @@
+"""One run from beginning to end: set up, generate, drain, measure, tear down.
+
+Nothing here knows how the controller or the switches work; they talk P4Runtime over gRPC, while the
+engine's clock runs only when :mod:`qplane.simulate.clock` lets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from qplane.clock import PS_PER_SECOND
+from qplane.control import Controller
+from qplane.net import Network
+from qplane.simulate.clock import Interrupted, VirtualClock
+from qplane.simulate.emulation import Emulation
+from qplane.simulate.summary import Counted, Summary, summarize
+
+_SLICE_PS = PS_PER_SECOND // 100
+
+
+class StuckError(RuntimeError):
+    """No event is left, yet there is work to do. `waiting` says what waits for what."""
+
+    def __init__(self, waiting: list[str]) -> None:
+        shown = "; ".join(waiting[:10]) + ("; ..." if len(waiting) > 10 else "")
+        super().__init__(f"nothing can happen any more, but there is work left: {shown}")
+        self.waiting = waiting
+
+
+class LeftBehindError(RuntimeError):
+    """Entries stand in a switch that should not, or are missing."""
+
+
+class Stopped(str, Enum):
+    """Why a run ended."""
+
+    PAIRS = "pairs"
+    TIME = "time"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When to stop: after so many delivered pairs, at a virtual time, whichever comes first."""
+
+    pairs: int | None = None
+    until_ps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pairs is None and self.until_ps is None:
+            raise ValueError("a run needs a number of pairs or a time to stop at")
+
+
+class Simulation:
+    """A network that runs in virtual time, with its controller connected.
+
+    Made by :func:`simulation`. `emulation`, `controller` and `clock` are there for tests and
+    scripts that want more than :meth:`run`.
+    """
+
+    def __init__(self, plan: Network, emulation: Emulation) -> None:
+        self.plan = plan
+        self.emulation = emulation
+        self.clock = VirtualClock(emulation.engine, self._under_way)
+        self.controller = Controller(plan, emulation.address, self.clock)
+        self.stopped: Stopped | None = None
+        self._started_ps = 0
+        self._is_set_up = False
+
+    def _under_way(self) -> tuple[int, str]:
+        controller, emulation = self.controller, self.emulation
+        ins = emulation.packet_ins_sent - controller.packet_ins_handled
+        outs = controller.packet_outs_sent - emulation.packet_outs_received
+        return max(ins, 0) + max(outs, 0), f"{ins} packet-ins, {outs} packet-outs"
+
+    async def set_up(self) -> None:
+        """Connect, discover, install all circuits, start the hosts' pings."""
+        await self.controller.connect()
+        await self.controller.discover()
+        await self.controller.install()
+        self.emulation.start_pings()
+        self._is_set_up = True
+
+    async def generate(self, goal: Goal) -> Stopped:
+        """Make and deliver pairs until the goal is reached. Raises StuckError."""
+        engine = self.emulation.engine
+        self._started_ps = engine.now_ps
+        await self.controller.start()
+        self.clock.deliveries = goal.pairs
+        try:
+            while True:
+                if goal.pairs is not None and engine.delivered >= goal.pairs:
+                    return self._stop(Stopped.PAIRS)
+                if goal.until_ps is not None and engine.now_ps >= goal.until_ps:
+                    return self._stop(Stopped.TIME)
+                reason = await self.clock.advance(goal.until_ps)
+                if reason == "interrupted":
+                    raise Interrupted
+                if reason == "idle":
+                    if goal.pairs is None:
+                        return self._stop(Stopped.TIME)  # nothing more happens until then
+                    raise StuckError(engine.waiting() or ["no circuit generates pairs"])
+        finally:
+            self.clock.deliveries = None
+
+    def _stop(self, why: Stopped) -> Stopped:
+        self.stopped = why
+        return why
+
+    async def drain(self) -> None:
+        """Generate no more; let everything under way end. Raises StuckError, DrainError."""
+        self.emulation.engine.stop_pings()
+        await self.controller.stop()
+        await self.controller.drain()
+        while (reason := await self.clock.advance(None)) != "idle":
+            if reason == "interrupted":
+                raise Interrupted
+        waiting = self.emulation.engine.waiting()
+        if waiting:
+            raise StuckError(waiting)
+
+    async def check_entries(self) -> None:
+        """Read all switches back. Raises LeftBehindError unless all is as it was written."""
+        differences = await self.controller.verify()
+        if differences:
+            raise LeftBehindError("; ".join(str(difference) for difference in differences))
+
+    async def tear_down(self) -> None:
+        """Delete what was installed; read back that nothing is left. Raises LeftBehindError."""
+        await self.check_entries()
+        await self.controller.teardown()
+        await self.check_entries()
+
+    async def keep_going(self) -> None:
+        """Generate pairs again, as fast as real time passes, until the task is cancelled."""
+        await self.controller.start()
+        self.emulation.start_pings()
+        try:
+            while True:
+                await self.clock.advance(self.clock.now_ps() + _SLICE_PS)
+                await asyncio.sleep(_SLICE_PS / PS_PER_SECOND)
+        except asyncio.CancelledError:
+            return
+
+    async def summary(self) -> Summary:
+        """What was measured so far."""
+        counted = await Counted.read(self.controller) if self._is_set_up else Counted({}, {}, {})
+        return summarize(self.emulation, self._started_ps, self.stopped, counted)
+
+
+@asynccontextmanager
+async def simulation(
+    plan: Network,
+    *,
+    seed: int | None = None,
+    pcap_dir: Path | None = None,
+    listen: str = "127.0.0.1:0",
+    first_seq: int = 0,
+    sample_limit: int = 100_000,
+) -> AsyncIterator[Simulation]:
+    """A :class:`Simulation` of `plan`; on the way out its server and captures are closed.
+
+    Raises OSError where captures can't be written or the address not be listened on.
+    """
+    emulation = Emulation(
+        plan,
+        seed=seed,
+        pcap_dir=pcap_dir,
+        listen=listen,
+        first_seq=first_seq,
+        sample_limit=sample_limit,
+    )
+    try:
+        running = Simulation(plan, emulation)
+        try:
+            yield running
+        finally:
+            await running.controller.close()
+    finally:
+        emulation.close()
+
+
+async def run(
+    simulated: Simulation,
+    goal: Goal,
+    on_progress: Callable[[], None] | None = None,
+    *,
+    keep: bool = False,
+) -> Summary:
+    """Set up, generate, drain, measure, tear down (unless `keep`).
+
+    After Ctrl-C (the engine interrupted, or this task cancelled) what was measured so far is
+    returned, and the rest is left out.
+    """
+    simulated.clock.on_progress = on_progress
+    try:
+        await simulated.set_up()
+        await simulated.generate(goal)
+        await simulated.drain()
+        summary = await simulated.summary()
+        await (simulated.check_entries() if keep else simulated.tear_down())
+        return summary
+    except (Interrupted, asyncio.CancelledError):
+        simulated.stopped = Stopped.INTERRUPTED
+        return await simulated.summary()

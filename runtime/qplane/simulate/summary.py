@@ -1,0 +1,310 @@
+"""What a run measured, as plain numbers: the content of summary.json and of the printed report.
+
+Everything here follows from the network file, the goal and the seed: no wall-clock time, no path.
+docs/simulate.md describes each field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import qplane
+from qplane.control import CircuitPlan, Controller
+from qplane.simulate import reasons
+from qplane.simulate.emulation import Emulation, node_physics
+from qplane.simulate.expected import Expected, expected
+from qplane_cext.sim.photonic import FibreLink
+
+PS_PER_MS = 1e9
+PS_PER_S = 1e12
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured mean with its standard error, beside what theory says (None: not known).
+
+    `expected`: the closed form, given the storage times that occurred; `a_priori`: without them.
+    """
+
+    value: float | None
+    std_error: float | None
+    count: int
+    expected: float | None
+    a_priori: float | None = None
+
+
+@dataclass(frozen=True)
+class CircuitSummary:
+    """One circuit. Times in milliseconds of virtual time."""
+
+    name: str
+    head: str
+    tail: str
+    hops: int
+    delivered: int
+    rate_per_s: float | None
+    fidelity: Estimate
+    qber_z: Estimate
+    qber_x: Estimate
+    latency_ms: Mapping[str, float | None]
+    wrong_frames: int
+    mismatches: int
+
+
+@dataclass(frozen=True)
+class PingSummary:
+    """ICMP echo from one host to another; round-trip times in milliseconds."""
+
+    source: str
+    target: str
+    sent: int
+    received: int
+    timed_out: int
+    rtt_ms: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole run."""
+
+    qplane: str
+    network: str
+    seed: int
+    nodes: int
+    stopped: str
+    virtual_time_s: float
+    generation_time_s: float
+    delivered: int
+    one_sided: int
+    voided: int
+    expired: int
+    wrong_frames: int
+    mismatches: int
+    qci_messages: int
+    messages_per_pair: float | None
+    slots_in_use: int
+    unconfirmed: int
+    waiting: list[str]
+    circuits: list[CircuitSummary]
+    pings: list[PingSummary]
+    drops: Mapping[str, int]
+    pair_events: Mapping[str, int]
+    faults: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; NaN has become null."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The switches' own counters, by reason and by kind of event, summed over the network."""
+
+    drops: Mapping[str, int]
+    pair_events: Mapping[str, int]
+    plans: Mapping[str, CircuitPlan]
+
+    @classmethod
+    async def read(cls, controller: Controller) -> Counted:
+        """Over P4Runtime, from all switches."""
+        drops: Counter[str] = Counter()
+        events: Counter[str] = Counter()
+        for node in controller.network.nodes:
+            for name in (reasons.DROPS_INGRESS, reasons.DROPS_EGRESS):
+                for index, count in (await controller.counters(node, name)).items():
+                    drops[reasons.DROPS.get(index, f"reason {index}")] += count
+            for index, count in (await controller.counters(node, reasons.PAIR_EVENTS)).items():
+                events[reasons.EVENTS.get(index, f"event {index}")] += count
+        return cls(dict(sorted(drops.items())), dict(sorted(events.items())), controller.plans)
+
+
+def summarize(
+    emulation: Emulation, started_ps: int, stopped: str | None, counted: Counted
+) -> Summary:
+    """`stopped` None: the run goes on."""
+    engine = emulation.engine
+    totals = engine.counters()
+    circuits = _circuits(emulation, started_ps, counted.plans)
+    channels = [engine.channel_counters(index) for index in emulation.channels.values()]
+    qci = sum(channel["qci"] for channel in channels)
+    fault_names = ("lost", "duplicated", "reordered", "delayed", "corrupted")
+    return Summary(
+        qplane=qplane.__version__,
+        network=emulation.plan.name,
+        seed=emulation.seed,
+        nodes=len(emulation.nodes),
+        stopped=stopped or "running",
+        virtual_time_s=engine.now_ps / PS_PER_S,
+        generation_time_s=(engine.now_ps - started_ps) / PS_PER_S,
+        delivered=engine.delivered,
+        one_sided=totals["one_sided"],
+        voided=totals["voids"],
+        expired=totals["expired"],
+        wrong_frames=sum(circuit.wrong_frames for circuit in circuits),
+        mismatches=sum(circuit.mismatches for circuit in circuits),
+        qci_messages=qci,
+        messages_per_pair=qci / engine.delivered if engine.delivered else None,
+        slots_in_use=totals["slots_in_use"],
+        unconfirmed=totals["unconfirmed"],
+        waiting=engine.waiting(),
+        circuits=circuits,
+        pings=_pings(emulation),
+        drops=counted.drops,
+        pair_events=counted.pair_events,
+        faults={name: sum(channel[name] for channel in channels) for name in fault_names},
+    )
+
+
+def _circuits(
+    emulation: Emulation, started_ps: int, plans: Mapping[str, CircuitPlan]
+) -> list[CircuitSummary]:
+    measured = {
+        (entry["head_node"], entry["head_link"], entry["head_label"]): entry
+        for entry in emulation.engine.circuits()
+    }
+    sample = emulation.engine.deliveries()
+    foreseen = expectation(emulation, sample)
+    found = []
+    for name, plan in plans.items():
+        first = plan.hops[0]
+        side = first.sides[0]
+        key = (emulation.nodes[first.node], side.number, side.label)
+        chosen = (
+            (sample["head_node"] == key[0])
+            & (sample["head_link"] == key[1])
+            & (sample["head_label"] == key[2])
+        )
+        found.append(
+            CircuitSummary(
+                name=name,
+                head=first.node,
+                tail=plan.hops[-1].node,
+                hops=len(plan.path),
+                **_measured(measured.get(key), started_ps, sample, foreseen, chosen),
+            )
+        )
+    return found
+
+
+def expectation(emulation: Emulation, sample: Mapping[str, Any]) -> Expected:
+    """The closed form for each sampled pair, from the network file and the storage times."""
+    return expected(
+        sample,
+        emulation.engine.hops(),
+        link_states(emulation),
+        node_physics(emulation.plan),
+    )
+
+
+def link_states(emulation: Emulation) -> list[Mapping[int, Any]]:
+    """By the engine's link index: R of a heralded pair by its Bell index."""
+    states: list[Mapping[int, Any]] = []
+    for index in emulation.links:
+        link = emulation.plan.links[index]
+        options = link.options
+        states.append(
+            FibreLink(
+                length_km=link.length_m / 1e3,
+                station_fraction=options.station,
+                attenuation_db_per_km=options.attenuation,
+                emission_efficiency=options.emission_efficiency,
+                detector_efficiency=options.detector_efficiency,
+                dark_count_probability=options.dark_count_probability,
+                visibility=options.visibility,
+                emission_ps=options.emission_time,
+            )
+            .herald()
+            .states
+        )
+    return states
+
+
+def _measured(
+    entry: Mapping[str, Any] | None,
+    started_ps: int,
+    sample: Mapping[str, Any],
+    foreseen: Expected,
+    chosen: Any,
+) -> dict[str, Any]:
+    if entry is None:
+        nothing = Estimate(None, None, 0, None)
+        return {
+            "delivered": 0,
+            "rate_per_s": None,
+            "fidelity": nothing,
+            "qber_z": nothing,
+            "qber_x": nothing,
+            "latency_ms": {},
+            "wrong_frames": 0,
+            "mismatches": 0,
+        }
+    fidelity, count = entry["fidelity"], entry["count"]
+    in_basis = [chosen & (sample["head_basis"] == basis) for basis in (0, 1)]
+    elapsed_s = (entry["last_ps"] - started_ps) / PS_PER_S
+    return {
+        "delivered": count,
+        "rate_per_s": count / elapsed_s if elapsed_s > 0 else None,
+        "fidelity": Estimate(
+            value=fidelity["mean"],
+            std_error=_number(fidelity["std"] / math.sqrt(count)),
+            count=count,
+            expected=_mean(foreseen.fidelity[chosen]),
+        ),
+        "qber_z": _share(entry["z_errors"], entry["z_count"], foreseen.z_error[in_basis[0]]),
+        "qber_x": _share(entry["x_errors"], entry["x_count"], foreseen.x_error[in_basis[1]]),
+        "latency_ms": {
+            "mean": _number(entry["latency_ps"]["mean"] / PS_PER_MS),
+            **{
+                name: _number(entry["latency_quantiles"](q) / PS_PER_MS)
+                for name, q in QUANTILES.items()
+            },
+            "max": _number(entry["latency_ps"]["max"] / PS_PER_MS),
+        },
+        "wrong_frames": entry["wrong_frames"],
+        "mismatches": entry["mismatches"],
+    }
+
+
+def _share(errors: int, count: int, foreseen: Any) -> Estimate:
+    """A share of errors. Its standard error is that of the expected share, where there is one."""
+    if count == 0:
+        return Estimate(None, None, 0, None)
+    share = errors / count
+    wanted = _mean(foreseen)
+    spread = share if wanted is None else wanted
+    return Estimate(share, math.sqrt(spread * (1 - spread) / count), count, wanted)
+
+
+def _pings(emulation: Emulation) -> list[PingSummary]:
+    summaries = []
+    # A flow per ping, in the order of the file; none before the pings have been started.
+    for ping, flow in zip(emulation.plan.pings, emulation.engine.pings(), strict=False):
+        rtt = flow["rtt_ps"]
+        summaries.append(
+            PingSummary(
+                source=ping.source,
+                target=ping.target,
+                sent=flow["sent"],
+                received=flow["received"],
+                timed_out=flow["timed_out"],
+                rtt_ms={name: _number(rtt[name] / PS_PER_MS) for name in ("min", "mean", "max")},
+            )
+        )
+    return summaries
+
+
+def _mean(values: Any) -> float | None:
+    return _number(float(np.mean(values))) if len(values) else None
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(value) else float(value)
