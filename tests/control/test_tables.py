@@ -20,9 +20,7 @@ HOSTS = [("h1", "n0", "10.0.1.1"), ("h2", "n2", "10.0.2.1")]
 
 
 def desired(net):
-    topology = discovered(net)
-    plans = plan_circuits(topology, list(net.circuits.values()))
-    return tables.desired(topology, plans)
+    return tables.desired(net, plan_circuits(discovered(net), list(net.circuits.values())))
 
 
 def test_the_middle_of_a_chain_of_three():

@@ -123,7 +123,12 @@ class Controller:
     # ---- set-up ----
 
     async def discover(self) -> Topology:
-        """Ask the quantum devices what they are. Raises DiscoveryError, ConnectionFailedError."""
+        """Tell the switches what hangs on their ports, ask the quantum devices what they are.
+
+        Raises WriteError, DiscoveryError, ConnectionFailedError.
+        """
+        if not any(self._installed.values()):
+            await self._write(_states(tables.ports(self.network)))
         self.topology = await discover(self.network, self._devices)
         return self.topology
 
@@ -155,8 +160,7 @@ class Controller:
             await self._change({n: plan for n, plan in self.plans.items() if n not in names})
 
     async def _change(self, plans: dict[str, CircuitPlan]) -> None:
-        entries = tables.desired(self.topology, plans.values())
-        await self._write({node: state_of(listed) for node, listed in entries.items()})
+        await self._write(_states(tables.desired(self.network, plans.values())))
         self.plans = plans
 
     async def _write(self, wanted: dict[str, dict[Key, Entry]]) -> None:
@@ -241,6 +245,10 @@ class Controller:
         if names is None:
             return list(self.plans.values())
         return [_named(self.plans, name) for name in names]
+
+
+def _states(entries: Mapping[str, Iterable[Entry]]) -> dict[str, dict[Key, Entry]]:
+    return {node: state_of(listed) for node, listed in entries.items()}
 
 
 def _named(items: Mapping[str, _T], name: str) -> _T:

@@ -9,7 +9,6 @@ from enum import IntEnum
 from qplane.control.entries import Entry, Group, table_entry
 from qplane.control.plans import CircuitPlan, HopPlan, Side
 from qplane.control.routing import next_links
-from qplane.control.topology import Topology
 from qplane.net import GATEWAY_IP, QUANTUM_PORT, Network
 from qplane.wire import parse_mac
 
@@ -34,24 +33,29 @@ def node_mac(node_id: int) -> int:
     return 0x06 << 40 | node_id << 8
 
 
-def classical(topology: Topology) -> dict[str, list[Entry]]:
+def classical(network: Network) -> dict[str, list[Entry]]:
     """Entries that no circuit has a part in, by node: ports, gateways, routes."""
-    network = topology.network
-    entries: dict[str, list[Entry]] = {}
+    entries = ports(network)
     for name in network.nodes:
-        entries[name] = [*_ports(topology, name), *_gateways(network, name)]
+        entries[name] += _gateways(network, name)
     for goal in dict.fromkeys(host.node for host in network.hosts.values()):
         for name, entry in _routes(network, goal):
             entries[name].append(entry)
     return entries
 
 
-def _ports(topology: Topology, name: str) -> Iterator[Entry]:
-    for link in topology.network.links_of(name):
+def ports(network: Network) -> dict[str, list[Entry]]:
+    """What hangs on each port, by node. Needed before a device is asked anything: its answers are
+    accepted from a quantum port alone."""
+    return {name: list(_ports(network, name)) for name in network.nodes}
+
+
+def _ports(network: Network, name: str) -> Iterator[Entry]:
+    for link in network.links_of(name):
         yield _port(link.end(name).port, PortKind.NEIGHBOUR)
-    for host in topology.network.hosts_of(name):
+    for host in network.hosts_of(name):
         yield _port(host.port, PortKind.HOST)
-    if topology.network.nodes[name].is_quantum:
+    if network.nodes[name].is_quantum:
         yield _port(QUANTUM_PORT, PortKind.QUANTUM)
 
 
@@ -150,10 +154,10 @@ def _role(hop: HopPlan) -> Entry:
     )
 
 
-def desired(topology: Topology, plans: Iterable[CircuitPlan]) -> dict[str, list[Entry]]:
+def desired(network: Network, plans: Iterable[CircuitPlan]) -> dict[str, list[Entry]]:
     """All entries by node: the classical ones and those of the plans."""
-    entries = classical(topology)
+    entries = classical(network)
     for plan in plans:
-        for name, more in circuit(topology.network, plan).items():
+        for name, more in circuit(network, plan).items():
             entries[name].extend(more)
     return entries
