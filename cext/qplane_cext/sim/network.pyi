@@ -1,17 +1,21 @@
 """A whole quantum-classical network in virtual time: switches, channels, quantum links and devices,
 hosts, faults, packet captures, and what was measured.
 
-Times are int64 picoseconds (``_ps``) from 0 at construction. Bell indices are 0 Φ+, 1 Φ−, 2 Ψ+, 3 Ψ−.
+Times are int64 picoseconds (``_ps``) from 0 at construction. Bell indices: 0 Φ+, 1 Φ−, 2 Ψ+, 3 Ψ−.
 Frames on the quantum port are those of docs/wire.md; the engine knows no other way into a device.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from qplane_cext.switch.core import SwitchCore
+
+class PythonSwitch(Protocol):
+    """A switch written in Python, for tests and experiments: slow, but anything goes."""
+
+    def process(self, port: int, data: bytes, now_us: int) -> Iterable[tuple[int, bytes]]: ...
 
 StopReason = Literal["until", "delivered", "cpu", "idle", "interrupted"]
 
@@ -63,7 +67,7 @@ class Network:
         self,
         name: str,
         node_id: int,
-        core: SwitchCore,
+        core: SwitchCore | PythonSwitch,
         *,
         cpu_port: int = 510,
         quantum_port: int | None = None,
@@ -180,7 +184,7 @@ class Network:
         """The first delivered pairs, one array per column.
 
         head_*/tail_* with node (index), link, label, seq, frame (Bell index computed there), basis
-        (0 Z, 1 X), bit, delivered_ps; the head is the end whose DELIVER had no CORRECT. Then
+        (0 Z, 1 X), bit, delivered_ps; the tail is the end whose DELIVER said CORRECT. Then
         truth_frame, wrong_frame (an end's frame differs from the truth), mismatch (the halves were
         not those that DELIVER named, or the bases differ), fidelity (to Φ+, each half at its own
         delivery), emitted_ps (of the oldest half), hop_start and hop_count (rows in hops())."""
@@ -190,16 +194,29 @@ class Network:
         delivery), outcome and actual (reported and true Bell index of the swap on the tail side of
         this hop; 255 after the last), swap_node (index of the node of that swap; -1)."""
     def circuits(self) -> list[dict[str, Any]]:
-        """Accumulated over all delivered pairs, per pair of ends: head_node, head_link, head_label,
-        tail_node, tail_link, tail_label, count, wrong_frames, mismatches, fidelity and latency_ps
-        and interval_ps (see Stream in the result: dict with count, mean, std, min, max), z_count, z_errors,
-        x_count, x_errors (bits that differ, for Φ+), first_ps, last_ps, fidelity_histogram (1000
-        bins over [0, 1]), latency_quantiles (callable: q in [0, 1] -> ps, relative error below
-        1 %). Latency is from the oldest half's emission to the later delivery, interval from one
-        such delivery to the next."""
+        """Accumulated over all delivered pairs, one dict per pair of circuit ends.
+
+        head_node, head_link, head_label, tail_node, tail_link, tail_label; count, wrong_frames,
+        mismatches; fidelity, latency_ps, interval_ps (each a dict: count, mean, std, min, max);
+        z_count, z_errors, x_count, x_errors (pairs measured in that basis at both ends, and those
+        whose bits differ; for Φ+ none should); first_ps, last_ps; fidelity_histogram (1000 bins
+        over [0, 1]); latency_quantiles (callable: q in [0, 1] -> ps, to within 0.5 %). Latency is
+        from the oldest half's emission to the later delivery, interval from one such delivery to
+        the next."""
     def counters(self) -> dict[str, int]:
-        """Sums over the network: attempts, heralds, delivered, one_sided, voids, expired, ..."""
-    def node_counters(self, node: int) -> dict[str, int]: ...
+        """Sums over the network.
+
+        delivered; one_sided (delivered at one end, lost at the other, no VOID yet: 0 once drained);
+        voids; void_mismatches and voids_after_complete (voided at one end, delivered at the other:
+        errors of the protocol); attempts, heralds; entangled_link_pairs (now); events; all of
+        node_counters(); channel_counters() with a prefix channel_; the hosts' counters."""
+    def node_counters(self, node: int) -> dict[str, int]:
+        """frames_in, frames_out, frames_to_nowhere, frames_to_cpu; and of the device: pairs, swaps,
+        swaps_without_outcome, delivers, releases, releases_announced, device_voids, expired (by
+        cut-off), expired_repeated, expires_confirmed; commands that named no qubit in memory
+        (stale_swaps, stale_delivers, stale_releases, stale_confirms, unknown_voids) or one already
+        dealt with (repeated_swaps, voids_after_complete); frames refused (device_bad_ethernet,
+        device_bad_version, device_bad_type, device_bad_length)."""
     def link_counters(self, link: int) -> dict[str, Any]:
         """attempts, heralds; success_probability, fidelity, attempt_ps, delay_ps as calibrated."""
     def channel_counters(self, channel: int) -> dict[str, int]:

@@ -1,0 +1,137 @@
+"""The quantum device of a node: slots, qubit commands, cut-off timers. It speaks in device frames."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from qplane_cext.memory.core cimport QuantumMemory
+from qplane_cext.sim.events cimport Packet, Queue
+from qplane_cext.sim.keymap cimport KeyMap
+from qplane_cext.sim.ledger cimport Ledger
+
+cdef enum SlotState:
+    FREE
+    RESERVED  # an attempt is under way, or its herald
+    HELD
+    SWAPPING
+
+cdef enum:  # counters
+    PAIRS
+    SWAPS
+    SWAPS_WITHOUT_OUTCOME
+    DELIVERS
+    RELEASES
+    RELEASES_ANNOUNCED
+    VOIDS
+    EXPIRED
+    EXPIRED_REPEATED
+    EXPIRES_CONFIRMED
+    STALE_SWAPS
+    REPEATED_SWAPS
+    STALE_DELIVERS
+    STALE_RELEASES
+    STALE_CONFIRMS
+    UNKNOWN_VOIDS
+    VOIDS_AFTER_COMPLETE
+    BAD_ETHERNET
+    BAD_VERSION
+    BAD_TYPE
+    BAD_LENGTH
+    DEVICE_COUNTERS
+
+
+cdef struct Slot:
+    uint8_t state
+    uint8_t link
+    uint8_t bell
+    bint end  # of the circuit: EXPIRED is repeated
+    uint16_t generation
+    uint32_t label
+    uint32_t seq
+    int32_t half  # in the ledger
+    int64_t cutoff_ps
+    int64_t retry_ps
+
+
+cdef struct Request:  # what LINK_START asked for
+    uint32_t label
+    bint active
+    bint end
+    uint16_t slot_first
+    uint16_t slot_count
+    uint16_t next_slot  # slots are taken in turn, so that generations last
+    int32_t peer  # index of the request at the other end of the link, -1: not known yet
+    int64_t cutoff_ps
+    int64_t retry_ps
+
+
+cdef struct DeviceLink:
+    int32_t quantum_link  # index in the network, -1: no such link
+    bint blocked  # the link waits for a slot or a request here
+    Request* requests
+    int32_t request_count
+    int32_t request_capacity
+    uint32_t remote_node_id  # from here on: LINK_FEATURES
+    uint8_t remote_link
+    uint32_t length_m
+    int64_t attempt_ps
+    double success
+    double fidelity
+    int64_t delay_ps
+
+
+cdef struct Expiry:  # an EXPIRED that the other end has not confirmed
+    bint used
+    uint16_t slot
+    uint16_t generation
+    uint8_t link
+    uint32_t stamp  # changes with each use, for the timer
+    uint32_t label
+    uint32_t seq
+    int64_t expired_ps
+    int64_t retry_ps
+
+
+cdef struct Device:
+    int32_t node
+    uint32_t node_id
+    int32_t quantum_port
+    int32_t slot_count
+    Slot* slots
+    DeviceLink* links  # 256, by number
+    int32_t link_count
+    Expiry* expiries
+    int32_t expiry_count
+    int32_t expiry_capacity
+    KeyMap unconfirmed  # (link, seq) -> expiry
+    double t1_s
+    double t2_s
+    int64_t swap_time_ps
+    double swap_success
+    double two_qubit_error
+    double readout_error
+    uint64_t[32] counters
+
+
+cdef int device_init(Device* device, int32_t slots) noexcept nogil
+cdef void device_free(Device* device) noexcept nogil
+# A frame from the switch. Takes the packet over.
+cdef void device_receive(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Packet* packet
+) noexcept nogil
+cdef void device_swap_done(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t slots
+) noexcept nogil
+cdef void device_cutoff(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t value
+) noexcept nogil
+cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nogil
+
+# ---- for the quantum link ----
+cdef Request* device_request(Device* device, uint8_t link, uint32_t label) noexcept nogil
+cdef int32_t device_free_slot(Device* device, Request* request) noexcept nogil  # -1: none
+cdef void device_reserve(
+    Device* device, int32_t slot, uint8_t link, Request* request
+) noexcept nogil
+cdef void device_unreserve(Device* device, int32_t slot) noexcept nogil
+cdef void device_heralded(
+    Device* device, Queue* queue, int32_t slot, int64_t emitted_ps
+) noexcept nogil

@@ -1,0 +1,86 @@
+"""Device frames (docs/wire.md) byte by byte: what the emulated device reads and writes."""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    ETHERNET_BYTES = 14
+    DEVICE_ETHER_TYPE = 0x88B6
+    DEVICE_VERSION = 1
+    WHOLE_DEVICE = 0xFF  # link number of frames that concern no single link
+    # offsets behind the Ethernet header, total lengths
+    QUBIT_FRAME_BYTES = 36
+    TRANSACTION_FRAME_BYTES = 8
+    DEVICE_FEATURES_BYTES = 48
+    LINK_FEATURES_BYTES = 44
+    LINK_CONTROL_BYTES = 40
+    LARGEST_FRAME_BYTES = 62  # with the Ethernet header
+    CORRECT = 1  # flag of DELIVER
+    ANNOUNCE = 1  # of RELEASE
+    END = 1  # of LINK_START
+
+cdef enum FrameType:
+    FRAME_PAIR = 0x01
+    FRAME_SWAPPED = 0x02
+    FRAME_SWAP_FAILED = 0x03
+    FRAME_EXPIRED = 0x04
+    FRAME_FEATURES_REQUEST = 0x41
+    FRAME_DEVICE_FEATURES = 0x42
+    FRAME_LINK_FEATURES = 0x43
+    FRAME_LINK_START = 0x44
+    FRAME_LINK_STOP = 0x45
+    FRAME_LINK_STATUS_REQUEST = 0x46
+    FRAME_LINK_STATUS = 0x47
+    FRAME_SWAP = 0x81
+    FRAME_DELIVER = 0x82
+    FRAME_RELEASE = 0x83
+    FRAME_VOID = 0x84
+    FRAME_EXPIRE_CONFIRMED = 0x85
+
+cdef enum LinkState:
+    LINK_IDLE = 0
+    LINK_GENERATING = 1
+    LINK_UNKNOWN_LABEL = 2
+    LINK_REFUSED = 3
+
+
+cdef struct QubitFrame:
+    uint8_t flags
+    uint8_t type
+    uint8_t link
+    uint8_t bell
+    uint32_t label
+    uint32_t seq
+    uint16_t slot
+    uint16_t generation
+    uint8_t link2
+    uint32_t seq2
+    uint16_t slot2
+    uint16_t generation2
+    int64_t time_ps
+
+
+cdef struct LinkControl:
+    uint32_t transaction
+    uint32_t label
+    uint16_t slot_first
+    uint16_t slot_count
+    int64_t cutoff_ps
+    int64_t retry_ps
+    uint16_t in_use
+    uint16_t unconfirmed
+    uint8_t status
+
+
+cdef uint64_t get_bits(const uint8_t* data, int nbytes) noexcept nogil
+cdef void put_bits(uint8_t* data, int nbytes, uint64_t value) noexcept nogil
+cdef void put_header(
+    uint8_t* frame, uint8_t flags, uint8_t frame_type, uint8_t link, uint8_t bell
+) noexcept nogil
+cdef void read_qubit(const uint8_t* frame, QubitFrame* fields) noexcept nogil
+cdef void write_qubit(uint8_t* frame, const QubitFrame* fields) noexcept nogil
+cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil
+cdef void write_control(
+    uint8_t* frame, uint8_t flags, uint8_t link, const LinkControl* fields
+) noexcept nogil
+# Length of a frame of this type behind the Ethernet header, as it comes from the switch; 0: no such.
+cdef int command_bytes(uint8_t frame_type) noexcept nogil

@@ -1,0 +1,99 @@
+"""The engine's own book of entangled pairs: which halves are partners and what became of them.
+
+Metrics read it, and the physics needs the qubit handles in it. No protocol decision does: a device
+passes on what its commands say and learns nothing back but measurement outcomes.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from numpy.random cimport bitgen_t
+
+from qplane_cext.memory.core cimport QuantumMemory, gate_noise_t, handle_t
+from qplane_cext.sim.keymap cimport KeyMap
+from qplane_cext.sim.record cimport Record
+
+cdef enum HalfState:
+    ALIVE  # in a slot, or on its way there
+    SWAPPED  # measured with another half
+    DELIVERED  # handed to the application; its measurement is evaluated when the partner's is
+    GONE  # discarded, expired, or lost in a failed swap
+
+cdef enum VoidResult:
+    VOIDED
+    VOID_UNKNOWN  # no such delivery is outstanding
+    VOID_AFTER_COMPLETE  # both ends had delivered: an error of the protocol
+
+cdef enum:
+    NOTHING = 255  # outcome of a swap that was not done
+    RECENT = 65536  # completed deliveries remembered, to tell the two kinds of late VOID apart
+
+
+cdef struct Half:
+    handle_t qubit
+    int32_t partner  # the half at the other end, through all swaps so far
+    int32_t joined  # the half that it was measured with, or -1
+    int32_t node
+    uint32_t label
+    uint8_t link  # number at the node's device
+    uint8_t state
+    uint8_t outcome  # of the swap: reported
+    uint8_t actual  # and true
+    uint8_t frame  # DELIVER: Bell index that the end computed
+    uint8_t corrected  # DELIVER carried CORRECT
+    uint8_t basis
+    uint8_t voided
+    uint32_t other_seq  # DELIVER: the pair at the other end
+    int64_t emitted_ps
+    int64_t ended_ps  # swapped or delivered
+
+
+cdef struct LinkPair:  # halves 2 i and 2 i + 1 belong to pair i
+    int32_t link
+    uint32_t seq
+    uint8_t bell
+    bint one_sided
+    Half[2] halves
+
+
+cdef struct Site:  # what the ledger has to know of a node
+    bitgen_t* stream
+    gate_noise_t noise
+
+
+cdef struct Ledger:
+    LinkPair* pairs
+    int32_t used
+    int32_t capacity
+    int32_t free_head  # chained through halves[0].partner, -1: none
+    int64_t live
+    Site* sites
+    KeyMap deliveries  # (node, link, seq) -> half, while the delivery is outstanding
+    uint64_t* recent
+    Record* record
+    int failure  # the memory's error code of the first operation that it refused
+    bint out_of_memory
+    uint64_t delivered
+    uint64_t one_sided  # delivered at one end, lost at the other, not voided yet
+    uint64_t voids
+    uint64_t void_mismatches  # voided at one end, delivered at the other
+
+
+cdef int ledger_init(Ledger* ledger, Record* record) noexcept nogil
+cdef void ledger_free(Ledger* ledger) noexcept nogil
+cdef Half* half_at(Ledger* ledger, int32_t half) noexcept nogil
+# The two halves are 2 i and 2 i + 1 of the result i; -1 on failure.
+cdef int32_t ledger_pair(
+    Ledger* ledger, QuantumMemory memory, int64_t created_ps, const double* state,
+    const int* profiles, int32_t link, uint32_t seq, uint8_t bell
+) noexcept nogil
+# The reported outcome, or NOTHING where the halves are each other's partners.
+cdef int ledger_swap(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t left, int32_t right
+) noexcept nogil
+cdef void ledger_lose(Ledger* ledger, QuantumMemory memory, int32_t half) noexcept nogil
+cdef void ledger_deliver(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame,
+    bint correct, uint32_t other_seq
+) noexcept nogil
+cdef VoidResult ledger_void(
+    Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq
+) noexcept nogil

@@ -1,0 +1,310 @@
+"""The engine's own book of entangled pairs; see ledger.pxd.
+
+A delivered half is measured when its partner has been delivered too. That changes nothing that anybody
+could observe (operations on two halves commute), and it lets the fidelity of the pair as delivered be
+taken from the state: each half aged to its own delivery.
+"""
+
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+from qplane_cext.memory.core cimport QM_OK
+from qplane_cext.sim.keymap cimport (
+    keymap_free, keymap_get, keymap_init, keymap_remove, keymap_set, mix64
+)
+from qplane_cext.sim.record cimport HopRow, PairRow, record_hops, record_pair
+
+
+cdef int ledger_init(Ledger* ledger, Record* record) noexcept nogil:
+    memset(ledger, 0, sizeof(Ledger))
+    ledger.free_head = -1
+    ledger.record = record
+    keymap_init(&ledger.deliveries)
+    ledger.recent = <uint64_t*>calloc(RECENT, sizeof(uint64_t))
+    return 0 if ledger.recent != NULL else -1
+
+
+cdef void ledger_free(Ledger* ledger) noexcept nogil:
+    free(ledger.pairs)
+    free(ledger.recent)
+    free(ledger.sites)
+    keymap_free(&ledger.deliveries)
+    memset(ledger, 0, sizeof(Ledger))
+
+
+cdef Half* half_at(Ledger* ledger, int32_t half) noexcept nogil:
+    return &ledger.pairs[half >> 1].halves[half & 1]
+
+
+cdef inline uint32_t seq_of(Ledger* ledger, int32_t half) noexcept nogil:
+    return ledger.pairs[half >> 1].seq
+
+
+cdef inline uint64_t delivery_key(int32_t node, uint8_t link, uint32_t seq) noexcept nogil:
+    return <uint64_t>(node + 1) << 40 | <uint64_t>link << 32 | seq  # never 0
+
+
+cdef void check(Ledger* ledger, int code) noexcept nogil:
+    if code != QM_OK and ledger.failure == 0:
+        ledger.failure = code
+
+
+cdef int32_t ledger_pair(
+    Ledger* ledger, QuantumMemory memory, int64_t created_ps, const double* state,
+    const int* profiles, int32_t link, uint32_t seq, uint8_t bell
+) noexcept nogil:
+    cdef int32_t index, wider, side
+    cdef LinkPair* pairs
+    cdef LinkPair* pair
+    if ledger.free_head >= 0:
+        index = ledger.free_head
+        ledger.free_head = ledger.pairs[index].halves[0].partner
+    else:
+        if ledger.used == ledger.capacity:
+            wider = 2 * ledger.capacity if ledger.capacity else 256
+            pairs = <LinkPair*>realloc(ledger.pairs, wider * sizeof(LinkPair))
+            if pairs == NULL:
+                ledger.out_of_memory = True
+                return -1
+            ledger.pairs = pairs
+            ledger.capacity = wider
+        index = ledger.used
+        ledger.used += 1
+    pair = &ledger.pairs[index]
+    memset(pair, 0, sizeof(LinkPair))
+    pair.link = link
+    pair.seq = seq
+    pair.bell = bell
+    for side in range(2):
+        pair.halves[side].partner = 2 * index + 1 - side
+        pair.halves[side].joined = -1
+        pair.halves[side].state = ALIVE
+        pair.halves[side].outcome = NOTHING
+        pair.halves[side].actual = NOTHING
+    ledger.live += 1
+    check(
+        ledger,
+        memory.c_create_pair(
+            created_ps, state, profiles[0], profiles[1],
+            &pair.halves[0].qubit, &pair.halves[1].qubit,
+        ),
+    )
+    return index
+
+
+cdef void drop_path(Ledger* ledger, int32_t end) noexcept nogil:
+    """Forget all link pairs from one end of an entangled pair to the other."""
+    cdef int32_t index
+    while end >= 0:
+        index = end >> 1
+        end = half_at(ledger, end ^ 1).joined
+        ledger.pairs[index].halves[0].partner = ledger.free_head
+        ledger.pairs[index].link = -1
+        ledger.free_head = index
+        ledger.live -= 1
+
+
+cdef void forget_delivery(Ledger* ledger, int32_t half) noexcept nogil:
+    cdef Half* h = half_at(ledger, half)
+    if h.state == DELIVERED:
+        keymap_remove(&ledger.deliveries, delivery_key(h.node, h.link, seq_of(ledger, half)))
+
+
+cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept nogil:
+    """Both ends are delivered: measure both, take the fidelity, check the frames, record."""
+    cdef int32_t head = first, tail = half_at(ledger, first).partner, at, hops = 0, i
+    cdef Half* a
+    cdef Half* b
+    cdef Half* near
+    cdef Half* far
+    cdef PairRow row
+    cdef HopRow* hop
+    cdef int bit = 0
+    cdef uint64_t key
+    cdef double fidelity = 0.0
+    if half_at(ledger, head).corrected and not half_at(ledger, tail).corrected:
+        head, tail = tail, head
+    a = half_at(ledger, head)
+    b = half_at(ledger, tail)
+    memset(&row, 0, sizeof(PairRow))
+    check(
+        ledger,
+        memory.c_peek_fidelity(a.qubit, a.ended_ps, b.qubit, b.ended_ps, 0, &fidelity),
+    )
+    row.fidelity = fidelity
+    check(ledger, memory.c_measure(
+        a.ended_ps, a.qubit, a.basis, ledger.sites[a.node].noise.readout_error,
+        ledger.sites[a.node].stream, &bit,
+    ))
+    row.head_bit = bit
+    check(ledger, memory.c_measure(
+        b.ended_ps, b.qubit, b.basis, ledger.sites[b.node].noise.readout_error,
+        ledger.sites[b.node].stream, &bit,
+    ))
+    row.tail_bit = bit
+    row.head_node = a.node
+    row.head_link = a.link
+    row.head_label = a.label
+    row.head_seq = seq_of(ledger, head)
+    row.head_frame = a.frame
+    row.head_basis = a.basis
+    row.head_delivered_ps = a.ended_ps
+    row.tail_node = b.node
+    row.tail_link = b.link
+    row.tail_label = b.label
+    row.tail_seq = seq_of(ledger, tail)
+    row.tail_frame = b.frame
+    row.tail_basis = b.basis
+    row.tail_delivered_ps = b.ended_ps
+    row.emitted_ps = a.emitted_ps
+    at = head
+    while at >= 0:
+        near = half_at(ledger, at)
+        far = half_at(ledger, at ^ 1)
+        row.emitted_ps = min(row.emitted_ps, min(near.emitted_ps, far.emitted_ps))
+        row.truth_frame ^= ledger.pairs[at >> 1].bell
+        if far.joined >= 0:
+            row.truth_frame ^= far.outcome
+        hops += 1
+        at = far.joined
+    row.wrong_frame = a.frame != row.truth_frame or b.frame != row.truth_frame
+    row.mismatch = (
+        a.other_seq != row.tail_seq
+        or b.other_seq != row.head_seq
+        or a.basis != b.basis
+        or a.corrected == b.corrected
+    )
+    hop = record_hops(ledger.record, hops)
+    if hop != NULL:
+        row.hop_start = hop - ledger.record.hops
+        row.hop_count = hops
+        at = head
+        for i in range(hops):
+            near = half_at(ledger, at)
+            far = half_at(ledger, at ^ 1)
+            hop[i].link = ledger.pairs[at >> 1].link
+            hop[i].seq = ledger.pairs[at >> 1].seq
+            hop[i].bell = ledger.pairs[at >> 1].bell
+            hop[i].head_stored_ps = near.ended_ps - near.emitted_ps
+            hop[i].tail_stored_ps = far.ended_ps - far.emitted_ps
+            hop[i].outcome = far.outcome
+            hop[i].actual = far.actual
+            hop[i].swap_node = far.node if far.joined >= 0 else -1
+            at = far.joined
+    record_pair(ledger.record, &row)
+    ledger.delivered += 1
+    key = delivery_key(a.node, a.link, row.head_seq)
+    ledger.recent[mix64(key) & (RECENT - 1)] = key
+    key = delivery_key(b.node, b.link, row.tail_seq)
+    ledger.recent[mix64(key) & (RECENT - 1)] = key
+
+
+cdef void resolve(Ledger* ledger, QuantumMemory memory, int32_t end) noexcept nogil:
+    """After a change at one end of an entangled pair: finish with it as far as its ends allow."""
+    cdef int32_t other = half_at(ledger, end).partner
+    cdef Half* a = half_at(ledger, end)
+    cdef Half* b = half_at(ledger, other)
+    cdef LinkPair* marked
+    if a.state == ALIVE or b.state == ALIVE:
+        return
+    if a.state == DELIVERED and b.state == DELIVERED:
+        if a.voided or b.voided:
+            ledger.void_mismatches += 1
+            check(ledger, memory.c_free(a.qubit))
+            check(ledger, memory.c_free(b.qubit))
+        else:
+            complete(ledger, memory, end)
+        forget_delivery(ledger, end)
+        forget_delivery(ledger, other)
+        drop_path(ledger, end)
+        return
+    marked = &ledger.pairs[min(end, other) >> 1]
+    if not marked.one_sided:
+        check(ledger, memory.c_free(a.qubit))
+        check(ledger, memory.c_free(b.qubit))
+    if (a.state == DELIVERED and not a.voided) or (b.state == DELIVERED and not b.voided):
+        marked.one_sided = True
+        ledger.one_sided += 1
+        return
+    ledger.one_sided -= marked.one_sided
+    forget_delivery(ledger, end)
+    forget_delivery(ledger, other)
+    drop_path(ledger, end)
+
+
+cdef int ledger_swap(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t left, int32_t right
+) noexcept nogil:
+    cdef Half* l = half_at(ledger, left)
+    cdef Half* r = half_at(ledger, right)
+    cdef int outcome = 0, actual = 0
+    if l.partner == right:
+        return NOTHING
+    check(ledger, memory.c_swap(
+        now_ps, l.qubit, r.qubit, &ledger.sites[l.node].noise, ledger.sites[l.node].stream,
+        &outcome, &actual,
+    ))
+    l.state = SWAPPED
+    r.state = SWAPPED
+    l.joined = right
+    r.joined = left
+    l.ended_ps = now_ps
+    r.ended_ps = now_ps
+    l.outcome = outcome
+    r.outcome = outcome
+    l.actual = actual
+    r.actual = actual
+    half_at(ledger, l.partner).partner = r.partner
+    half_at(ledger, r.partner).partner = l.partner
+    resolve(ledger, memory, l.partner)
+    return outcome
+
+
+cdef void ledger_lose(Ledger* ledger, QuantumMemory memory, int32_t half) noexcept nogil:
+    """Nobody holds this half any more. The state is traced out once the other end is done too."""
+    half_at(ledger, half).state = GONE
+    resolve(ledger, memory, half)
+
+
+cdef void ledger_deliver(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame,
+    bint correct, uint32_t other_seq
+) noexcept nogil:
+    """Hand a half to the application, which measures it in Z or X.
+
+    The basis is a pseudo-random bit of the sequence number at the head-end, which both ends know.
+    The correction is the Pauli of the frame; no gate is applied, and none fails, for Φ+.
+    """
+    cdef Half* h = half_at(ledger, half)
+    cdef uint32_t seq = seq_of(ledger, half)
+    if correct and frame != 0:
+        check(ledger, memory.c_pauli(
+            now_ps, h.qubit, frame, ledger.sites[h.node].noise.one_qubit_error
+        ))
+    h.state = DELIVERED
+    h.ended_ps = now_ps
+    h.frame = frame
+    h.corrected = correct
+    h.other_seq = other_seq
+    h.basis = mix64((other_seq if correct else seq) + <uint64_t>0x9E3779B97F4A7C15) & 1
+    if not keymap_set(&ledger.deliveries, delivery_key(h.node, h.link, seq), half):
+        ledger.out_of_memory = True
+    resolve(ledger, memory, half)
+
+
+cdef VoidResult ledger_void(
+    Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq
+) noexcept nogil:
+    cdef uint64_t key = delivery_key(node, link, seq)
+    cdef int32_t half = keymap_get(&ledger.deliveries, key)
+    cdef Half* h
+    if half < 0:
+        if ledger.recent[mix64(key) & (RECENT - 1)] == key:
+            return VOID_AFTER_COMPLETE
+        return VOID_UNKNOWN
+    h = half_at(ledger, half)
+    if not h.voided:
+        h.voided = True
+        ledger.voids += 1
+        resolve(ledger, memory, half)
+    return VOIDED

@@ -1,0 +1,187 @@
+"""Heralded entanglement of two memories through a station between them: closed forms.
+
+Double-click (Barrett and Kok, Phys. Rev. A 71, 060310(R), 2005), in its time-bin form. Each memory
+emits one photon, entangled with it: (|0, early> + |1, late>)/√2. Both photons meet at a 50:50 beam
+splitter with one threshold detector at each output. An attempt succeeds when in each of the two
+windows exactly one of the detectors clicks: the same one twice heralds Ψ+, one after the other Ψ−.
+
+Derivation. η_a, η_b: probability that a photon is emitted, collected, arrives and is detected
+(equal detectors, so their loss may be moved before the beam splitter). d: probability of a dark
+count per detector and window. V = |<φ_a|φ_b>|²: overlap of the two photons, the visibility of their
+interference. Exactly one click in a window that k of the photons are sent to:
+
+    k = 0:  q0      = 2d(1−d)
+    k = 1:  q1(η)   = (1−d) [η + 2d(1−η)]
+    k = 2:  q2      = (1−d) [η_a η_b (1+V)/2 + η_a(1−η_b) + η_b(1−η_a) + 2d(1−η_a)(1−η_b)]
+
+where (1+V)/2 is the probability that two photons leave by the same output (Hong, Ou, Mandel 1987).
+Memories in 01 or 10 send one photon into each window, in 00 or 11 both into one; each has weight
+1/4:
+
+    p   = [q1(η_a) q1(η_b) + q2 q0] / 2
+    <ZZ> = [q2 q0 − q1(η_a) q1(η_b)] / (2p)
+
+01 and 10 stay coherent only where both photons are detected, since a lost photon tells where it
+came from; early and late click contribute an overlap <φ_a|φ_b> and <φ_b|φ_a>:
+
+    |<01|ρ|10>| = η_a η_b (1−d)² V / (4p),    <XX> = <YY> = ± twice that (+ for Ψ+, − for Ψ−)
+
+All other correlations vanish, the two heralds are equally likely. With d = 0: p = η_a η_b / 2 and
+F = (1+V)/2.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+PSI_PLUS, PSI_MINUS = 2, 3
+"""Bell indices of the two heralds."""
+
+
+class Herald(NamedTuple):
+    """What a heralding scheme yields per attempt."""
+
+    p_success: float
+    states: dict[int, NDArray[np.float64]]  # Bell index -> R[i, j] = <s_i x s_j>; equally likely
+    fidelity: float  # to the heralded Bell state, the same for both
+
+
+def double_click(
+    eta_a: float, eta_b: float, dark_count_probability: float = 0.0, visibility: float = 1.0
+) -> Herald:
+    """Success probability and heralded states of one double-click attempt.
+
+    eta_a, eta_b: probability that the photon of either side is detected, all losses included.
+    dark_count_probability: per detector and window. Derivation in the module's docstring.
+    Raises ValueError for what is not a probability, and where no herald is possible.
+    """
+    arguments = {
+        "eta_a": eta_a,
+        "eta_b": eta_b,
+        "dark_count_probability": dark_count_probability,
+        "visibility": visibility,
+    }
+    for name, value in arguments.items():
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{name} is {value}; it must lie in 0 to 1")
+    d = dark_count_probability
+    q0 = 2 * d * (1 - d)
+    q1_a = (1 - d) * (eta_a + 2 * d * (1 - eta_a))
+    q1_b = (1 - d) * (eta_b + 2 * d * (1 - eta_b))
+    q2 = (1 - d) * (
+        eta_a * eta_b * (1 + visibility) / 2
+        + eta_a * (1 - eta_b)
+        + eta_b * (1 - eta_a)
+        + 2 * d * (1 - eta_a) * (1 - eta_b)
+    )
+    p = (q1_a * q1_b + q2 * q0) / 2
+    if p <= 0.0:
+        raise ValueError(
+            f"no attempt can succeed with detection probabilities {eta_a} and {eta_b} and "
+            f"dark count probability {d}"
+        )
+    zz = (q2 * q0 - q1_a * q1_b) / (2 * p)
+    xx = eta_a * eta_b * (1 - d) ** 2 * visibility / (2 * p)
+    states = {
+        PSI_PLUS: np.diag([1.0, xx, xx, zz]),
+        PSI_MINUS: np.diag([1.0, -xx, -xx, zz]),
+    }
+    return Herald(p, states, (1 + 2 * xx - zz) / 4)
+
+
+@dataclass(frozen=True)
+class FibreLink:
+    """A fibre with a double-click station in it, at ``station_fraction`` of the way from end a."""
+
+    length_km: float
+    station_fraction: float = 0.5
+    attenuation_db_per_km: float = 0.2
+    speed_m_per_s: float = 2e8
+    emission_efficiency: float = 1.0  # emitted, collected and coupled into the fibre
+    detector_efficiency: float = 1.0
+    dark_count_probability: float = 0.0
+    visibility: float = 1.0
+    emission_ps: int = 0  # from the start of an attempt to the emission on the longer arm
+    attempt_ps: int | None = None
+
+    def __post_init__(self) -> None:
+        at_least_zero = ("length_km", "attenuation_db_per_km", "emission_ps")
+        probabilities = (
+            "station_fraction",
+            "emission_efficiency",
+            "detector_efficiency",
+            "dark_count_probability",
+            "visibility",
+        )
+        for name in at_least_zero:
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
+        for name in probabilities:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 to 1")
+        if not 0 < self.speed_m_per_s < float("inf"):
+            raise ValueError(f"speed_m_per_s is {self.speed_m_per_s}; it must be positive")
+        if self.attempt_ps is not None and self.attempt_ps < self.least_attempt_ps:
+            raise ValueError(
+                f"attempt_ps is {self.attempt_ps}, shorter than emission and the round trip to the "
+                f"station, {self.least_attempt_ps}: the memory does not know yet whether it is free"
+            )
+        if self.period_ps <= 0:
+            raise ValueError("attempt_ps must be given where emission_ps and length_km are 0")
+
+    @property
+    def arms_km(self) -> tuple[float, float]:
+        """Fibre from end a and from end b to the station."""
+        return (
+            self.length_km * self.station_fraction,
+            self.length_km * (1 - self.station_fraction),
+        )
+
+    @property
+    def arms_ps(self) -> tuple[int, int]:
+        """Propagation delay of the two arms."""
+        first, second = (round(km * 1e15 / self.speed_m_per_s) for km in self.arms_km)
+        return first, second
+
+    @property
+    def least_attempt_ps(self) -> int:
+        """Emission, then the round trip between the station and the farther node."""
+        return self.emission_ps + 2 * max(self.arms_ps)
+
+    @property
+    def period_ps(self) -> int:
+        """Time from the start of one attempt to the start of the next."""
+        return self.least_attempt_ps if self.attempt_ps is None else self.attempt_ps
+
+    @property
+    def detection(self) -> tuple[float, float]:
+        """Probability that the photon of end a, of end b, is detected: η = 10^(−αL/10) and more."""
+        first, second = (
+            self.emission_efficiency
+            * self.detector_efficiency
+            * 10 ** (-self.attenuation_db_per_km * km / 10)
+            for km in self.arms_km
+        )
+        return first, second
+
+    def herald(self) -> Herald:
+        """See :func:`double_click`."""
+        return double_click(*self.detection, self.dark_count_probability, self.visibility)
+
+
+def aged(
+    state: NDArray[np.float64], half: int, age_ps: int, t1_s: float, t2_s: float
+) -> NDArray[np.float64]:
+    """A pair's R after one half (0 or 1) has aged alone towards |0> with T1, T2.
+
+    The half that is emitted earlier because its fibre is longer has this age, the same in every
+    attempt, when the other one comes into being.
+    """
+    seconds = age_ps * 1e-12
+    transfer = np.diag(
+        [1.0, np.exp(-seconds / t2_s), np.exp(-seconds / t2_s), np.exp(-seconds / t1_s)]
+    )
+    transfer[3, 0] = -np.expm1(-seconds / t1_s)
+    return transfer @ state if half == 0 else state @ transfer.T

@@ -1,0 +1,45 @@
+"""A heralded quantum link between two devices: attempts, heralds, turns between circuits."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from numpy.random cimport bitgen_t
+
+from qplane_cext.memory.core cimport QuantumMemory
+from qplane_cext.sim.device cimport Device
+from qplane_cext.sim.events cimport Queue
+from qplane_cext.sim.ledger cimport Ledger
+
+cdef enum LinkPhase:
+    BLOCKED  # no request has a free slot at both ends
+    ATTEMPTING
+    HERALDED  # until the attempt that succeeded is over
+
+
+cdef struct QuantumLink:
+    int32_t index
+    Device* devices[2]
+    uint8_t[2] numbers
+    int[2] profiles  # of the memories, for the physics
+    int64_t[2] arms_ps
+    int64_t emission_ps
+    int64_t attempt_ps
+    double success
+    double states[2][16]  # heralded Psi+, Psi-, when the later half has just been emitted
+    bitgen_t* stream
+    uint32_t next_seq
+    uint8_t phase
+    int32_t turn  # request of device 0 to be served next
+    uint32_t label
+    int32_t[2] slots
+    int64_t started_ps
+    int64_t planned  # attempts, the last of which succeeds
+    int64_t epoch  # tells events of a cancelled sequence
+    uint64_t attempts
+    uint64_t heralds
+
+
+cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil
+cdef void link_station(
+    QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t epoch
+) noexcept nogil
+cdef void link_herald(QuantumLink* link, Queue* queue, Ledger* ledger, int64_t value) noexcept nogil
+cdef void link_next(QuantumLink* link, Queue* queue, int64_t epoch) noexcept nogil

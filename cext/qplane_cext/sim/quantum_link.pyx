@@ -1,0 +1,152 @@
+"""A heralded quantum link; see quantum_link.pxd.
+
+The number of attempts up to a success is one draw; nothing happens in between. Timing of one attempt that
+begins at 0, with arms of delay a >= b: the farther memory emits at `emission`, the nearer one a - b later,
+so that the photons meet at `emission + a`; the herald is back at `emission + 2 a` and `emission + a + b`.
+That both ends know when both have a slot free is taken as given (in a real link: a local message).
+"""
+
+from libc.stdint cimport INT64_MAX
+
+from qplane_cext.sim.device cimport (
+    DeviceLink, Request, Slot, device_free_slot, device_heralded, device_request, device_reserve,
+    device_unreserve
+)
+from qplane_cext.sim.events cimport HERALD, LINK_NEXT, STATION, queue_push, time_sum
+from qplane_cext.sim.ledger cimport Half, half_at, ledger_pair
+from qplane_cext.sim.streams cimport geometric, uniform
+
+
+cdef int64_t after_attempts(QuantumLink* link, int64_t count) noexcept nogil:
+    """Start of the sequence plus that many attempts."""
+    if count > (INT64_MAX - link.started_ps) // link.attempt_ps:
+        return INT64_MAX
+    return link.started_ps + count * link.attempt_ps
+
+
+cdef Request* partner_request(QuantumLink* link, Request* request) noexcept nogil:
+    """The request for the same label at the other end, or NULL. Requests keep their index."""
+    cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
+    cdef Request* found
+    if request.peer < 0:
+        found = device_request(link.devices[1], link.numbers[1], request.label)
+        if found == NULL:
+            return NULL
+        request.peer = found - far.requests
+    return &far.requests[request.peer]
+
+
+cdef bint reserve(QuantumLink* link, Request* near) noexcept nogil:
+    """Take a slot at both ends for this request, if it is active and there is one."""
+    cdef Request* far = partner_request(link, near)
+    if far == NULL or not near.active or not far.active:
+        return False
+    link.slots[0] = device_free_slot(link.devices[0], near)
+    if link.slots[0] < 0:
+        return False
+    link.slots[1] = device_free_slot(link.devices[1], far)
+    if link.slots[1] < 0:
+        return False
+    device_reserve(link.devices[0], link.slots[0], link.numbers[0], near)
+    device_reserve(link.devices[1], link.slots[1], link.numbers[1], far)
+    link.label = near.label
+    return True
+
+
+cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
+    """Start a sequence of attempts for the next request in turn, or wait for a slot or a request."""
+    cdef DeviceLink* near = &link.devices[0].links[link.numbers[0]]
+    cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
+    cdef int32_t i, index
+    cdef int64_t last_ps
+    for i in range(near.request_count):
+        index = (link.turn + i) % near.request_count
+        if reserve(link, &near.requests[index]):
+            break
+    else:
+        link.phase = BLOCKED
+        near.blocked = True
+        far.blocked = True
+        return
+    link.turn = index + 1
+    link.phase = ATTEMPTING
+    link.started_ps = queue.now_ps
+    link.planned = geometric(link.stream, link.success)
+    last_ps = time_sum(
+        after_attempts(link, link.planned - 1),
+        link.emission_ps + max(link.arms_ps[0], link.arms_ps[1]),
+    )
+    queue_push(queue, last_ps, STATION, link.index, link.epoch, NULL)
+
+
+cdef bint wanted(QuantumLink* link) noexcept nogil:
+    """Whether both ends still ask for the label that is being attempted."""
+    return (
+        device_request(link.devices[0], link.numbers[0], link.label).active
+        and device_request(link.devices[1], link.numbers[1], link.label).active
+    )
+
+
+cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
+    """A request changed, or a slot became free while the link was blocked."""
+    if link.phase == ATTEMPTING and not wanted(link):
+        link.attempts += (queue.now_ps - link.started_ps) // link.attempt_ps
+        device_unreserve(link.devices[0], link.slots[0])
+        device_unreserve(link.devices[1], link.slots[1])
+        link.epoch += 1
+        link.phase = BLOCKED
+    if link.phase == BLOCKED:
+        begin(link, queue)
+
+
+cdef void link_station(
+    QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t epoch
+) noexcept nogil:
+    cdef int which, side
+    cdef int32_t pair
+    cdef uint8_t bell
+    cdef Slot* slot
+    cdef Half* half
+    cdef int64_t now_ps = queue.now_ps
+    if epoch != link.epoch:
+        return
+    which = uniform(link.stream) >= 0.5
+    bell = 2 + which
+    pair = ledger_pair(
+        ledger, memory, now_ps - min(link.arms_ps[0], link.arms_ps[1]), link.states[which],
+        link.profiles, link.index, link.next_seq, bell,
+    )
+    if pair < 0:
+        return  # out of memory; the run ends with an error
+    for side in range(2):
+        slot = &link.devices[side].slots[link.slots[side]]
+        slot.seq = link.next_seq
+        slot.bell = bell
+        slot.half = 2 * pair + side
+        half = half_at(ledger, slot.half)
+        half.node = link.devices[side].node
+        half.link = link.numbers[side]
+        half.label = link.label
+        half.emitted_ps = now_ps - link.arms_ps[side]
+        queue_push(
+            queue, time_sum(now_ps, link.arms_ps[side]), HERALD, link.index,
+            <int64_t>link.slots[side] << 1 | side, NULL,
+        )
+    link.attempts += link.planned
+    link.heralds += 1
+    link.next_seq += 1  # wraps
+    link.phase = HERALDED
+    queue_push(queue, after_attempts(link, link.planned), LINK_NEXT, link.index, link.epoch, NULL)
+
+
+cdef void link_herald(QuantumLink* link, Queue* queue, Ledger* ledger, int64_t value) noexcept nogil:
+    cdef Device* device = link.devices[value & 1]
+    cdef int32_t slot = value >> 1
+    device_heralded(
+        device, queue, slot, half_at(ledger, device.slots[slot].half).emitted_ps
+    )
+
+
+cdef void link_next(QuantumLink* link, Queue* queue, int64_t epoch) noexcept nogil:
+    if epoch == link.epoch:
+        begin(link, queue)
