@@ -154,7 +154,8 @@ def brute_force(chain, hops):
             frame ^= outcome
             rho = bell_measured(rho, 2 * hop + 1, 2 * hop + 2, total, outcome, physics[hop + 1])
     rho = traced(rho, [0, total - 1], total)
-    rho /= np.trace(rho)
+    likelihood = np.real(np.trace(rho))
+    rho /= likelihood
     pauli = np.linalg.matrix_power(X, frame >> 1) @ np.linalg.matrix_power(Z, frame & 1)
     gate = np.kron(I2, pauli)
     rho = gate @ rho @ gate.conj().T
@@ -171,7 +172,7 @@ def brute_force(chain, hops):
             one_wrong = r * (1 - s) + s * (1 - r)
             differ += chance * (one_wrong if a == b else 1 - one_wrong)
         errors.append(differ)
-    return fidelity, *errors
+    return fidelity, *errors, likelihood
 
 
 def columns(chain, hops):

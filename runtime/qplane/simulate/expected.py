@@ -53,11 +53,15 @@ class NodePhysics:
 
 
 class Expected(NamedTuple):
-    """Per pair: fidelity to Φ+, and the probability that bits read in Z, in X differ."""
+    """Per pair: fidelity to Φ+, and the probability that bits read in Z, in X differ.
+
+    `likelihood` is the probability that the swaps report just these outcomes.
+    """
 
     fidelity: Floats
     z_error: Floats
     x_error: Floats
+    likelihood: Floats
 
 
 def expected(
@@ -72,7 +76,7 @@ def expected(
     index.
     """
     count = len(pairs["hop_count"])
-    result = Expected(np.empty(count), np.empty(count), np.empty(count))
+    result = Expected(*(np.empty(count) for _ in Expected._fields))
     for length in np.unique(pairs["hop_count"]):
         chosen = np.flatnonzero(pairs["hop_count"] == length)
         selected = {name: column[chosen] for name, column in pairs.items()}
@@ -112,8 +116,10 @@ def _of_one_length(
             total = total * (BELL_SIGNS[outcome] * shrink[right])[:, None, :]
         left = right
     assert total is not None  # a delivered pair has at least one hop
+    likelihood = total[:, 0, 0] / 4.0 ** (length - 1)
     total = total / total[:, :1, :1]
-    return _read(_corrected(total, frame, pairs["tail_node"], nodes), pairs, nodes)
+    total = _corrected(total, frame, pairs["tail_node"], nodes)
+    return Expected(*_read(total, pairs, nodes), likelihood)
 
 
 def _measurement_factors(node: NodePhysics) -> Floats:
@@ -158,8 +164,8 @@ def _corrected(
 
 def _read(
     state: Floats, pairs: Mapping[str, NDArray[Any]], nodes: Sequence[NodePhysics]
-) -> Expected:
+) -> tuple[Floats, Floats, Floats]:
     seen = 1.0 - 2.0 * np.array([physics.readout_error for physics in nodes])
     both = seen[pairs["head_node"]] * seen[pairs["tail_node"]]
     xx, yy, zz = state[:, 1, 1], state[:, 2, 2], state[:, 3, 3]
-    return Expected((1 + xx - yy + zz) / 4, (1 - both * zz) / 2, (1 - both * xx) / 2)
+    return (1 + xx - yy + zz) / 4, (1 - both * zz) / 2, (1 - both * xx) / 2

@@ -47,7 +47,7 @@ def _circuit_rows(table: Table, circuit: CircuitSummary) -> None:
     table.add_section()
     name = f"{circuit.name}: {circuit.head} – {circuit.tail}, {circuit.hops} hops"
     table.add_row(name, "pairs delivered", str(circuit.delivered))
-    table.add_row("", "rate", _with_unit(circuit.rate_per_s, "/s"))
+    table.add_row("", "rate per second", *_estimate(circuit.rate_per_s, 2))
     for label, estimate in (
         ("fidelity", circuit.fidelity),
         ("QBER Z", circuit.qber_z),
@@ -58,12 +58,13 @@ def _circuit_rows(table: Table, circuit: CircuitSummary) -> None:
         table.add_row("", f"latency {label}", _with_unit(circuit.latency_ms.get(label), " ms"))
 
 
-def _estimate(estimate: Estimate) -> tuple[str, str, str, str]:
+def _estimate(estimate: Estimate, digits: int = 5) -> tuple[str, str, str, str]:
+    error = estimate.std_error
     return (
-        _fixed(estimate.value),
-        "" if estimate.std_error is None else f"± {estimate.std_error:.5f}",
-        _fixed(estimate.expected),
-        _fixed(estimate.a_priori),
+        _fixed(estimate.value, digits),
+        "" if error is None else f"± {error:.{digits}f}",
+        _fixed(estimate.expected, digits),
+        _fixed(estimate.a_priori, digits),
     )
 
 

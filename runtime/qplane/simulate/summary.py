@@ -17,8 +17,10 @@ import numpy as np
 
 import qplane
 from qplane.control import CircuitPlan, Controller
+from qplane.net import Link
 from qplane.simulate import reasons
-from qplane.simulate.emulation import Emulation, node_physics
+from qplane.simulate.apriori import Apriori, LinkModel, apriori
+from qplane.simulate.emulation import Emulation, node_physics, physics_of
 from qplane.simulate.expected import Expected, expected
 from qplane_cext.sim.photonic import FibreLink
 
@@ -50,7 +52,7 @@ class CircuitSummary:
     tail: str
     hops: int
     delivered: int
-    rate_per_s: float | None
+    rate_per_s: Estimate
     fidelity: Estimate
     qber_z: Estimate
     qber_x: Estimate
@@ -182,16 +184,42 @@ def _circuits(
             & (sample["head_link"] == key[1])
             & (sample["head_label"] == key[2])
         )
+        theory = _apriori(emulation, plan, plans)
         found.append(
             CircuitSummary(
                 name=name,
                 head=first.node,
                 tail=plan.hops[-1].node,
                 hops=len(plan.path),
-                **_measured(measured.get(key), started_ps, sample, foreseen, chosen),
+                **_measured(measured.get(key), started_ps, sample, foreseen, chosen, theory),
             )
         )
     return found
+
+
+def _apriori(
+    emulation: Emulation, plan: CircuitPlan, plans: Mapping[str, CircuitPlan]
+) -> Apriori | None:
+    """None where other things than the links' own waiting times play a part."""
+    network = emulation.plan
+    nodes = [network.nodes[hop.node] for hop in plan.hops]
+    alone = all(
+        not set(other.path) & set(plan.path) for other in plans.values() if other is not plan
+    )
+    if (
+        network.faults.any
+        or not alone
+        or any(side.slots.count != 1 for hop in plan.hops for side in hop.sides)
+        or any(link.options.station != 0.5 for link in plan.path)
+        or any(node.memory is None or node.memory.swap_success < 1 for node in nodes[1:-1])
+    ):
+        return None
+    return apriori(
+        [link_model(link) for link in plan.path],
+        [physics_of(node.memory) for node in nodes if node.memory is not None],
+        max((node.memory.swap_time for node in nodes[1:-1] if node.memory is not None), default=0),
+        plan.timing.cutoff_ps,
+    )
 
 
 def expectation(emulation: Emulation, sample: Mapping[str, Any]) -> Expected:
@@ -206,25 +234,24 @@ def expectation(emulation: Emulation, sample: Mapping[str, Any]) -> Expected:
 
 def link_states(emulation: Emulation) -> list[Mapping[int, Any]]:
     """By the engine's link index: R of a heralded pair by its Bell index."""
-    states: list[Mapping[int, Any]] = []
-    for index in emulation.links:
-        link = emulation.plan.links[index]
-        options = link.options
-        states.append(
-            FibreLink(
-                length_km=link.length_m / 1e3,
-                station_fraction=options.station,
-                attenuation_db_per_km=options.attenuation,
-                emission_efficiency=options.emission_efficiency,
-                detector_efficiency=options.detector_efficiency,
-                dark_count_probability=options.dark_count_probability,
-                visibility=options.visibility,
-                emission_ps=options.emission_time,
-            )
-            .herald()
-            .states
-        )
-    return states
+    return [link_model(emulation.plan.links[index]).states for index in emulation.links]
+
+
+def link_model(link: Link) -> LinkModel:
+    """How often a link's attempts succeed, how long they take, and what they yield."""
+    options = link.options
+    fibre = FibreLink(
+        length_km=link.length_m / 1e3,
+        station_fraction=options.station,
+        attenuation_db_per_km=options.attenuation,
+        emission_efficiency=options.emission_efficiency,
+        detector_efficiency=options.detector_efficiency,
+        dark_count_probability=options.dark_count_probability,
+        visibility=options.visibility,
+        emission_ps=options.emission_time,
+    )
+    herald = fibre.herald()
+    return LinkModel(fibre.period_ps, link.delay_ps, herald.p_success, herald.states)
 
 
 def _measured(
@@ -233,12 +260,13 @@ def _measured(
     sample: Mapping[str, Any],
     foreseen: Expected,
     chosen: Any,
+    theory: Apriori | None,
 ) -> dict[str, Any]:
     if entry is None:
         nothing = Estimate(None, None, 0, None)
         return {
             "delivered": 0,
-            "rate_per_s": None,
+            "rate_per_s": nothing,
             "fidelity": nothing,
             "qber_z": nothing,
             "qber_x": nothing,
@@ -248,18 +276,28 @@ def _measured(
         }
     fidelity, count = entry["fidelity"], entry["count"]
     in_basis = [chosen & (sample["head_basis"] == basis) for basis in (0, 1)]
-    elapsed_s = (entry["last_ps"] - started_ps) / PS_PER_S
     return {
         "delivered": count,
-        "rate_per_s": count / elapsed_s if elapsed_s > 0 else None,
+        "rate_per_s": _rate(entry, started_ps, theory),
         "fidelity": Estimate(
             value=fidelity["mean"],
             std_error=_number(fidelity["std"] / math.sqrt(count)),
             count=count,
             expected=_mean(foreseen.fidelity[chosen]),
+            a_priori=theory and theory.fidelity,
         ),
-        "qber_z": _share(entry["z_errors"], entry["z_count"], foreseen.z_error[in_basis[0]]),
-        "qber_x": _share(entry["x_errors"], entry["x_count"], foreseen.x_error[in_basis[1]]),
+        "qber_z": _share(
+            entry["z_errors"],
+            entry["z_count"],
+            foreseen.z_error[in_basis[0]],
+            theory and theory.z_error,
+        ),
+        "qber_x": _share(
+            entry["x_errors"],
+            entry["x_count"],
+            foreseen.x_error[in_basis[1]],
+            theory and theory.x_error,
+        ),
         "latency_ms": {
             "mean": _number(entry["latency_ps"]["mean"] / PS_PER_MS),
             **{
@@ -273,14 +311,24 @@ def _measured(
     }
 
 
-def _share(errors: int, count: int, foreseen: Any) -> Estimate:
+def _rate(entry: Mapping[str, Any], started_ps: int, theory: Apriori | None) -> Estimate:
+    """Pairs a second from the start of generation to the last delivery."""
+    count, elapsed_s = entry["count"], (entry["last_ps"] - started_ps) / PS_PER_S
+    rate = count / elapsed_s
+    interval = entry["interval_ps"]
+    error = _number(interval["std"] / interval["mean"] / math.sqrt(count) * rate)
+    return Estimate(rate, error, count, None, theory and theory.rate_per_s)
+
+
+def _share(errors: int, count: int, foreseen: Any, theory: float | None) -> Estimate:
     """A share of errors. Its standard error is that of the expected share, where there is one."""
     if count == 0:
         return Estimate(None, None, 0, None)
     share = errors / count
     wanted = _mean(foreseen)
     spread = share if wanted is None else wanted
-    return Estimate(share, math.sqrt(spread * (1 - spread) / count), count, wanted)
+    error = math.sqrt(spread * (1 - spread) / count)
+    return Estimate(share, error, count, wanted, theory)
 
 
 def _pings(emulation: Emulation) -> list[PingSummary]:
