@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find cext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') setup.py
 
-.PHONY: help venv demo test lint p4 clean
+.PHONY: help venv demo test lint p4 shell venv-shell clean
 
 help:
 	@echo "make demo    run the main job: a quantum-classical network, end to end"
 	@echo "make test    run all tests"
 	@echo "make venv    prepare .venv with qplane and qplane-switch in its bin/"
 	@echo "make lint    ruff and mypy --strict"
+	@echo "make shell   p4runtime-shell on a running network: ADDR=127.0.0.1:9559 DEVICE=1 [WRITE=1]"
 	@echo "make p4      rebuild p4src/build with the p4c on PATH"
 	@echo "make clean   remove what was built"
 
@@ -43,6 +44,24 @@ lint: venv
 
 p4: venv
 	@$(BIN)/qplane p4 build
+
+# The shell looks on unless WRITE=1: then it takes the switch over from the controller.
+ADDR ?= 127.0.0.1:9559
+DEVICE ?= 1
+WRITE ?=
+VENV_SHELL := .venv-shell
+
+venv-shell: $(VENV_SHELL)/.ready
+
+$(VENV_SHELL)/.ready: tools/requirements-shell.txt
+	@echo "== Preparing $(VENV_SHELL) (needs the network once)"
+	@test -x $(VENV_SHELL)/bin/python || $(PYTHON) -m venv $(VENV_SHELL)
+	@$(VENV_SHELL)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+shell: venv-shell
+	@$(VENV_SHELL)/bin/python -m p4runtime_sh --grpc-addr $(ADDR) --device-id $(DEVICE) \
+		--election-id 0,$(if $(WRITE),100,1)
 
 clean:
 	rm -rf build dist out *.egg-info .venv/.built

@@ -297,6 +297,10 @@ class Session:
             self._lose(error)
         except RuntimeError:  # finsy's word for the end of the stream
             self._lose(ConnectionFailedError("the switch closed the stream", node=self.node))
+        except Exception as error:
+            # A flaw of ours: whoever waits for an answer must hear of it, not wait in vain.
+            self._lose(ControlError(f"a packet-in could not be handled: {error!r}", node=self.node))
+            raise
 
     def _lose(self, error: ControlError) -> None:
         self._lost = error
