@@ -114,7 +114,7 @@ class Session:
         self._on_error = on_error
         self._client = P4Client(address, wait_for_ready=False)
         self._receiver: asyncio.Task[None] | None = None
-        self._lost: ControlError | None = None
+        self._lost: ControlError | None = self._no_connection()  # None: we are primary
 
     # ---- connection ----
 
@@ -132,6 +132,7 @@ class Session:
         except BaseException:
             await self._client.close()
             raise
+        self._lost = None
         self._receiver = asyncio.create_task(self._receive(), name=f"p4runtime {self.node}")
 
     async def _arbitrate(self) -> None:
@@ -183,7 +184,7 @@ class Session:
             self._receiver.cancel()
             await asyncio.gather(self._receiver, return_exceptions=True)
             self._receiver = None
-        self._lost = ConnectionFailedError("the session was closed", node=self.node)
+        self._lost = self._no_connection()
         await self._client.close()
 
     # ---- requests ----
@@ -242,14 +243,15 @@ class Session:
         return Outcome(failures=(failure,), unknown=unknown)
 
     async def read(self) -> list[Entry]:
-        """All table entries and multicast groups, default entries excepted."""
-        self._check()
+        """All table entries and multicast groups, default entries excepted.
+
+        A switch that another controller has taken over can still be read.
+        """
         wanted = [fy.P4TableEntry(), fy.P4MulticastGroupEntry()]
         return [from_finsy(entity) for entity in await self._read(wanted)]
 
     async def read_counters(self, name: str) -> dict[int, int]:
         """Packets counted by each index of a counter array that is not 0."""
-        self._check()
         cells = await self._read([fy.P4CounterEntry(name)])
         return {cell.index: cell.packet_count for cell in cells if cell.packet_count}
 
@@ -258,6 +260,8 @@ class Session:
             device_id=self._device_id,
             entities=[entity.encode(self._schema) for entity in wanted],
         )
+        if self._receiver is None:
+            raise self._no_connection()
         entities = []
         try:
             async for response in self._client.request_iter(request):
@@ -313,6 +317,9 @@ class Session:
     def _complete(self, request: Any) -> None:
         if not isinstance(request, p4r.ReadRequest):
             request.election_id.CopyFrom(U128.encode(self._election_id))
+
+    def _no_connection(self) -> ConnectionFailedError:
+        return ConnectionFailedError("there is no connection to the switch", node=self.node)
 
     def _not_primary(self, primary: int) -> ArbitrationError:
         return ArbitrationError(
