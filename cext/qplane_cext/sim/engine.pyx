@@ -191,6 +191,8 @@ cdef Stop engine_run(
         if deliveries and engine.ledger.delivered >= deliveries:
             return STOP_DELIVERED
         if engine.queue.count == 0:
+            if until_ps >= 0:  # time passes even where nothing happens
+                engine.queue.now_ps = max(until_ps, engine.queue.now_ps)
             return STOP_IDLE
         if until_ps >= 0 and engine.queue.items[0].time_ps > until_ps:
             engine.queue.now_ps = max(until_ps, engine.queue.now_ps)

@@ -170,7 +170,8 @@ class Network:
 
         "until": the next event lies after until_ps, the clock stands at until_ps; "delivered":
         ``delivered`` reached ``deliveries``; "cpu": on_cpu was called (unless not stop_on_cpu);
-        "idle": no event is left; "interrupted": ``interrupt`` or KeyboardInterrupt (main thread).
+        "idle": no event is left, the clock stands at until_ps if that is given; "interrupted":
+        ``interrupt`` or KeyboardInterrupt (main thread).
         on_progress is called about ten times a second of real time. Runs without the GIL.
         Raises what on_cpu or on_progress raise, and OSError when a capture can't be written; the
         network stays usable."""

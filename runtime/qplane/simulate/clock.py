@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from qplane_cext.sim.network import Network, StopReason
+if TYPE_CHECKING:
+    from qplane_cext.sim.network import Network, StopReason
 
 T = TypeVar("T")
 
@@ -84,16 +85,13 @@ class VirtualClock:
             return reason
 
     async def _until(self, deadline: int, done: Callable[[], bool]) -> None:
-        """Run the engine until `done()` or the deadline, or until nothing can happen any more."""
+        """Run the engine until `done()` or the deadline."""
         self._deadlines.append(deadline)
         try:
             await self._settle()
             while not done() and self.now_ps() < deadline:
-                reason = await self.advance(deadline)
-                if reason == "interrupted":
+                if await self.advance(deadline) == "interrupted":
                     raise Interrupted
-                if reason == "idle" and not done():
-                    return
         finally:
             self._deadlines.remove(deadline)
 

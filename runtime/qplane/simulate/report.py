@@ -71,15 +71,16 @@ def _estimate(estimate: Estimate, digits: int = 5) -> tuple[str, str, str, str]:
 def _network(summary: Summary) -> Table:
     table = _table("network", "", "")
     table.show_header = False
-    wrong = summary.wrong_frames + summary.mismatches
+    wrong = summary.wrong_frames + summary.mismatches + summary.void_mismatches
     table.add_row("virtual time", f"{summary.virtual_time_s:.4f} s")
     table.add_row("pairs delivered", str(summary.delivered))
     table.add_row("QCI messages per pair", _fixed(summary.messages_per_pair, 2))
     table.add_row("pairs expired on the way", str(summary.expired))
     table.add_row("wrong frames, mismatched pairs", _must_be_zero(wrong))
-    if summary.stopped != "interrupted":
-        table.add_row("known at one end alone", _must_be_zero(summary.one_sided))
+    if summary.slots_in_use is not None and summary.unconfirmed is not None:
+        table.add_row("delivered at one end alone", _must_be_zero(summary.one_sided))
         table.add_row("slots left in use", _must_be_zero(summary.slots_in_use))
+        table.add_row("expiries unconfirmed", _must_be_zero(summary.unconfirmed))
     for fault, count in summary.faults.items():
         if count:
             table.add_row(f"frames {fault}", str(count))

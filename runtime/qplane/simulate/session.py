@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from qplane.clock import PS_PER_SECOND
-from qplane.control import Controller
+from qplane.control import Controller, LinkStatus
 from qplane.net import Network
 from qplane.simulate.clock import Interrupted, VirtualClock
 from qplane.simulate.emulation import Emulation
@@ -71,6 +71,7 @@ class Simulation:
         self.stopped: Stopped | None = None
         self._started_ps = 0
         self._is_set_up = False
+        self._standing: list[LinkStatus] | None = None
 
     def _under_way(self) -> tuple[int, str]:
         controller, emulation = self.controller, self.emulation
@@ -101,9 +102,7 @@ class Simulation:
                 reason = await self.clock.advance(goal.until_ps)
                 if reason == "interrupted":
                     raise Interrupted
-                if reason == "idle":
-                    if goal.pairs is None:
-                        return self._stop(Stopped.TIME)  # nothing more happens until then
+                if reason == "idle" and goal.until_ps is None:
                     raise StuckError(engine.waiting() or ["no circuit generates pairs"])
         finally:
             self.clock.deliveries = None
@@ -123,6 +122,7 @@ class Simulation:
         waiting = self.emulation.engine.waiting()
         if waiting:
             raise StuckError(waiting)
+        self._standing = await self.controller.status()
 
     async def check_entries(self) -> None:
         """Read all switches back. Raises LeftBehindError unless all is as it was written."""
@@ -149,7 +149,9 @@ class Simulation:
 
     async def summary(self) -> Summary:
         """What was measured so far."""
-        counted = await Counted.read(self.controller) if self._is_set_up else Counted({}, {}, {})
+        counted = Counted({}, {}, {})
+        if self._is_set_up:
+            counted = await Counted.read(self.controller, self._standing)
         return summarize(self.emulation, self._started_ps, self.stopped, counted)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import qplane
-from qplane.control import CircuitPlan, Controller
+from qplane.control import CircuitPlan, Controller, LinkStatus
 from qplane.net import Link
 from qplane.simulate import reasons
 from qplane.simulate.apriori import Apriori, LinkModel, apriori
@@ -90,10 +90,11 @@ class Summary:
     expired: int
     wrong_frames: int
     mismatches: int
+    void_mismatches: int
     qci_messages: int
     messages_per_pair: float | None
-    slots_in_use: int
-    unconfirmed: int
+    slots_in_use: int | None
+    unconfirmed: int | None
     waiting: list[str]
     circuits: list[CircuitSummary]
     pings: list[PingSummary]
@@ -108,15 +109,18 @@ class Summary:
 
 @dataclass(frozen=True)
 class Counted:
-    """The switches' own counters, by reason and by kind of event, summed over the network."""
+    """What the controller knows: the switches' own counters, summed over the network, and how the
+    devices stand (None: not asked)."""
 
     drops: Mapping[str, int]
     pair_events: Mapping[str, int]
     plans: Mapping[str, CircuitPlan]
+    slots_in_use: int | None = None
+    unconfirmed: int | None = None
 
     @classmethod
-    async def read(cls, controller: Controller) -> Counted:
-        """Over P4Runtime, from all switches."""
+    async def read(cls, controller: Controller, standing: Sequence[LinkStatus] | None) -> Counted:
+        """Over P4Runtime, from all switches. `standing` is the devices' last word."""
         drops: Counter[str] = Counter()
         events: Counter[str] = Counter()
         for node in controller.network.nodes:
@@ -125,7 +129,13 @@ class Counted:
                     drops[reasons.DROPS.get(index, f"reason {index}")] += count
             for index, count in (await controller.counters(node, reasons.PAIR_EVENTS)).items():
                 events[reasons.EVENTS.get(index, f"event {index}")] += count
-        return cls(dict(sorted(drops.items())), dict(sorted(events.items())), controller.plans)
+        return cls(
+            dict(sorted(drops.items())),
+            dict(sorted(events.items())),
+            controller.plans,
+            None if standing is None else sum(status.in_use for status in standing),
+            None if standing is None else sum(status.unconfirmed for status in standing),
+        )
 
 
 def summarize(
@@ -152,10 +162,11 @@ def summarize(
         expired=totals["expired"],
         wrong_frames=sum(circuit.wrong_frames for circuit in circuits),
         mismatches=sum(circuit.mismatches for circuit in circuits),
+        void_mismatches=totals["void_mismatches"] + totals["voids_after_complete"],
         qci_messages=qci,
         messages_per_pair=qci / engine.delivered if engine.delivered else None,
-        slots_in_use=totals["slots_in_use"],
-        unconfirmed=totals["unconfirmed"],
+        slots_in_use=counted.slots_in_use,
+        unconfirmed=counted.unconfirmed,
         waiting=engine.waiting(),
         circuits=circuits,
         pings=_pings(emulation),
