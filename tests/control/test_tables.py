@@ -1,6 +1,7 @@
 """Desired entries: a chain by hand, and the rules that hold on any graph."""
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 
@@ -93,6 +94,19 @@ def test_a_classical_node_gets_its_classical_tables_and_no_more():
 def test_no_route_to_a_host_that_cannot_be_reached():
     net = network("abc", [("a", "b", 1.0)], hosts=[("h", "b", "10.0.0.1")])
     assert [e.table for e in desired(net)["c"]] == ["port_kind", "my_mac"]
+
+
+def test_hosts_with_ipv6_addresses_are_routed_in_their_own_table():
+    net = chain(2, hosts=[("h", "n1", "10.0.0.1")])
+    six = replace(net.hosts["h"], ip="2001:db8::7")
+    (route,) = [
+        entry
+        for entry in tables.desired(replace(net, hosts={"h": six}), [])["n0"]
+        if entry.table == "ipv6_route"
+    ]
+    assert route.match == (("dst", (0x20010DB8 << 96 | 7, 128)),)
+    assert dict(route.args)["dst_mac"] == node_mac(net.nodes["n1"].id)
+    route.to_finsy().encode(schema())
 
 
 def test_both_ends_of_a_link_agree_on_label_and_side():

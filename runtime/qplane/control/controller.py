@@ -191,14 +191,14 @@ class Controller:
     async def drain(self, circuits: Iterable[str] | None = None) -> None:
         """Wait until no slot is in use and no expiry unconfirmed. The circuits must be stopped.
 
-        Raises DrainError when that takes longer than the longest cut-off and ten repetitions of
-        EXPIRED.
+        Raises DrainError when that takes longer than the longest cut-off and a thousand
+        repetitions of EXPIRED, which is enough even where most messages are lost.
         """
         plans = self._plans(circuits)
         if not plans:
             return
         step_ps = min(plan.timing.retry_ps for plan in plans)
-        longest_ps = max(p.timing.end_cutoff_ps + 10 * p.timing.retry_ps for p in plans)
+        longest_ps = max(p.timing.end_cutoff_ps + 1000 * p.timing.retry_ps for p in plans)
         deadline_ps = self._clock.now_ps() + longest_ps
         while True:
             statuses = await generation.status(self._devices, plans)
@@ -214,6 +214,7 @@ class Controller:
                     node=first.node,
                 )
             await self._clock.sleep(step_ps)
+            step_ps = min(2 * step_ps, longest_ps // 16)
 
     # ---- looking ----
 

@@ -30,8 +30,8 @@ ANSWER_TIMEOUT_S = 10.0
 """How long a switch may take to answer the first message of a stream; finsy waits as long for
 every request."""
 
-BATCH = 500
-"""Updates in one request: so many errors still fit into the metadata that finsy accepts."""
+BATCH = 200
+"""Updates in one request: so many errors still fit into the 64 KiB of metadata that finsy takes."""
 
 
 @dataclass(frozen=True, slots=True)
