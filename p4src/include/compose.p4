@@ -5,6 +5,7 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
     message_t message;
 
     action set_adjacency(bit<20> label, bit<48> src_mac, bit<48> dst_mac) {
+        hdr.mpls.setValid();
         hdr.mpls.label = label;
         hdr.ethernet.src = src_mac;
         hdr.ethernet.dst = dst_mac;
@@ -23,7 +24,7 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
 
     action write_message() {
         hdr.ethernet.ethertype = ETHERTYPE_MPLS;
-        hdr.mpls.setValid();
+        hdr.mpls.tc = 0;
         hdr.mpls.s = 0;
         hdr.mpls.ttl = message.ttl;
         hdr.gal.setValid();
