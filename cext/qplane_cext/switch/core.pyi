@@ -1,4 +1,4 @@
-"""The embedded switch's packet path: a BMv2 JSON compiled to a flat program, and its run-time state.
+"""The embedded switch's packet path: a BMv2 JSON compiled to a flat program, and its state.
 
 One :class:`Pipeline` (immutable) can be shared by any number of :class:`SwitchCore` (one per
 device id). Byte strings are big-endian and exactly ``ceil(bitwidth / 8)`` bytes wide here; what
@@ -8,57 +8,17 @@ Names are those of the JSON (fully qualified P4 names).
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, NamedTuple
+from typing import Literal
 
-MatchKind = Literal["exact", "lpm", "ternary", "range"]
-
-class PipelineError(ValueError):
-    """The JSON is malformed or uses what is not supported; names the construct and source line."""
-
-class SwitchError(Exception):
-    """A control-plane call that can't be done. Nothing was changed.
-
-    ``reason`` is one of "NOT_FOUND", "ALREADY_EXISTS", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT",
-    "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED", "PERMISSION_DENIED".
-    """
-
-    reason: str
-
-class KeyInfo(NamedTuple):
-    name: str
-    kind: MatchKind
-    bitwidth: int
-
-class ActionInfo(NamedTuple):
-    name: str
-    action_id: int  # the JSON's id, unique per pipeline
-    param_bitwidths: tuple[int, ...]
-
-class TableInfo(NamedTuple):
-    name: str
-    keys: tuple[KeyInfo, ...]
-    max_size: int
-    actions: tuple[str, ...]
-    action_ids: Mapping[str, int]  # of ``actions``: p4c repeats an action per table, ids differ
-    implementation: Literal["simple", "indirect", "indirect_ws"]
-    profile: str | None
-    has_counter: bool
-    meter: str | None
-    support_timeout: bool
-    const_default: bool
-    has_const_entries: bool
-
-class ArrayInfo(NamedTuple):
-    name: str
-    size: int
-    bitwidth: int  # registers; 0 otherwise
-    unit: Literal["packets", "bytes", "both", ""]
-    table: str | None  # direct counters and meters
-
-class DigestInfo(NamedTuple):
-    name: str
-    digest_id: int
-    bitwidths: tuple[int, ...]
+from .errors import PipelineError as PipelineError
+from .errors import SwitchError as SwitchError
+from .info import ActionInfo as ActionInfo
+from .info import ArrayInfo as ArrayInfo
+from .info import DigestInfo as DigestInfo
+from .info import KeyInfo as KeyInfo
+from .info import MatchKind as MatchKind
+from .info import ProfileInfo as ProfileInfo
+from .info import TableInfo as TableInfo
 
 class Pipeline:
     """A compiled program. Raises PipelineError when it can't run exactly as written."""
@@ -70,6 +30,7 @@ class Pipeline:
     registers: Mapping[str, ArrayInfo]
     counters: Mapping[str, ArrayInfo]
     meters: Mapping[str, ArrayInfo]
+    profiles: Mapping[str, ProfileInfo]
     digests: Mapping[str, DigestInfo]
     value_sets: Mapping[str, tuple[int, ...]]  # name -> bit widths of its key fields
 
@@ -88,7 +49,16 @@ class SwitchCore:
     pointer instead (core.pxd).
     """
 
-    def __init__(self, *, cpu_port: int = 510, drop_port: int = 511) -> None: ...
+    def __init__(
+        self,
+        *,
+        cpu_port: int = 510,
+        drop_port: int = 511,
+        seed: int = 0,
+        priority_queues: int = 1,
+    ) -> None:
+        """seed: of random(); packets of a priority beyond priority_queues - 1 are dropped."""
+
     pipeline: Pipeline | None
     cpu_port: int
     drop_port: int
@@ -100,7 +70,9 @@ class SwitchCore:
         """Swap the program in atomically; state starts empty with the const entries in.
 
         keep_state (reconcile) keeps entries and arrays whose definitions are unchanged."""
-    def process(self, port: int, data: bytes, now_us: int | None = None) -> list[tuple[int, bytes]]: ...
+    def process(
+        self, port: int, data: bytes, now_us: int | None = None
+    ) -> list[tuple[int, bytes]]: ...
     # ---- table entries: handles are ints, never reused while the entry lives ----
     def table_add(self, table: str, key: Sequence[KeyPart], priority: int, target: Target) -> int:
         """priority: larger wins (P4Runtime's); 0 where the table has no ternary/range key."""
@@ -112,16 +84,26 @@ class SwitchCore:
     def table_entries(self, table: str) -> list[tuple[int, Sequence[KeyPart], int, Target, bool]]:
         """(handle, key, priority, target, is_const) of every entry."""
     def table_set_timeout(self, table: str, handle: int, timeout_ns: int) -> None: ...
-    def table_idle_ns(self, table: str, handle: int) -> int:
-        """Time since the last hit."""
+    def table_timeout(self, table: str, handle: int) -> int: ...
+    def table_idle_ns(self, table: str, handle: int, now_us: int | None = None) -> int:
+        """Time since the last hit (or since the timeout or the entry was written)."""
+
+    def idle_entries(self, table: str, now_us: int | None = None) -> list[int]:
+        """Handles of entries idle for their timeout or longer."""
+
     # ---- action profiles and selectors ----
     def member_add(self, profile: str, action_id: int, params: Sequence[bytes]) -> int: ...
-    def member_modify(self, profile: str, handle: int, action_id: int, params: Sequence[bytes]) -> None: ...
+    def member_modify(
+        self, profile: str, handle: int, action_id: int, params: Sequence[bytes]
+    ) -> None: ...
     def member_delete(self, profile: str, handle: int) -> None: ...
     def group_add(self, profile: str) -> int: ...
     def group_set(self, profile: str, handle: int, members: Sequence[tuple[int, int]]) -> None:
         """(member handle, weight) pairs; replaces the whole group."""
     def group_delete(self, profile: str, handle: int) -> None: ...
+    def members(self, profile: str) -> dict[int, tuple[int, Sequence[bytes]]]: ...
+    def groups(self, profile: str) -> dict[int, Sequence[tuple[int, int]]]: ...
+
     # ---- arrays ----
     def counter_read(self, name: str, index: int) -> tuple[int, int]:
         """(packets, bytes). For direct counters the index is the entry handle, -1 the default."""
@@ -135,14 +117,23 @@ class SwitchCore:
     def multicast_set(self, group: int, replicas: Sequence[tuple[int, int]]) -> None:
         """(egress port, replication id) pairs; an empty list deletes the group."""
     def clone_session_set(
-        self, session: int, replicas: Sequence[tuple[int, int]], packet_length_bytes: int = 0,
+        self,
+        session: int,
+        replicas: Sequence[tuple[int, int]],
+        packet_length_bytes: int = 0,
         class_of_service: int = 0,
     ) -> None: ...
     def clone_session_delete(self, session: int) -> None: ...
     # ---- value sets, digests ----
     def value_set_write(self, name: str, members: Sequence[Sequence[tuple[bytes, bytes]]]) -> None:
         """Each member is one (value, mask) per key field."""
+    def value_set_members(self, name: str) -> Sequence[Sequence[tuple[bytes, bytes]]]: ...
     def on_digest(self, callback: Callable[[int, bytes], None] | None) -> None:
         """Called (digest_id, packed field bytes, each field byte aligned) for each digest."""
+    def on_log(self, callback: Callable[[str], None] | None) -> None:
+        """Called with the text of each log_msg."""
+
     # ---- observation ----
-    stats: Mapping[str, int]  # processed, dropped, register_index_out_of_range, assert_failed, ...
+    stats: Mapping[str, int]
+    """processed, emitted, dropped (sum of dropped_ingress, dropped_egress, dropped_priority),
+    parser_errors, checksum_errors, register_index_out_of_range, assert_failed, ..."""

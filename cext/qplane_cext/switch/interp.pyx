@@ -1,0 +1,1206 @@
+"""The engine: one instruction after the other, without the GIL and without recursion."""
+
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from qplane_cext.switch.calculate cimport calculation, next_random
+from qplane_cext.switch.headers cimport (
+    clear_header, clear_union, copy_header, copy_union, extract_pieces, extract_varbit,
+    header_bytes, make_valid, pack_header, same_header, same_union, shift_stack,
+    shift_union_stack, valid_member, varbit_bytes,
+)
+from qplane_cext.switch.isa cimport Op
+from qplane_cext.switch.meters cimport execute_meter
+from qplane_cext.switch.program cimport (
+    Case, Checksum, Group, Header, Insn, KeyPart, Message, Place, PlaceList, Prog, Select, Table,
+    SM_CHECKSUM_ERROR, SM_DEQ_QDEPTH, SM_DEQ_TIMEDELTA, SM_EGRESS_PORT, SM_EGRESS_RID,
+    SM_EGRESS_SPEC, SM_EGRESS_TIME, SM_ENQ_QDEPTH, SM_ENQ_TIME, SM_INGRESS_PORT, SM_INGRESS_TIME,
+    SM_INSTANCE_TYPE, SM_MCAST_GRP, SM_PACKET_LENGTH, SM_PARSER_ERROR, SM_PRIORITY, SM_QID,
+)
+from qplane_cext.switch.state cimport (
+    ACTION_LOOPS, ASSERT_FAILED, CHECKSUM_ERRORS, CLONED, COUNTER_RANGE, DIGESTS, DIGESTS_LOST,
+    DIVISIONS_BY_ZERO, DROPPED_EGRESS, DROPPED_INGRESS, DROPPED_PRIORITY, EMITTED, EMPTY_GROUP,
+    JOB_EGRESS, JOB_RECIRCULATE, JOB_RESUBMIT, METER_RANGE, NO_PIPELINE, OUT_OF_MEMORY,
+    PARSER_ERRORS, PARSER_LOOPS, PASSES_CUT, PROCESSED, RECIRCULATED, REGISTER_RANGE, REPLICATED,
+    RESUBMITTED, STACK_RANGE, TARGET_ACTION, TARGET_GROUP, TARGET_MEMBER, TARGET_NONE, TOO_LONG,
+    UNKNOWN_CLONE_SESSION, UNKNOWN_MULTICAST_GROUP,
+    Core, EntryData, Job, Member, MemberGroup, Meter, ProfileState, ReplicaSet, TableState, Target,
+    arena_reset, arena_take, emit_fn, reserve, trace_event,
+)
+from qplane_cext.switch.tracing cimport (
+    EV_ACTION, EV_ASSERT, EV_CHECKSUM, EV_CLONE, EV_DIGEST, EV_DROP_EGRESS, EV_DROP_INGRESS,
+    EV_EGRESS, EV_EMIT, EV_EXIT, EV_HIT, EV_INGRESS, EV_MISS, EV_MULTICAST, EV_PARSER_ERROR,
+    EV_RECIRCULATE, EV_RESUBMIT, EV_STATE, EV_COMPILED,
+)
+from qplane_cext.switch.tuplespace cimport matcher_lookup
+from qplane_cext.switch.wide cimport (
+    get_bits, low_mask, sign_extend, wide_add, wide_compare, wide_divide, wide_equal, wide_extend,
+    wide_keep, wide_mul, wide_sar, wide_saturate, wide_shl, wide_sub,
+)
+
+cdef enum:
+    # Passes beyond the first that one packet may cause (resubmit, recirculate, clone in egress).
+    # BMv2 has no such bound, only queues that overflow.
+    MAX_PASSES = 1024
+    # Backward jumps that one packet may take in the actions of a pass.
+    MAX_LOOPS = 1 << 16
+    # Parser states that one packet may visit: this many, and four more for each byte.
+    MIN_STATES = 1024
+    MAX_PACKET = 1 << 24
+    SLACK = 16  # readable bytes behind every packet
+    CLONE_VALID = 0x8000
+    MAX_WAITING_DIGESTS = 1 << 24  # bytes
+    NORMAL = 0
+    INGRESS_CLONE = 1
+    EGRESS_CLONE = 2
+    RECIRCULATED_TYPE = 4
+    REPLICATION = 5
+    RESUBMITTED_TYPE = 6
+
+
+# ---- the interpreter ----
+
+cdef inline int element_of(Core* core, const Group* stack, uint64_t index, const Prog* prog) noexcept nogil:
+    """Header (or union) id of a stack's element; the spare one, cleared, when out of range."""
+    if index < <uint64_t>stack.count:
+        return prog.members[stack.first + <int>index]
+    core.stats[STACK_RANGE] += 1
+    return stack.spare
+
+
+cdef inline int header_operand(const uint64_t* F, int operand, bint dynamic) noexcept nogil:
+    return <int>F[operand] if dynamic else operand
+
+
+cdef int fail(Core* core, int error) noexcept nogil:
+    core.parser_error = error
+    core.stats[PARSER_ERRORS] += 1
+    if core.tracing:
+        trace_event(core, EV_PARSER_ERROR, error, core.parsed)
+    return 0
+
+
+cdef int extract(Core* core, int header) noexcept nogil:
+    """0, or the parser error's number plus one."""
+    cdef const Prog* prog = core.prog
+    cdef const Header* h = &prog.headers[header]
+    if core.length - core.parsed < <uint64_t>h.n_bytes:
+        return prog.error_too_short + 1
+    extract_pieces(
+        core.F + h.slot, &prog.pieces[h.first_piece], h.n_pieces, core.packet + core.parsed
+    )
+    core.parsed += h.n_bytes
+    if h.union_id < 0:
+        core.F[header] = 1
+    else:
+        make_valid(prog, core.F, header)
+    return 0
+
+
+cdef int extract_variable(Core* core, int header, uint64_t bits) noexcept nogil:
+    """The same for a header with a varbit of that many bits."""
+    cdef const Prog* prog = core.prog
+    cdef const Header* h = &prog.headers[header]
+    cdef uint64_t wanted
+    if bits & 7:
+        return prog.error_argument + 1
+    if bits > <uint64_t>1 << 40:
+        return prog.error_too_short + 1
+    wanted = h.n_bytes + (bits >> 3)
+    if core.length - core.parsed < wanted:
+        return prog.error_too_short + 1
+    if bits >> 3 > <uint64_t>h.varbit_room:
+        return prog.error_header_short + 1
+    extract_varbit(prog, core.F, h, core.packet + core.parsed, bits)
+    core.parsed += wanted
+    make_valid(prog, core.F, header)
+    return 0
+
+
+cdef inline int select_next(Core* core, const Select* select) noexcept nogil:
+    """The transition's target."""
+    cdef const Prog* prog = core.prog
+    cdef const uint64_t* F = core.F
+    cdef const int32_t* slots = prog.members + select.first_slot
+    cdef const Case* one = prog.cases + select.first_case
+    cdef const Case* end = one + select.n_cases
+    cdef const uint64_t* words
+    cdef uint64_t[64] key
+    cdef uint64_t value
+    cdef int n = select.words, i
+    if n == 1:
+        value = F[slots[0]]
+        while one < end:
+            words = prog.case_words + one.first
+            if one.set_index < 0:
+                if value & words[1] == words[0]:
+                    return one.target
+            else:
+                key[0] = value & words[1]
+                if matcher_lookup(&core.value_sets[one.set_index], key) >= 0:
+                    return one.target
+            one += 1
+        return select.otherwise
+    while one < end:
+        words = prog.case_words + one.first
+        if one.set_index < 0:
+            for i in range(n):
+                if F[slots[i]] & words[n + i] != words[i]:
+                    break
+            else:
+                return one.target
+        elif n <= 64:
+            for i in range(n):
+                key[i] = F[slots[i]] & words[n + i]
+            if matcher_lookup(&core.value_sets[one.set_index], key) >= 0:
+                return one.target
+        one += 1
+    return select.otherwise
+
+
+cdef const Target* resolve(Core* core, const Table* table, const Target* target) noexcept nogil:
+    """The action behind a member or group; NULL for an empty group."""
+    cdef ProfileState* profile
+    cdef MemberGroup* group
+    cdef uint64_t at
+    cdef uint32_t low = 0, high, middle
+    if target.kind == TARGET_ACTION or target.kind == TARGET_NONE:
+        return target
+    profile = &core.profiles[table.profile]
+    if target.kind == TARGET_MEMBER:
+        return &profile.members[target.index].target
+    group = &profile.groups[target.index]
+    if group.total == 0:
+        core.stats[EMPTY_GROUP] += 1
+        return NULL
+    at = calculation(core, core.prog.profile_calculation[table.profile]) % group.total
+    high = group.count - 1
+    while low < high:
+        middle = (low + high) // 2
+        if group.until[middle] > at:
+            high = middle
+        else:
+            low = middle + 1
+    return &profile.members[group.members[low]].target
+
+
+cdef int apply_table(Core* core, int number, int* following) noexcept nogil:
+    """Look the packet up; the action to run (-1: none, its parameters in place) and what follows."""
+    cdef const Prog* prog = core.prog
+    cdef const Table* table = &prog.tables[number]
+    cdef TableState* state = &core.tables[number]
+    cdef const KeyPart* part = &prog.parts[table.first_part]
+    cdef const KeyPart* end = part + table.n_parts
+    cdef uint64_t* key = core.key
+    cdef EntryData* entry
+    cdef const Target* target
+    cdef int64_t found = -1
+    cdef int i
+    if state.matcher.n_tuples:
+        for i in range(table.words):
+            key[i] = 0
+        while part < end:
+            key[part.word] |= (core.F[part.slot] & part.mask) << part.shift
+            part += 1
+        found = matcher_lookup(&state.matcher, key)
+    if found >= 0:
+        entry = &state.data[found]
+        if table.timeout:
+            entry.last_hit_us = core.now_us
+        if table.meter >= 0:
+            core.F[table.meter_slot] = execute_meter(
+                entry.meter, core.now_us,
+                core.ingress_length if prog.meters[table.meter].by_bytes else 1,
+            )
+    else:
+        entry = &state.miss
+    if table.has_counter:
+        entry.packets += 1
+        entry.bytes += core.ingress_length
+    if core.tracing:
+        trace_event(core, EV_HIT if found >= 0 else EV_MISS, number, found)
+    target = resolve(core, table, &entry.target)
+    if table.hit_miss:
+        following[0] = table.next_hit if found >= 0 else table.next_miss
+    elif target == NULL or target.kind == TARGET_NONE:
+        following[0] = table.next_default
+    else:
+        following[0] = prog.members[table.first_next + target.index]
+    if target == NULL or target.kind == TARGET_NONE:
+        return -1
+    if target.params != NULL:
+        memcpy(
+            core.F + prog.param_slot, target.params, prog.actions[target.index].param_words * 8
+        )
+    if core.tracing:
+        trace_event(core, EV_ACTION, target.index, 0)
+    return target.index
+
+
+cdef void log_message(Core* core, int number) noexcept nogil:
+    """Keep a message's number and arguments for whoever reads the log."""
+    cdef const Message* message = &core.prog.messages[number]
+    cdef const Place* place = core.prog.places + message.first
+    cdef size_t size = 8
+    cdef int i
+    for i in range(message.count):
+        size += place[i].words * 8
+    if core.log_used + size > MAX_WAITING_DIGESTS or reserve(
+        &core.log, &core.log_room, core.log_used + size
+    ):
+        return
+    (<uint64_t*>(core.log + core.log_used))[0] = number
+    core.log_used += 8
+    for i in range(message.count):
+        memcpy(core.log + core.log_used, core.F + place[i].slot, place[i].words * 8)
+        core.log_used += place[i].words * 8
+
+
+cdef void run(Core* core, int pc) noexcept nogil:
+    """Execute from pc on until END. Parser errors and failed asserts are left in the core."""
+    cdef const Prog* prog = core.prog
+    cdef const Insn* code = prog.code
+    cdef const Insn* i
+    cdef uint64_t* F = core.F
+    cdef int after = -1, action, error, header, n, k
+    cdef uint64_t x, y
+    cdef int64_t states = MIN_STATES + 4 * <int64_t>core.length, loops = MAX_LOOPS
+    cdef const Group* stack
+    while True:
+        i = code + pc
+        pc += 1
+        if i.op == Op.MOV:
+            F[i.d] = F[i.a]
+        elif i.op == Op.END:
+            return
+        elif i.op == Op.RET:
+            if core.exit_flag or core.abort:
+                if core.tracing and core.exit_flag:
+                    trace_event(core, EV_EXIT, 0, 0)
+                return
+            pc = after
+        elif i.op == Op.JMP:
+            pc = i.d
+        elif i.op == Op.LOOP:
+            loops -= 1
+            if loops < 0:
+                core.stats[ACTION_LOOPS] += 1
+                core.abort = 1
+                return
+            pc = i.d
+        elif i.op == Op.JZ:
+            if F[i.a] == 0:
+                pc = i.d
+        elif i.op == Op.JNZ:
+            if F[i.a] != 0:
+                pc = i.d
+        elif i.op == Op.JEQ:
+            if F[i.a] == F[i.b]:
+                pc = i.d
+        elif i.op == Op.JNE:
+            if F[i.a] != F[i.b]:
+                pc = i.d
+        elif i.op == Op.JLTU:
+            if F[i.a] < F[i.b]:
+                pc = i.d
+        elif i.op == Op.JGEU:
+            if F[i.a] >= F[i.b]:
+                pc = i.d
+        elif i.op == Op.JLTS:
+            if <int64_t>F[i.a] < <int64_t>F[i.b]:
+                pc = i.d
+        elif i.op == Op.JGES:
+            if <int64_t>F[i.a] >= <int64_t>F[i.b]:
+                pc = i.d
+        elif i.op == Op.ADD:
+            F[i.d] = F[i.a] + F[i.b]
+        elif i.op == Op.SUB:
+            F[i.d] = F[i.a] - F[i.b]
+        elif i.op == Op.MUL:
+            F[i.d] = F[i.a] * F[i.b]
+        elif i.op == Op.DIV or i.op == Op.MOD:
+            if F[i.b] == 0:
+                core.stats[DIVISIONS_BY_ZERO] += 1
+                F[i.d] = 0
+            elif i.op == Op.DIV:
+                F[i.d] = F[i.a] // F[i.b]
+            else:
+                F[i.d] = F[i.a] % F[i.b]
+        elif i.op == Op.AND:
+            F[i.d] = F[i.a] & F[i.b]
+        elif i.op == Op.OR:
+            F[i.d] = F[i.a] | F[i.b]
+        elif i.op == Op.XOR:
+            F[i.d] = F[i.a] ^ F[i.b]
+        elif i.op == Op.NOT:
+            F[i.d] = ~F[i.a]
+        elif i.op == Op.SHL:
+            F[i.d] = F[i.a] << F[i.b] if F[i.b] < 64 else 0
+        elif i.op == Op.SHR:
+            F[i.d] = F[i.a] >> F[i.b] if F[i.b] < 64 else 0
+        elif i.op == Op.SAR:
+            x = F[i.b] if F[i.b] < 64 else 63
+            F[i.d] = <uint64_t>(<int64_t>F[i.a] >> x)
+        elif i.op == Op.ADDM:
+            F[i.d] = (F[i.a] + F[i.b]) & F[i.c]
+        elif i.op == Op.SUBM:
+            F[i.d] = (F[i.a] - F[i.b]) & F[i.c]
+        elif i.op == Op.SLICE:
+            F[i.d] = (F[i.a] >> i.b) & F[i.c]
+        elif i.op == Op.EQ:
+            F[i.d] = F[i.a] == F[i.b]
+        elif i.op == Op.NE:
+            F[i.d] = F[i.a] != F[i.b]
+        elif i.op == Op.LTU:
+            F[i.d] = F[i.a] < F[i.b]
+        elif i.op == Op.LEU:
+            F[i.d] = F[i.a] <= F[i.b]
+        elif i.op == Op.LTS:
+            F[i.d] = <int64_t>F[i.a] < <int64_t>F[i.b]
+        elif i.op == Op.LES:
+            F[i.d] = <int64_t>F[i.a] <= <int64_t>F[i.b]
+        elif i.op == Op.LNOT:
+            F[i.d] = F[i.a] == 0
+        elif i.op == Op.NEZ:
+            F[i.d] = F[i.a] != 0
+        elif i.op == Op.SEXT:
+            F[i.d] = sign_extend(F[i.a], i.b)
+        elif i.op == Op.USATU:
+            x = low_mask(i.b)
+            F[i.d] = F[i.a] if F[i.a] <= x else x
+        elif i.op == Op.USATS:
+            x = low_mask(i.b)
+            if <int64_t>F[i.a] < 0:
+                F[i.d] = 0
+            else:
+                F[i.d] = F[i.a] if F[i.a] <= x else x
+        elif i.op == Op.SSATU:
+            x = low_mask(i.b - 1)
+            F[i.d] = F[i.a] if F[i.a] <= x else x
+        elif i.op == Op.SSATS:
+            x = low_mask(i.b - 1)
+            if <int64_t>F[i.a] > <int64_t>x:
+                F[i.d] = x
+            elif <int64_t>F[i.a] < -<int64_t>x - 1:
+                F[i.d] = ~x
+            else:
+                F[i.d] = F[i.a]
+        elif i.op == Op.SELECT:
+            F[i.d] = F[i.b] if F[i.a] else F[i.c]
+        # ---- wide ----
+        elif i.op == Op.WMOV:
+            memcpy(F + i.d, F + i.a, i.n * 8)
+        elif i.op == Op.WEXT:
+            wide_extend(F + i.d, i.n, F + i.a, i.b, i.c)
+        elif i.op == Op.WADD:
+            wide_add(F + i.d, F + i.a, F + i.b, i.n)
+        elif i.op == Op.WSUB:
+            wide_sub(F + i.d, F + i.a, F + i.b, i.n)
+        elif i.op == Op.WMUL:
+            wide_mul(F + i.d, F + i.a, F + i.b, i.n)
+        elif i.op == Op.WDIV:
+            if not wide_divide(F + i.d, F + i.c, F + i.a, F + i.b, i.n):
+                core.stats[DIVISIONS_BY_ZERO] += 1
+        elif i.op == Op.WMOD:
+            if not wide_divide(F + i.c, F + i.d, F + i.a, F + i.b, i.n):
+                core.stats[DIVISIONS_BY_ZERO] += 1
+        elif i.op == Op.WAND:
+            for k in range(i.n):
+                F[i.d + k] = F[i.a + k] & F[i.b + k]
+        elif i.op == Op.WOR:
+            for k in range(i.n):
+                F[i.d + k] = F[i.a + k] | F[i.b + k]
+        elif i.op == Op.WXOR:
+            for k in range(i.n):
+                F[i.d + k] = F[i.a + k] ^ F[i.b + k]
+        elif i.op == Op.WNOT:
+            for k in range(i.n):
+                F[i.d + k] = ~F[i.a + k]
+        elif i.op == Op.WSHL:
+            wide_shl(F + i.d, F + i.a, F[i.b], i.n)
+        elif i.op == Op.WSAR:
+            wide_sar(F + i.d, F + i.a, F[i.b], i.n)
+        elif i.op == Op.WEQ:
+            F[i.d] = wide_equal(F + i.a, F + i.b, i.n)
+        elif i.op == Op.WNE:
+            F[i.d] = not wide_equal(F + i.a, F + i.b, i.n)
+        elif i.op == Op.WLTS:
+            F[i.d] = wide_compare(F + i.a, F + i.b, i.n) < 0
+        elif i.op == Op.WLES:
+            F[i.d] = wide_compare(F + i.a, F + i.b, i.n) <= 0
+        elif i.op == Op.WNEZ:
+            x = 0
+            for k in range(i.n):
+                x |= F[i.a + k]
+            F[i.d] = x != 0
+        elif i.op == Op.WSEXT:
+            wide_keep(F + i.d, F + i.a, i.b, i.n, True)
+        elif i.op == Op.WZEXT:
+            wide_keep(F + i.d, F + i.a, i.b, i.n, False)
+        elif i.op == Op.WUSAT:
+            wide_saturate(F + i.d, F + i.a, i.b, i.n, False)
+        elif i.op == Op.WSSAT:
+            wide_saturate(F + i.d, F + i.a, i.b, i.n, True)
+        elif i.op == Op.WSELECT:
+            memcpy(F + i.d, F + (i.b if F[i.a] else i.c), i.n * 8)
+        elif i.op == Op.WSLICE:
+            n = i.b >> 6
+            k = i.b & 63
+            x = 0
+            if n < i.n:
+                x = F[i.a + n] >> k
+                if k and n + 1 < i.n:
+                    x |= F[i.a + n + 1] << (64 - k)
+            F[i.d] = x & F[i.c]
+        # ---- headers ----
+        elif i.op == Op.ADDH:
+            header = header_operand(F, i.d, i.n & 1)
+            if not F[header]:
+                memset(F + prog.headers[header].slot, 0, prog.headers[header].words * 8)
+                make_valid(prog, F, header)
+                core.packet_length += prog.headers[header].n_bytes
+        elif i.op == Op.REMH:
+            header = header_operand(F, i.d, i.n & 1)
+            if F[header]:
+                core.packet_length -= header_bytes(F, &prog.headers[header])
+                F[header] = 0
+        elif i.op == Op.CPYH:
+            copy_header(
+                prog, F, header_operand(F, i.d, i.n & 1), header_operand(F, i.a, i.n & 2)
+            )
+        elif i.op == Op.HEQ:
+            F[i.d] = same_header(
+                prog, F, header_operand(F, i.a, i.n & 2), header_operand(F, i.b, i.n & 4)
+            )
+        elif i.op == Op.DEREF:
+            stack = &prog.stacks[i.a]
+            header = element_of(core, stack, F[i.b], prog)
+            if header == stack.spare:
+                clear_header(prog, F, header)
+            F[i.d] = header
+        elif i.op == Op.DEREFU:
+            stack = &prog.union_stacks[i.a]
+            header = element_of(core, stack, F[i.b], prog)
+            if header == stack.spare:
+                clear_union(prog, F, header)
+            F[i.d] = header
+        elif i.op == Op.UHDR:
+            F[i.d] = prog.members[prog.unions[F[i.a]].first + i.b]
+        elif i.op == Op.UVALID:
+            F[i.d] = valid_member(prog, F, header_operand(F, i.a, i.n & 1)) >= 0
+        elif i.op == Op.UEQ:
+            F[i.d] = same_union(
+                prog, F, header_operand(F, i.a, i.n & 2), header_operand(F, i.b, i.n & 4)
+            )
+        elif i.op == Op.LDF:
+            memcpy(F + i.d, F + prog.headers[F[i.a]].slot + i.b, i.n * 8)
+        elif i.op == Op.STF:
+            memcpy(F + prog.headers[F[i.d]].slot + i.b, F + i.a, i.n * 8)
+        elif i.op == Op.HVALID:
+            F[i.d] = F[F[i.a]]
+        elif i.op == Op.LASTF:
+            stack = &prog.stacks[i.a]
+            header = element_of(core, stack, F[stack.next_slot] - 1, prog)
+            if header == stack.spare:
+                clear_header(prog, F, header)
+            memcpy(F + i.d, F + prog.headers[header].slot + i.b, i.n * 8)
+        elif i.op == Op.LASTUF:
+            stack = &prog.union_stacks[i.a]
+            header = element_of(core, stack, F[stack.next_slot] - 1, prog)
+            if header == stack.spare:
+                clear_union(prog, F, header)
+            header = prog.members[prog.unions[header].first + i.b]
+            memcpy(F + i.d, F + prog.headers[header].slot + i.c, i.n * 8)
+        elif i.op == Op.CPYU:
+            copy_union(
+                prog, F, header_operand(F, i.d, i.n & 1), header_operand(F, i.a, i.n & 2)
+            )
+        elif i.op == Op.CPYS:
+            F[prog.stacks[i.d].next_slot] = F[prog.stacks[i.a].next_slot]
+            for k in range(prog.stacks[i.d].count):
+                copy_header(
+                    prog, F, prog.members[prog.stacks[i.d].first + k],
+                    prog.members[prog.stacks[i.a].first + k],
+                )
+        elif i.op == Op.CPYUS:
+            F[prog.union_stacks[i.d].next_slot] = F[prog.union_stacks[i.a].next_slot]
+            for k in range(prog.union_stacks[i.d].count):
+                copy_union(
+                    prog, F, prog.members[prog.union_stacks[i.d].first + k],
+                    prog.members[prog.union_stacks[i.a].first + k],
+                )
+        elif i.op == Op.PUSH:
+            shift_stack(prog, F, &prog.stacks[i.d], F[i.a], True)
+        elif i.op == Op.POP:
+            shift_stack(prog, F, &prog.stacks[i.d], F[i.a], False)
+        elif i.op == Op.PUSHU:
+            shift_union_stack(prog, F, &prog.union_stacks[i.d], F[i.a], True)
+        elif i.op == Op.POPU:
+            shift_union_stack(prog, F, &prog.union_stacks[i.d], F[i.a], False)
+        elif i.op == Op.LASTIDX:
+            F[i.d] = F[prog.stacks[i.a].next_slot] - 1
+        elif i.op == Op.STKSIZE:
+            F[i.d] = F[prog.stacks[i.a].next_slot]
+        elif i.op == Op.LASTIDXU:
+            F[i.d] = F[prog.union_stacks[i.a].next_slot] - 1
+        elif i.op == Op.STKSIZEU:
+            F[i.d] = F[prog.union_stacks[i.a].next_slot]
+        elif i.op == Op.CPYVL:
+            x = varbit_bytes(F, &prog.headers[i.a])
+            if x > <uint64_t>prog.headers[i.d].varbit_room:
+                x = prog.headers[i.d].varbit_room
+            n = prog.headers[i.d].slot + prog.headers[i.d].varbit
+            k = prog.headers[i.a].slot + prog.headers[i.a].varbit
+            F[n] = x << 3
+            memcpy(F + n + 1, F + k + 1, x)
+        # ---- parser ----
+        elif i.op == Op.STATE:
+            states -= 1
+            if core.tracing:
+                trace_event(core, EV_STATE, i.d, core.parsed)
+            if states < 0:
+                core.stats[PARSER_LOOPS] += 1
+                fail(core, prog.error_timeout)
+                return
+        elif i.op == Op.EXTRACT:
+            error = extract(core, i.d)
+            if error:
+                fail(core, error - 1)
+                return
+        elif i.op == Op.EXTRACTV:
+            error = extract_variable(core, i.d, F[i.a])
+            if error:
+                fail(core, error - 1)
+                return
+        elif i.op == Op.EXTRACTS or i.op == Op.EXTRACTSV:
+            stack = &prog.stacks[i.d]
+            if F[stack.next_slot] >= <uint64_t>stack.count:
+                fail(core, prog.error_stack)
+                return
+            header = prog.members[stack.first + <int>F[stack.next_slot]]
+            if i.op == Op.EXTRACTS:
+                error = extract(core, header)
+            else:
+                error = extract_variable(core, header, F[i.a])
+            if error:
+                fail(core, error - 1)
+                return
+            F[stack.next_slot] += 1
+        elif i.op == Op.EXTRACTU or i.op == Op.EXTRACTUV:
+            stack = &prog.union_stacks[i.d]
+            if F[stack.next_slot] >= <uint64_t>stack.count:
+                fail(core, prog.error_stack)
+                return
+            n = prog.members[stack.first + <int>F[stack.next_slot]]
+            header = prog.members[prog.unions[n].first + i.b]
+            if i.op == Op.EXTRACTU:
+                error = extract(core, header)
+            else:
+                error = extract_variable(core, header, F[i.a])
+            if error:
+                fail(core, error - 1)
+                return
+            F[stack.next_slot] += 1
+        elif i.op == Op.ADVANCE:
+            if F[i.a] & 7:
+                fail(core, prog.error_argument)
+                return
+            if core.length - core.parsed < F[i.a] >> 3:
+                fail(core, prog.error_too_short)
+                return
+            core.parsed += F[i.a] >> 3
+        elif i.op == Op.LOOKAHEAD:
+            if (core.length - core.parsed) * 8 < <uint64_t>i.a + i.b:
+                fail(core, prog.error_too_short)
+                return
+            x = core.parsed * 8 + i.a
+            n = i.b
+            for k in range(i.n - 1, -1, -1):
+                F[i.d + k] = get_bits(core.packet, x, n - 64 * k)
+                x += n - 64 * k
+                n = 64 * k
+        elif i.op == Op.VERIFY:
+            if not F[i.a]:
+                fail(core, <int>F[i.b])
+                return
+        elif i.op == Op.SWITCH:
+            pc = select_next(core, &prog.selects[i.d])
+        # ---- pipelines ----
+        elif i.op == Op.TABLE:
+            action = apply_table(core, i.d, &after)
+            pc = after if action < 0 else prog.actions[action].pc
+        elif i.op == Op.CALL:
+            after = i.a
+            pc = prog.actions[i.d].pc
+            if core.tracing:
+                trace_event(core, EV_ACTION, i.d, 0)
+        # ---- externs ----
+        elif i.op == Op.COUNT:
+            if F[i.a] < <uint64_t>prog.counters[i.d].size:
+                core.counters[i.d][F[i.a]].packets += 1
+                core.counters[i.d][F[i.a]].bytes += core.ingress_length
+            else:
+                core.stats[COUNTER_RANGE] += 1
+        elif i.op == Op.METER:
+            if F[i.b] < <uint64_t>prog.meters[i.a].size:
+                F[i.d] = execute_meter(
+                    &core.meters[i.a][F[i.b]], core.now_us,
+                    core.ingress_length if prog.meters[i.a].by_bytes else 1,
+                )
+            else:
+                core.stats[METER_RANGE] += 1
+        elif i.op == Op.REGR:
+            if F[i.b] < <uint64_t>prog.registers[i.a].size:
+                n = prog.registers[i.a].words
+                if n == 1 and i.n == 1:
+                    F[i.d] = core.registers[i.a][F[i.b]]
+                else:
+                    wide_extend(F + i.d, i.n, core.registers[i.a] + F[i.b] * n, n, False)
+            else:
+                core.stats[REGISTER_RANGE] += 1
+        elif i.op == Op.REGW:
+            if F[i.a] < <uint64_t>prog.registers[i.d].size:
+                memcpy(core.registers[i.d] + F[i.a] * i.n, F + i.b, i.n * 8)
+            else:
+                core.stats[REGISTER_RANGE] += 1
+        elif i.op == Op.RANDOM:
+            if F[i.a] <= F[i.b]:
+                x = F[i.b] - F[i.a]
+                F[i.d] = F[i.a] + next_random(core, x)
+        elif i.op == Op.CALC:
+            F[i.d] = calculation(core, i.a)
+        elif i.op == Op.HASH:
+            x = F[i.b] if F[i.b] else 1
+            y = F[i.a]
+            F[i.d] = calculation(core, i.c) % x + y
+        elif i.op == Op.DIGEST:
+            core.digest = <uint32_t>F[i.a]
+        elif i.op == Op.CLONE:
+            core.clone_session = (<uint32_t>F[i.a] & 0xFFFF) | CLONE_VALID
+            core.clone_list = <uint32_t>F[i.b] & 0xFFFF
+        elif i.op == Op.RESUBMIT:
+            core.resubmit = <uint32_t>F[i.a] & 0xFFFF
+        elif i.op == Op.RECIRC:
+            core.recirculate = <uint32_t>F[i.a] & 0xFFFF
+        elif i.op == Op.TRUNC:
+            if F[i.a] < core.truncate:
+                core.truncate = F[i.a]
+        elif i.op == Op.EXIT:
+            core.exit_flag = 1
+        elif i.op == Op.ASSERT:
+            if not F[i.a]:
+                core.stats[ASSERT_FAILED] += 1
+                core.abort = 1
+                if core.tracing:
+                    trace_event(core, EV_ASSERT, i.d, 0)
+                return
+        elif i.op == Op.LOGMSG:
+            if core.logging:
+                log_message(core, i.d)
+        elif i.op == Op.TRACE:
+            if core.tracing:
+                trace_event(core, EV_COMPILED + i.d, i.a, F[i.b])
+
+
+# ---- passes ----
+
+cdef inline void set_standard(Core* core, int which, uint64_t value) noexcept nogil:
+    core.F[core.prog.standard[which]] = value & low_mask(core.prog.standard_bits[which])
+
+
+cdef inline uint64_t get_standard(Core* core, int which) noexcept nogil:
+    return core.F[core.prog.standard[which]]
+
+
+cdef bint condition_holds(Core* core, const Checksum* checksum) noexcept nogil:
+    if checksum.condition >= 0:
+        run(core, checksum.condition)
+        return core.F[core.prog.scratch_slot] != 0
+    return True
+
+
+cdef void parse(Core* core) noexcept nogil:
+    """Run the parser over core.packet and verify the checksums."""
+    cdef const Prog* prog = core.prog
+    cdef const Checksum* checksum
+    cdef bint wrong = False
+    cdef int i
+    core.parsed = 0
+    core.parser_error = prog.error_none
+    run(core, prog.parser)
+    for i in range(prog.n_verifies):
+        checksum = &prog.verifies[i]
+        if checksum.header >= 0 and not core.F[checksum.header]:
+            continue
+        if not condition_holds(core, checksum):
+            continue
+        if calculation(core, checksum.calculation) != (
+            core.F[checksum.slot] & low_mask(checksum.bits)
+        ):
+            wrong = True
+            if core.tracing:
+                trace_event(core, EV_CHECKSUM, i, 0)
+    if wrong:
+        core.stats[CHECKSUM_ERRORS] += 1
+    set_standard(core, SM_PARSER_ERROR, core.parser_error)
+    set_standard(core, SM_CHECKSUM_ERROR, wrong)
+
+
+cdef void push_job(Core* core, Job* job) noexcept nogil:
+    job.next = NULL
+    if core.last_job == NULL:
+        core.first_job = job
+    else:
+        core.last_job.next = job
+    core.last_job = job
+
+
+cdef Job* new_job(Core* core, int kind) noexcept nogil:
+    cdef Job* job = <Job*>arena_take(core, sizeof(Job))
+    if job != NULL:
+        memset(job, 0, sizeof(Job))
+        job.kind = kind
+        job.ingress_port = core.ingress_port
+        job.ingress_length = core.ingress_length
+        job.packet_length = core.packet_length
+        job.truncate = ~<uint32_t>0
+    return job
+
+
+cdef uint64_t* snapshot(Core* core) noexcept nogil:
+    cdef uint64_t* copy = <uint64_t*>arena_take(core, core.prog.state_words * 8)
+    if copy != NULL:
+        memcpy(copy, core.F, core.prog.state_words * 8)
+    return copy
+
+
+cdef int egress_job(
+    Core* core, uint64_t* state, uint32_t port, int64_t rid, const ReplicaSet* session
+) noexcept nogil:
+    """Queue a copy for egress; rid < 0 leaves egress_rid as it is."""
+    cdef Job* job = new_job(core, JOB_EGRESS)
+    if job == NULL or state == NULL:
+        return -1
+    job.state = state
+    job.data = core.packet + core.parsed
+    job.length = core.length - core.parsed
+    job.port = port
+    job.set_rid = rid >= 0
+    job.rid = <uint32_t>rid
+    if session != NULL:
+        if session.truncate:
+            job.truncate = session.truncate
+        job.set_priority = 1
+        job.priority = session.priority
+    push_job(core, job)
+    return 0
+
+
+cdef void copy_fields(
+    Core* core, uint64_t* state, const uint64_t* source, uint32_t number
+) noexcept nogil:
+    """Clear the metadata in `state`, then take over a field list from `source`."""
+    cdef const Prog* prog = core.prog
+    cdef const PlaceList* fields = find_list(prog, number)
+    cdef const Place* place
+    cdef int i
+    memset(state + prog.metadata_slot, 0, (prog.metadata_end - prog.metadata_slot) * 8)
+    if fields == NULL:
+        return
+    for i in range(fields.count):
+        place = prog.places + fields.first + i
+        memcpy(state + place.slot, source + place.slot, place.words * 8)
+
+
+cdef const PlaceList* find_list(const Prog* prog, uint32_t number) noexcept nogil:
+    cdef int i
+    for i in range(prog.n_field_lists):
+        if <uint32_t>prog.field_lists[i].id == number:
+            return &prog.field_lists[i]
+    return NULL
+
+
+cdef const ReplicaSet* session_of(Core* core, uint32_t number) noexcept nogil:
+    number &= CLONE_VALID - 1
+    if core.sessions == NULL or not core.sessions[number].used:
+        core.stats[UNKNOWN_CLONE_SESSION] += 1
+        return NULL
+    return &core.sessions[number]
+
+
+cdef void replicate_clone(Core* core, uint64_t* state, const ReplicaSet* session) noexcept nogil:
+    cdef uint32_t i
+    core.stats[CLONED] += 1
+    for i in range(session.count):
+        egress_job(core, state, session.replicas[i].port, session.replicas[i].rid, session)
+    if core.tracing:
+        trace_event(core, EV_CLONE, session.count, 0)
+
+
+cdef void clone_ingress(Core* core, uint64_t length_before) noexcept nogil:
+    """The packet as it came in, parsed again, with a field list of this one's metadata."""
+    cdef const ReplicaSet* session = session_of(core, core.clone_session)
+    cdef const Prog* prog = core.prog
+    cdef uint64_t parsed = core.parsed, packet_length = core.packet_length
+    cdef int parser_error = core.parser_error
+    cdef uint8_t tracing = core.tracing
+    cdef uint64_t* kept
+    cdef uint64_t* state
+    core.clone_session = 0
+    if session == NULL:
+        return
+    kept = snapshot(core)
+    if kept == NULL:
+        return
+    memset(core.F, 0, prog.state_words * 8)
+    set_standard(core, SM_INGRESS_PORT, core.ingress_port)
+    core.tracing = 0
+    parse(core)
+    core.tracing = tracing
+    core.abort = 0
+    copy_fields(core, core.F, kept, core.clone_list)
+    set_standard(core, SM_INSTANCE_TYPE, INGRESS_CLONE)
+    core.packet_length = length_before
+    state = snapshot(core)
+    if state != NULL:
+        replicate_clone(core, state, session)
+    memcpy(core.F, kept, prog.state_words * 8)
+    core.parsed = parsed
+    core.packet_length = packet_length
+    core.parser_error = parser_error
+
+
+cdef void clone_egress(Core* core) noexcept nogil:
+    cdef const ReplicaSet* session = session_of(core, core.clone_session)
+    cdef const Prog* prog = core.prog
+    cdef uint64_t* state
+    core.clone_session = 0
+    if session == NULL or not another_pass(core):
+        return
+    state = snapshot(core)
+    if state == NULL:
+        return
+    copy_fields(core, state, core.F, core.clone_list)
+    state[prog.standard[SM_INSTANCE_TYPE]] = EGRESS_CLONE
+    replicate_clone(core, state, session)
+
+
+cdef bint another_pass(Core* core) noexcept nogil:
+    """Whether the packet at work may cause one more pass."""
+    if core.passes >= MAX_PASSES:
+        core.stats[PASSES_CUT] += 1
+        return False
+    core.passes += 1
+    return True
+
+
+cdef void learn(Core* core) noexcept nogil:
+    """Queue a digest: its id, its length, then its fields, byte aligned."""
+    cdef const Prog* prog = core.prog
+    cdef const PlaceList* fields = NULL
+    cdef const Place* place
+    cdef uint8_t* out
+    cdef int i, j, n
+    for i in range(prog.n_digests):
+        if <uint32_t>prog.digests[i].id == core.digest:
+            fields = &prog.digests[i]
+    if fields == NULL:
+        return
+    if core.digests_used + 8 + fields.total > MAX_WAITING_DIGESTS or reserve(
+        &core.digests, &core.digests_room, core.digests_used + 8 + fields.total
+    ):
+        core.stats[DIGESTS_LOST] += 1
+        return
+    core.stats[DIGESTS] += 1
+    out = core.digests + core.digests_used
+    memcpy(out, &fields.id, 4)
+    memcpy(out + 4, &fields.total, 4)
+    out += 8
+    for i in range(fields.count):
+        place = prog.places + fields.first + i
+        n = (place.bits + 7) // 8
+        for j in range(n):
+            out[n - 1 - j] = <uint8_t>(core.F[place.slot + (j >> 3)] >> (8 * (j & 7)))
+        if place.bits & 7 and n:
+            out[0] &= <uint8_t>low_mask(place.bits & 7)
+        out += n
+    core.digests_used += 8 + fields.total
+    if core.tracing:
+        trace_event(core, EV_DIGEST, fields.id, 0)
+
+
+cdef void again_job(
+    Core* core, int kind, uint32_t number, const uint8_t* data, uint64_t length
+) noexcept nogil:
+    """Queue a packet for ingress with a field list of this one's metadata."""
+    cdef const PlaceList* fields = find_list(core.prog, number)
+    cdef const Place* place
+    cdef uint64_t* words
+    cdef Job* job
+    cdef int i
+    if not another_pass(core):
+        return
+    job = new_job(core, kind)
+    if job == NULL:
+        return
+    job.field_list = number
+    job.data = data
+    job.length = length
+    if fields != NULL:
+        words = <uint64_t*>arena_take(core, fields.total * 8)
+        if words == NULL:
+            return
+        job.preserved = words
+        for i in range(fields.count):
+            place = core.prog.places + fields.first + i
+            memcpy(words, core.F + place.slot, place.words * 8)
+            words += place.words
+    push_job(core, job)
+
+
+cdef void restore_fields(Core* core, const Job* job) noexcept nogil:
+    cdef const PlaceList* fields = find_list(core.prog, job.field_list)
+    cdef const Place* place
+    cdef const uint64_t* words = job.preserved
+    cdef int i
+    if fields == NULL or words == NULL:
+        return
+    for i in range(fields.count):
+        place = core.prog.places + fields.first + i
+        memcpy(core.F + place.slot, words, place.words * 8)
+        words += place.words
+
+
+cdef void ingress_pass(Core* core, const Job* job, emit_fn emit, void* ctx) noexcept nogil:
+    """Parser, ingress, and what BMv2 does between the pipelines, in its order."""
+    cdef const Prog* prog = core.prog
+    cdef uint64_t length_before = core.length
+    cdef uint64_t spec, group
+    cdef uint64_t* state
+    memset(core.F, 0, prog.state_words * 8)
+    if job == NULL:
+        set_standard(core, SM_INGRESS_PORT, core.ingress_port)
+        set_standard(core, SM_PACKET_LENGTH, core.length)
+        set_standard(core, SM_INGRESS_TIME, <uint64_t>core.now_us)
+    else:
+        restore_fields(core, job)
+        set_standard(core, SM_INSTANCE_TYPE,
+                     RESUBMITTED_TYPE if job.kind == JOB_RESUBMIT else RECIRCULATED_TYPE)
+        set_standard(core, SM_PACKET_LENGTH, core.length)
+    core.packet_length = core.length
+    core.truncate = ~<uint64_t>0
+    core.exit_flag = core.abort = 0
+    core.clone_session = core.clone_list = core.digest = core.resubmit = core.recirculate = 0
+    if core.tracing:
+        trace_event(core, EV_INGRESS, core.ingress_port, core.length)
+    parse(core)
+    if not core.abort:
+        run(core, prog.ingress)
+    if core.abort:
+        core.stats[DROPPED_INGRESS] += 1
+        return
+    core.exit_flag = 0
+    spec = get_standard(core, SM_EGRESS_SPEC)
+    group = get_standard(core, SM_MCAST_GRP) if (
+        prog.standard[SM_MCAST_GRP] != prog.scratch_slot
+    ) else 0
+    if core.clone_session:
+        clone_ingress(core, length_before)
+    if core.digest:
+        learn(core)
+    if core.resubmit:
+        core.stats[RESUBMITTED] += 1
+        if core.tracing:
+            trace_event(core, EV_RESUBMIT, core.resubmit, 0)
+        again_job(core, JOB_RESUBMIT, core.resubmit, core.packet, core.length)
+        return
+    if group:
+        multicast(core, group)
+        return
+    if spec == core.drop_port:
+        core.stats[DROPPED_INGRESS] += 1
+        if core.tracing:
+            trace_event(core, EV_DROP_INGRESS, 0, 0)
+        return
+    set_standard(core, SM_INSTANCE_TYPE, NORMAL)
+    if core.first_job == NULL:
+        egress_pass(core, <uint32_t>spec, core.packet + core.parsed, core.length - core.parsed,
+                    emit, ctx)
+        return
+    state = snapshot(core)
+    if egress_job(core, state, <uint32_t>spec, -1, NULL) == 0:
+        core.last_job.recirculate = core.recirculate
+        if core.truncate < ~<uint32_t>0:
+            core.last_job.truncate = <uint32_t>core.truncate
+
+
+cdef void multicast(Core* core, uint64_t number) noexcept nogil:
+    cdef const ReplicaSet* group
+    cdef uint64_t* state
+    cdef uint32_t i
+    if core.groups == NULL or number > 65535 or not core.groups[number].used:
+        core.stats[UNKNOWN_MULTICAST_GROUP] += 1
+        return
+    group = &core.groups[number]
+    set_standard(core, SM_INSTANCE_TYPE, REPLICATION)
+    if core.tracing:
+        trace_event(core, EV_MULTICAST, <int>number, group.count)
+    state = snapshot(core)
+    if state == NULL:
+        return
+    core.stats[REPLICATED] += group.count
+    for i in range(group.count):
+        egress_job(core, state, group.replicas[i].port, group.replicas[i].rid, NULL)
+
+
+cdef uint64_t deparse(Core* core, const uint8_t* payload, uint64_t length) noexcept nogil:
+    """Headers and payload into core.out; the packet's length."""
+    cdef const Prog* prog = core.prog
+    cdef const Checksum* checksum
+    cdef const Header* h
+    cdef uint8_t* out
+    cdef int i
+    for i in range(prog.n_updates):
+        checksum = &prog.updates[i]
+        if checksum.header >= 0 and not core.F[checksum.header]:
+            continue
+        if condition_holds(core, checksum):
+            core.F[checksum.slot] = (
+                calculation(core, checksum.calculation) & low_mask(checksum.bits)
+            )
+    if prog.code[prog.deparser].op != Op.END:
+        run(core, prog.deparser)
+    if reserve(&core.out, &core.out_room, prog.header_bytes + length + SLACK):
+        core.stats[OUT_OF_MEMORY] += 1
+        return 0
+    out = core.out
+    for i in range(prog.n_order):
+        if core.F[prog.order[i]]:
+            out += pack_header(prog, core.F, &prog.headers[prog.order[i]], out)
+    memcpy(out, payload, length)
+    return <uint64_t>(out - core.out) + length
+
+
+cdef void egress_pass(
+    Core* core, uint32_t port, const uint8_t* payload, uint64_t length, emit_fn emit, void* ctx
+) noexcept nogil:
+    """Egress, deparser, and out."""
+    cdef const Prog* prog = core.prog
+    cdef uint64_t priority = 0, size
+    cdef uint8_t* copy
+    if prog.standard[SM_PRIORITY] != prog.scratch_slot:
+        priority = get_standard(core, SM_PRIORITY)
+    if priority >= core.priorities:
+        core.stats[DROPPED_PRIORITY] += 1
+        if core.tracing:
+            trace_event(core, EV_DROP_EGRESS, 1, port)
+        return
+    # Where calculations over the payload find it.
+    core.packet = payload
+    core.parsed = 0
+    core.length = length
+    if prog.has_queueing:
+        set_standard(core, SM_ENQ_TIME, <uint64_t>core.now_us)
+        set_standard(core, SM_ENQ_QDEPTH, 0)
+        set_standard(core, SM_DEQ_TIMEDELTA, 0)
+        set_standard(core, SM_DEQ_QDEPTH, 0)
+        set_standard(core, SM_QID, priority)
+    set_standard(core, SM_EGRESS_TIME, <uint64_t>core.now_us)
+    set_standard(core, SM_EGRESS_PORT, port)
+    set_standard(core, SM_EGRESS_SPEC, core.drop_port + 1)
+    set_standard(core, SM_PACKET_LENGTH, core.packet_length)
+    core.exit_flag = core.abort = 0
+    if core.tracing:
+        trace_event(core, EV_EGRESS, port, length)
+    run(core, prog.egress)
+    if core.abort:
+        core.stats[DROPPED_EGRESS] += 1
+        return
+    if core.clone_session:
+        clone_egress(core)
+    if get_standard(core, SM_EGRESS_SPEC) == core.drop_port:
+        core.stats[DROPPED_EGRESS] += 1
+        if core.tracing:
+            trace_event(core, EV_DROP_EGRESS, 0, port)
+        return
+    core.length = min(length, core.truncate)
+    size = deparse(core, payload, length)
+    if core.abort:
+        core.stats[DROPPED_EGRESS] += 1
+        return
+    if core.recirculate:
+        core.stats[RECIRCULATED] += 1
+        if core.tracing:
+            trace_event(core, EV_RECIRCULATE, core.recirculate, size)
+        copy = <uint8_t*>arena_take(core, size + SLACK)
+        if copy == NULL:
+            return
+        memcpy(copy, core.out, size)
+        memset(copy + size, 0, SLACK)
+        again_job(core, JOB_RECIRCULATE, core.recirculate, copy, size)
+        return
+    if size > core.truncate:
+        size = core.truncate
+    core.stats[EMITTED] += 1
+    if core.tracing:
+        trace_event(core, EV_EMIT, port, size)
+    emit(ctx, port, core.out, <uint32_t>size)
+
+
+cdef void run_job(Core* core, const Job* job, emit_fn emit, void* ctx) noexcept nogil:
+    core.ingress_port = job.ingress_port
+    core.ingress_length = job.ingress_length
+    if job.kind == JOB_EGRESS:
+        memcpy(core.F, job.state, core.prog.state_words * 8)
+        core.packet_length = job.packet_length
+        core.truncate = job.truncate if job.truncate != ~<uint32_t>0 else ~<uint64_t>0
+        core.clone_session = core.clone_list = core.resubmit = 0
+        core.recirculate = job.recirculate
+        if job.set_rid:
+            set_standard(core, SM_EGRESS_RID, job.rid)
+        if job.set_priority and job.priority:
+            set_standard(core, SM_PRIORITY, job.priority)
+        egress_pass(core, job.port, job.data, job.length, emit, ctx)
+        return
+    core.packet = job.data
+    core.length = job.length
+    if job.kind == JOB_RECIRCULATE:
+        core.ingress_length = job.length
+    ingress_pass(core, job, emit, ctx)
+
+
+cdef int core_process(
+    Core* core, uint32_t port, const uint8_t* data, uint32_t length, int64_t now_us,
+    emit_fn emit, void* ctx,
+) noexcept nogil:
+    """One packet and all that it causes, to the end. The caller holds the core's lock."""
+    cdef const Job* job
+    if core.prog == NULL:
+        core.stats[NO_PIPELINE] += 1
+        return -1
+    core.stats[PROCESSED] += 1
+    if length > MAX_PACKET:
+        core.stats[TOO_LONG] += 1
+        return -1
+    if reserve(&core.buffer, &core.buffer_room, <size_t>length + SLACK):
+        core.stats[OUT_OF_MEMORY] += 1
+        return -1
+    memcpy(core.buffer, data, length)
+    memset(core.buffer + length, 0, SLACK)
+    core.now_us = now_us
+    core.packet = core.buffer
+    core.length = length
+    core.ingress_length = length
+    core.ingress_port = port
+    core.passes = 0
+    ingress_pass(core, NULL, emit, ctx)
+    while core.first_job != NULL:
+        job = core.first_job
+        core.first_job = job.next
+        if core.first_job == NULL:
+            core.last_job = NULL
+        run_job(core, job, emit, ctx)
+    if core.arena != NULL and (core.arena.used or core.arena.next != NULL):
+        arena_reset(core)
+    return 0
