@@ -1,83 +1,180 @@
 # cython: language_level=3
 """Quantum memory for a whole network: exact states, lazy ageing, generation-counted handles."""
 
-cimport cython
+from collections import namedtuple
+
+from cpython.long cimport PyLong_AsLongLong, PyLong_AsUnsignedLongLong, PyLong_CheckExact
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport isfinite
+from libc.math cimport cos, fabs, isfinite, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 from numpy.random cimport bitgen_t
 
+from qplane_cext.memory.engine cimport *
+
+import operator
+
 import numpy as np
 
-cdef extern from "qplane_cext/memory/pair.h" nogil:
-    ctypedef struct arena_t:
-        int64_t live
-    ctypedef struct qm_t:
-        arena_t arena
-        int64_t live
-        uint32_t capacity
-        uint32_t n_profiles
-    qm_t* qm_new(uint32_t capacity, int exact_only)
-    void qm_delete(qm_t* m)
-    int add_profile(qm_t* m, double t1_s, double t2_s, double population)
-    int qm_create_pair(qm_t* m, arena_t* a, int64_t now_ps, const double* R, int pa, int pb,
-                       handle_t* ha, handle_t* hb)
-    int qm_swap(qm_t* m, arena_t* a, int64_t now_ps, handle_t left, handle_t right,
-                const gate_noise_t* g, bitgen_t* rng, int* outcome, int* actual)
-    int qm_measure(qm_t* m, arena_t* a, int64_t now_ps, handle_t h, const double* axis,
-                   double readout_error, bitgen_t* rng, int* bit)
-    int qm_free(qm_t* m, arena_t* a, handle_t h)
-    int qm_pauli(qm_t* m, arena_t* a, int64_t now_ps, handle_t h, int xz, double gate_error)
-    int qm_peek_fidelity(const qm_t* m, handle_t ha, int64_t ta_ps, handle_t hb, int64_t tb_ps,
-                         int bell, double* f)
-    uint32_t slot_of(const qm_t* m, handle_t h)
-    uint32_t partner_of(const qm_t* m, uint32_t q)
-    handle_t make_handle(const qm_t* m, uint32_t q)
-    int64_t clock_of(const qm_t* m, uint32_t q)
+from qplane_cext.memory import errors, states
 
+SlotInfo = namedtuple("SlotInfo", "node purpose slice deadline_ps")
 
-cdef bitgen_t* _bitgen(QuantumMemory memory, rng) except NULL:
+cdef dict _BASES = {"Z": (0.0, 0.0, 1.0), "X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0),
+                    0: (0.0, 0.0, 1.0), 1: (1.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0)}
+cdef dict _PAULIS = {"I": 0, "Z": 1, "X": 2, "Y": 3}
+cdef dict _PROTOCOLS = {"bbpssw": 0, "dejmps": 1, "epl": 2}
+# Rotations of the Bloch sphere; S is diag(1, i), SX its like about X
+cdef dict _CLIFFORDS = {
+    "I": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "X": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "Y": ((-1, 0, 0), (0, 1, 0), (0, 0, -1)),
+    "Z": ((-1, 0, 0), (0, -1, 0), (0, 0, 1)),
+    "H": ((0, 0, 1), (0, -1, 0), (1, 0, 0)),
+    "S": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
+    "SDG": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+    "SX": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "SXDG": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "SY": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
+    "SYDG": ((0, 0, -1), (0, 1, 0), (1, 0, 0)),
+}
+
+# ---- arguments: one message that names the argument ----
+
+cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL:
     """The C generator below a ``numpy.random.Generator``; the last one used is remembered."""
-    if rng is not memory._rng:
+    if rng is not memory._rng or rng is None:
+        if not isinstance(rng, np.random.Generator):
+            raise errors.QuantumMemoryError(
+                f"rng: must be a numpy.random.Generator, not {type(rng).__name__}")
         memory._bitgen = <bitgen_t*>PyCapsule_GetPointer(
             rng.bit_generator.capsule, "BitGenerator")
         memory._rng = rng
     return memory._bitgen
 
 
-cdef int _check(int code) except -1:
-    if code >= 0:
-        return 0
-    if code == QM_ESTALE:
-        raise LookupError("handle: names no live qubit (freed, or its slot is used again)")
-    if code == QM_ETIME:
-        raise ValueError("now_ps: earlier than the qubit's own clock")
+cdef int64_t as_time(value, str name) except -1:
+    cdef int64_t t
+    try:
+        t = PyLong_AsLongLong(value if PyLong_CheckExact(value) else operator.index(value))
+    except (TypeError, OverflowError):
+        t = -1
+    if t < 0:
+        raise errors.QuantumMemoryError(
+            f"{name}: must be a whole number of picoseconds from 0 to 2^63 - 1, not {value!r}")
+    return t
+
+
+cdef handle_t as_handle(value, str name) except? 0:
+    try:
+        return PyLong_AsUnsignedLongLong(
+            value if PyLong_CheckExact(value) else operator.index(value))
+    except (TypeError, OverflowError):
+        raise errors.QuantumMemoryError(f"{name}: must be a handle, not {value!r}") from None
+
+
+cdef double as_probability(value, str name) except? -1:
+    cdef double p
+    try:
+        p = value
+    except (TypeError, ValueError):
+        raise errors.QuantumMemoryError(f"{name}: must be a number, not {value!r}") from None
+    if not 0 <= p <= 1:
+        raise errors.QuantumMemoryError(f"{name}: must be in [0, 1], not {value!r}")
+    return p
+
+
+cdef tuple as_axis(value, str name):
+    try:
+        return _BASES[value]
+    except (KeyError, TypeError):
+        pass
+    try:
+        x, y, z = (float(c) for c in value)
+    except (TypeError, ValueError):
+        raise errors.QuantumMemoryError(
+            f"{name}: must be 'X', 'Y', 'Z' or a Bloch vector, not {value!r}") from None
+    cdef double length = sqrt(x * x + y * y + z * z)
+    if not (isfinite(length) and length > 0):
+        raise errors.QuantumMemoryError(f"{name}: must be a vector of finite length, not {value!r}")
+    return x / length, y / length, z / length
+
+
+cdef int fail(QuantumMemory memory, int code, now_ps, dict handles, str rest="") except -1:
+    """Raises for a code below 0, naming the argument at fault."""
+    cdef handle_t h
+    cdef int64_t clock
+    for name, h in handles.items():
+        if memory.c_clock(h, &clock) == QM_ESTALE:
+            raise errors.StaleHandleError(
+                f"{name}: {h:#x} names no live qubit (freed, or its slot is used again)")
+        if code == QM_ETIME and now_ps < clock:
+            raise errors.ClockError(
+                f"now_ps: {now_ps} is before the clock of {name}, {clock}")
     if code == QM_EFULL:
-        raise MemoryError("memory full")
-    raise ValueError("argument out of range")
+        raise errors.MemoryFullError(f"memory: no slot is left ({rest})")
+    if code == QM_EPURE:
+        raise errors.TooManyQubitsError(
+            f"{', '.join(handles) or 'n'}: needs an exact state of more than {MAX_VECTOR} qubits"
+            f" ({rest})")
+    if code == QM_ENOMEM:
+        raise MemoryError("the machine is out of memory")
+    if len(set(handles.values())) < len(handles):
+        raise errors.QuantumMemoryError(f"{', '.join(handles)}: must name different qubits")
+    raise errors.QuantumMemoryError(rest or "argument out of range")
+
+
+cdef class GateNoise:
+    """Noise of gates and read-out, each a probability in [0, 1].
+
+    A gate on n qubits is followed by depolarising with probability p on them,
+    rho -> (1 - p) rho + p I/2^n; a read-out bit is reported wrong with ``readout_error``.
+    """
+
+    def __init__(self, two_qubit_error=0.0, one_qubit_error=0.0, readout_error=0.0):
+        self.g.two_qubit_error = as_probability(two_qubit_error, "two_qubit_error")
+        self.g.one_qubit_error = as_probability(one_qubit_error, "one_qubit_error")
+        self.g.readout_error = as_probability(readout_error, "readout_error")
+
+    def __repr__(self):
+        return (f"GateNoise(two_qubit_error={self.g.two_qubit_error!r}, "
+                f"one_qubit_error={self.g.one_qubit_error!r}, "
+                f"readout_error={self.g.readout_error!r})")
+
+
+cdef GateNoise NOISELESS = GateNoise()
 
 
 cdef class QuantumMemory:
-    """Qubits of a whole network.
+    """Qubits of a whole network: see docs/memory.md for the concepts and all conventions.
 
-    ``capacity`` is the number of records; a pair takes one, and so does a qubit created alone.
-    Room that is never used costs no memory.
+    ``capacity`` is the number of records; a pair takes one, and so does a qubit created alone
+    (room that is never used costs no memory). ``seed`` starts the memory's own generator, which
+    samples noise on stabilizer tableaus in verbs that take no generator. ``exact_only`` switches
+    off the Bell-diagonal fast path (results are the same; tests compare the two).
     """
 
-    def __cinit__(self, Py_ssize_t capacity=65536, *, bint exact_only=False, int seed=0):
-        if not 1 <= capacity <= 0x1fffffff:
-            raise ValueError(f"capacity must be 1 to {0x1fffffff} records, not {capacity}")
-        self._m = qm_new(<uint32_t>capacity, exact_only)
+    def __cinit__(self, capacity=65536, *, seed=0, exact_only=False):
+        cdef int64_t n = operator.index(capacity)
+        if not 1 <= n <= 0x1fffffff:
+            raise errors.QuantumMemoryError(
+                f"capacity: must be 1 to {0x1fffffff} records, not {capacity}")
+        self._m = qm_new(<uint32_t>n, bool(exact_only))
         if self._m == NULL:
             raise MemoryError(f"no room for {capacity} records")
-        add_profile(<qm_t*>self._m, float("inf"), float("inf"), 0.0)
+        self._noise = np.random.Philox(seed)
+        (<qm_t*>self._m).noise = <bitgen_t*>PyCapsule_GetPointer(
+            self._noise.capsule, "BitGenerator")
+        add_profile(<qm_t*>self._m, float("inf"), float("inf"), 0.0, 0)
 
     def __dealloc__(self):
         qm_delete(<qm_t*>self._m)
 
+    # ---- C level ----
+
     cdef int c_profile(self, double t1_s, double t2_s, double population) noexcept nogil:
-        return add_profile(<qm_t*>self._m, t1_s, t2_s, population)
+        return add_profile(<qm_t*>self._m, t1_s, t2_s, population, 0)
 
     cdef int c_create_pair(self, int64_t now_ps, const double* r16, int profile_a, int profile_b,
                            handle_t* a, handle_t* b) noexcept nogil:
@@ -90,15 +187,20 @@ cdef class QuantumMemory:
         cdef qm_t* m = <qm_t*>self._m
         return qm_swap(m, &m.arena, now_ps, left, right, noise, rng, outcome, actual)
 
+    cdef int c_bell(self, int64_t now_ps, handle_t left, handle_t right,
+                    const gate_noise_t* noise, bitgen_t* rng, int* outcome,
+                    int* actual) noexcept nogil:
+        cdef qm_t* m = <qm_t*>self._m
+        return qm_bell(m, &m.arena, now_ps, left, right, noise, rng, outcome, actual)
+
     cdef int c_measure(self, int64_t now_ps, handle_t q, int axis, double readout_error,
                        bitgen_t* rng, int* bit) noexcept nogil:
-        cdef qm_t* m = <qm_t*>self._m
         cdef double[3] bloch
         if not 0 <= axis <= 2:
             return QM_EARG
         memset(bloch, 0, sizeof(bloch))
         bloch[2 if axis == 0 else axis - 1] = 1  # 0 Z, 1 X, 2 Y
-        return qm_measure(m, &m.arena, now_ps, q, bloch, readout_error, rng, bit)
+        return self.c_measure_along(now_ps, q, bloch, readout_error, rng, bit)
 
     cdef int c_measure_along(self, int64_t now_ps, handle_t q, const double* bloch,
                              double readout_error, bitgen_t* rng, int* bit) noexcept nogil:
@@ -108,11 +210,17 @@ cdef class QuantumMemory:
     cdef int c_pauli(self, int64_t now_ps, handle_t q, int pauli_xz,
                      double gate_error) noexcept nogil:
         cdef qm_t* m = <qm_t*>self._m
-        return qm_pauli(m, &m.arena, now_ps, q, pauli_xz, gate_error)
+        return qm_pauli(m, &m.arena, now_ps, q, pauli_xz, gate_error, NULL)
+
+    cdef int c_distil(self, int64_t now_a_ps, int64_t now_b_ps, const handle_t* h, int protocol,
+                      const gate_noise_t* noise, bitgen_t* rng, int* bits,
+                      int* success) noexcept nogil:
+        cdef qm_t* m = <qm_t*>self._m
+        return qm_distil(m, &m.arena, now_a_ps, now_b_ps, h, protocol, noise, rng, bits, success)
 
     cdef int c_free(self, handle_t q) noexcept nogil:
         cdef qm_t* m = <qm_t*>self._m
-        return qm_free(m, &m.arena, q)
+        return qm_free(m, &m.arena, q, NULL)
 
     cdef int c_peek_fidelity(self, handle_t a, int64_t t_a_ps, handle_t b, int64_t t_b_ps,
                              int bell, double* f) noexcept nogil:
@@ -141,46 +249,737 @@ cdef class QuantumMemory:
         cdef qm_t* m = <qm_t*>self._m
         return m.live + m.arena.live
 
-    # ---- scalar verbs ----
+    cdef int c_add_node(self, uint32_t limit) noexcept nogil:
+        return qm_add_node(<qm_t*>self._m, limit)
 
-    def profile(self, double t1_s, double t2_s, double population=0.0):
-        code = self.c_profile(t1_s, t2_s, population)
-        _check(code)
+    cdef int c_assign(self, handle_t q, int node, int purpose, int slice_) noexcept nogil:
+        return qm_assign(<qm_t*>self._m, q, node, purpose, slice_)
+
+    cdef int c_set_deadline(self, handle_t q, int64_t deadline_ps) noexcept nogil:
+        return qm_set_deadline(<qm_t*>self._m, q, deadline_ps)
+
+    cdef int c_expire(self, int64_t now_ps, handle_t* q) noexcept nogil:
+        cdef qm_t* m = <qm_t*>self._m
+        return qm_expire(m, &m.arena, now_ps, q)
+
+    # ---- noise profiles and creation ----
+
+    def profile(self, t1_s=float("inf"), t2_s=float("inf"), population=0.0, *, twirl=False):
+        """The index of a memory slot's noise: T1 and T2 in seconds (inf allowed, T2 <= 2 T1) and
+        the population of |1> in equilibrium.
+
+        ``twirl=True`` asks for the Pauli approximation of T1 (its drift towards equilibrium is
+        dropped), which lets any number of qubits live on a tableau. Profile 0 is noiseless.
+        """
+        cdef double t1, t2
+        for value, name in ((t1_s, "t1_s"), (t2_s, "t2_s")):
+            if not (isinstance(value, (int, float, np.number)) and value > 0):
+                raise errors.QuantumMemoryError(
+                    f"{name}: must be a time above 0 in seconds, not {value!r}")
+        t1, t2 = t1_s, t2_s
+        cdef int code = add_profile(<qm_t*>self._m, t1, t2,
+                                    as_probability(population, "population"), bool(twirl))
+        if code == QM_EARG:
+            raise errors.QuantumMemoryError(f"t2_s: {t2:g} is above 2 * t1_s = {2 * t1:g}")
+        if code < 0:
+            fail(self, code, 0, {}, "32768 noise profiles")
         return code
 
-    def create_pair(self, int64_t now_ps, R, int profile_a=0, int profile_b=0):
-        cdef double[:, ::1] r = np.ascontiguousarray(R, dtype=np.float64)
+    cdef int _profile_index(self, value, str name) except -1:
+        cdef int64_t p
+        try:
+            p = operator.index(value)
+        except TypeError:
+            p = -1
+        if not 0 <= p < (<qm_t*>self._m).n_profiles:
+            raise errors.QuantumMemoryError(f"{name}: {value!r} is not a profile of this memory")
+        return <int>p
+
+    def create_pair(self, now_ps, state=1.0, profile_a=0, profile_b=0, bell=0):
+        """A fresh pair, both clocks at ``now_ps``: its two handles.
+
+        ``state`` is a fidelity (Werner state around Bell state ``bell``), four probabilities of
+        the Bell states (Phi+, Phi-, Psi+, Psi-), a real 4x4 Pauli matrix R[i][j] = <s_i x s_j>
+        with R[0][0] = 1, or a complex 4x4 density matrix (or a QuTiP object).
+        """
+        cdef double[16] R
         cdef handle_t a, b
-        if r.shape[0] != 4 or r.shape[1] != 4:
-            raise ValueError("R: must have shape (4, 4)")
-        _check(self.c_create_pair(now_ps, &r[0, 0], profile_a, profile_b, &a, &b))
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef double f, w
+        cdef int pa = self._profile_index(profile_a, "profile_a"), code, k
+        cdef int pb = self._profile_index(profile_b, "profile_b")
+        memset(R, 0, sizeof(R))
+        R[0] = 1
+        if isinstance(state, (int, float)):
+            f = as_probability(state, "state")
+            k = as_bell(bell, "bell")
+            w = (4 * f - 1) / 3
+            R[5] = -w if k & 1 else w
+            R[15] = -w if k & 2 else w
+            R[10] = -w if (k == 0 or k == 3) else w
+        else:
+            pair_matrix(state, R)
+        code = self.c_create_pair(now, R, pa, pb, &a, &b)
+        if code < 0:
+            fail(self, code, now, {}, f"capacity {self.capacity} records" if code == QM_EFULL
+                 else "state: is not a two-qubit state (negative eigenvalue)")
         return a, b
 
-    def swap(self, handle_t left, handle_t right, int64_t now_ps, rng, *,
-             double two_qubit_error=0, double one_qubit_error=0, double readout_error=0):
-        cdef gate_noise_t g
-        cdef int outcome, actual
-        g.two_qubit_error = two_qubit_error
-        g.one_qubit_error = one_qubit_error
-        g.readout_error = readout_error
-        _check(self.c_swap(now_ps, left, right, &g, _bitgen(self, rng), &outcome, &actual))
-        return outcome, actual
+    def create_qubit(self, now_ps, state=(0.0, 0.0, 1.0), profile=0, error=0.0):
+        """A qubit in the state of Bloch vector ``state`` ((0, 0, 1) is |0>), its handle.
 
-    def measure(self, handle_t q, int64_t now_ps, rng, int axis=0, double readout_error=0):
-        cdef int bit
-        _check(self.c_measure(now_ps, q, axis, readout_error, _bitgen(self, rng), &bit))
+        ``error`` is the initialisation error: the state is flipped to the opposite pole with this
+        probability.
+        """
+        cdef double[4] R
+        cdef double p = as_probability(error, "error"), length = 0
+        cdef handle_t h
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int index = self._profile_index(profile, "profile"), code, i
+        try:
+            bloch = [float(c) for c in state]
+        except (TypeError, ValueError):
+            bloch = []
+        if len(bloch) != 3:
+            raise errors.QuantumMemoryError(f"state: must be a Bloch vector, not {state!r}")
+        R[0] = 1
+        for i in range(3):
+            R[1 + i] = (1 - 2 * p) * <double>bloch[i]
+            length += <double>bloch[i] * <double>bloch[i]
+        if not length <= 1 + 1e-9:
+            raise errors.QuantumMemoryError(f"state: is longer than 1: {state!r}")
+        cdef qm_t* m = <qm_t*>self._m
+        code = qm_create_state(m, &m.arena, now, 1, R, &index, &h)
+        if code < 0:
+            fail(self, code, now, {}, f"capacity {self.capacity} records")
+        return h
+
+    cdef tuple _create(self, kind, int n, int64_t now, profiles, bint exact, data):
+        """GHZ and graph states and arbitrary states: handles in the order of the qubits."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t* h = <handle_t*>malloc(n * sizeof(handle_t))
+        cdef int* index = <int*>malloc(n * sizeof(int))
+        cdef int[:, ::1] edges
+        cdef double[::1] R
+        cdef int code, k
+        try:
+            if h == NULL or index == NULL:
+                raise MemoryError("the machine is out of memory")
+            if isinstance(profiles, (list, tuple, np.ndarray)):
+                if len(profiles) != n:
+                    raise errors.QuantumMemoryError(
+                        f"profiles: {len(profiles)} given for {n} qubits")
+                for k in range(n):
+                    index[k] = self._profile_index(profiles[k], f"profiles[{k}]")
+            else:
+                index[0] = self._profile_index(profiles, "profiles")
+                for k in range(1, n):
+                    index[k] = index[0]
+            if kind == "ghz":
+                code = qm_create_ghz(m, &m.arena, now, n, index, exact, h)
+            elif kind == "graph":
+                edges = data
+                code = qm_create_graph(m, &m.arena, now, n, <int>edges.shape[0],
+                                       &edges[0, 0] if edges.shape[0] else NULL, index, exact, h)
+            else:
+                R = data
+                code = qm_create_state(m, &m.arena, now, n, &R[0], index, h)
+            if code < 0:
+                fail(self, code, now, {}, {
+                    QM_EFULL: f"capacity {self.capacity} records",
+                    QM_EPURE: "exact=True, or T2 too long against T1 for a tableau: more than 8 "
+                              "qubits need profiles with 2/T2 >= (1 + |1 - 2 population|)/T1, or "
+                              "twirl=True",
+                }.get(code, "argument out of range"))
+            return tuple([h[k] for k in range(n)])
+        finally:
+            free(h)
+            free(index)
+
+    def create_state(self, now_ps, state, profiles=0):
+        """Qubits in a given state of 1 to 8 qubits: their handles.
+
+        ``state`` is a 2^n x 2^n density matrix, a vector of 2^n amplitudes or a QuTiP object.
+        """
+        try:
+            rho = states.as_density_matrix(state, "state")
+        except ValueError as e:
+            raise errors.QuantumMemoryError(str(e)) from None
+        R = states.pauli_vector(rho)
+        return self._create("state", R.ndim, as_time(now_ps, "now_ps"), profiles, False, R.ravel())
+
+    def ghz(self, n, now_ps, profiles=0, *, exact=False):
+        """n qubits in (|0...0> + |1...1>)/sqrt(2): their handles.
+
+        A tableau where all profiles allow it (its noise is sampled), else, or with
+        ``exact=True``, a Pauli vector (at most 8 qubits).
+        """
+        return self._create("ghz", as_size(n, 2), as_time(now_ps, "now_ps"), profiles, exact, None)
+
+    def graph_state(self, n, edges, now_ps, profiles=0, *, exact=False):
+        """The graph state of n vertices and the given edges (pairs of vertices); see ``ghz``."""
+        cdef int size = as_size(n, 1)
+        try:
+            e = np.asarray(edges if len(edges) else np.empty((0, 2), dtype=np.intc))
+        except TypeError:
+            e = np.empty(0)
+        if (e.ndim != 2 or e.shape[1] != 2 or e.dtype.kind not in "iu"
+                or (e.size and (e.min() < 0 or e.max() >= size or (e[:, 0] == e[:, 1]).any()))):
+            raise errors.QuantumMemoryError(
+                f"edges: must be pairs of different vertices 0 to {size - 1}")
+        return self._create("graph", size, as_time(now_ps, "now_ps"), profiles, exact,
+                            np.ascontiguousarray(e, dtype=np.intc))
+
+    # ---- gates and channels ----
+
+    cdef int _own(self, node, dict handles) except -1:
+        cdef handle_t h
+        for name, h in handles.items():
+            if qm_owned_by(<qm_t*>self._m, h, node) == QM_EOWNER:
+                raise errors.ForeignSlotError(f"{name}: its slot is not node {node}'s")
+        return 0
+
+    cdef int _rotate(self, qubit, now_ps, tuple F, error, node) except -1:
+        cdef qm_t* m = <qm_t*>self._m
+        cdef double[3][3] f
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int i, j, code
+        if node is not None:
+            self._own(node, {"qubit": h})
+        for i in range(3):
+            for j in range(3):
+                f[i][j] = F[i][j]
+        code = qm_rotate(m, &m.arena, now, h, f, as_probability(error, "error"), NULL)
+        if code < 0:
+            fail(self, code, now, {"qubit": h}, "a gate that is not Clifford")
+        return 0
+
+    def age(self, qubit, now_ps):
+        """Brings one qubit's clock to ``now_ps``; its partners' clocks stay where they are."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int code = qm_age(m, &m.arena, now, h, NULL)
+        if code < 0:
+            fail(self, code, now, {"qubit": h}, "T2 too long against T1 for a tableau")
+
+    def pauli(self, qubit, now_ps, pauli, error=0.0, *, node=None):
+        """A Pauli gate: a letter, or 2 x + z as in a Bell index; then depolarising of ``error``."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int code, xz
+        try:
+            xz = _PAULIS[pauli] if isinstance(pauli, str) else operator.index(pauli)
+        except (KeyError, TypeError, OverflowError):
+            xz = -1
+        if not 0 <= xz <= 3:
+            raise errors.QuantumMemoryError(f"pauli: must be I, X, Y, Z or 0 to 3, not {pauli!r}")
+        if node is not None:
+            self._own(node, {"qubit": h})
+        code = qm_pauli(m, &m.arena, now, h, xz, as_probability(error, "error"), NULL)
+        if code < 0:
+            fail(self, code, now, {"qubit": h}, "T2 too long against T1 for a tableau")
+
+    def gate(self, qubit, now_ps, name, error=0.0, *, node=None):
+        """A Clifford gate I, X, Y, Z, H, S, SDG, SX, SXDG, SY or SYDG, then depolarising."""
+        F = _CLIFFORDS.get(name) if isinstance(name, str) else None
+        if F is None:
+            raise errors.QuantumMemoryError(f"name: must be one of {' '.join(_CLIFFORDS)}, "
+                                            f"not {name!r}")
+        self._rotate(qubit, now_ps, F, error, node)
+
+    def rotate(self, qubit, now_ps, axis, angle_rad, error=0.0, *, node=None):
+        """The rotation exp(-i angle/2 axis.sigma), axis a letter or a Bloch vector."""
+        cdef double x, y, z, c, s, angle
+        x, y, z = as_axis(axis, "axis")
+        try:
+            angle = angle_rad
+        except TypeError:
+            angle = float("nan")
+        if not isfinite(angle):
+            raise errors.QuantumMemoryError(f"angle_rad: must be finite, not {angle_rad!r}")
+        c, s = snap(cos(angle)), snap(sin(angle))
+        F = ((c + x * x * (1 - c), x * y * (1 - c) - z * s, x * z * (1 - c) + y * s),
+             (y * x * (1 - c) + z * s, c + y * y * (1 - c), y * z * (1 - c) - x * s),
+             (z * x * (1 - c) - y * s, z * y * (1 - c) + x * s, c + z * z * (1 - c)))
+        self._rotate(qubit, now_ps, F, error, node)
+
+    cdef int _gate2(self, first, second, now_ps, int gate, error, node, str a, str b) except -1:
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(first, a), other = as_handle(second, b)
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        if node is not None:
+            self._own(node, {a: h, b: other})
+        cdef int code = qm_gate2(m, &m.arena, now, h, other, gate, as_probability(error, "error"),
+                                 NULL)
+        if code < 0:
+            fail(self, code, now, {a: h, b: other}, "joining two blocks that are not stabilizer "
+                                                     "states with noise that can be sampled")
+        return 0
+
+    def cnot(self, control, target, now_ps, error=0.0, *, node=None):
+        """CNOT of any two qubits, then depolarising of ``error`` on both."""
+        self._gate2(control, target, now_ps, GATE_CNOT, error, node, "control", "target")
+
+    def cz(self, first, second, now_ps, error=0.0, *, node=None):
+        """CZ of any two qubits, then depolarising of ``error`` on both."""
+        self._gate2(first, second, now_ps, GATE_CZ, error, node, "first", "second")
+
+    def pauli_channel(self, qubit, now_ps, px, py, pz):
+        """X, Y, Z with probabilities ``px``, ``py``, ``pz``, whose sum is at most 1."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int code = qm_pauli_channel(m, &m.arena, now, h, as_probability(px, "px"),
+                                         as_probability(py, "py"), as_probability(pz, "pz"), NULL)
+        if code < 0:
+            fail(self, code, now, {"qubit": h}, "px, py, pz: their sum is above 1")
+
+    def depolarise(self, qubit, now_ps, p):
+        """rho -> (1 - p) rho + p I/2."""
+        cdef double quarter = as_probability(p, "p") / 4
+        self.pauli_channel(qubit, now_ps, quarter, quarter, quarter)
+
+    def dephase(self, qubit, now_ps, p):
+        """Z with probability p."""
+        self.pauli_channel(qubit, now_ps, 0.0, 0.0, as_probability(p, "p"))
+
+    def damp(self, qubit, now_ps, gamma, population=0.0, *, twirl=False):
+        """Amplitude damping: |1> decays with probability ``gamma`` towards equilibrium.
+
+        ``twirl=True`` replaces it by its Pauli twirl (an approximation).
+        """
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int code = qm_damp(m, &m.arena, now, h, as_probability(gamma, "gamma"),
+                                as_probability(population, "population"), bool(twirl), NULL)
+        if code < 0:
+            fail(self, code, now, {"qubit": h}, "amplitude damping; twirl=True approximates it")
+
+    # ---- measurement: fused verbs, one per control message ----
+
+    def measure(self, qubit, now_ps, rng, basis="Z", readout_error=0.0, *, node=None):
+        """Ages the qubit to ``now_ps``, measures it along ``basis`` (a letter or a Bloch vector)
+        and frees it: the reported bit, 0 for the +1 eigenstate."""
+        cdef double[3] axis
+        cdef int bit, code
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef double error = as_probability(readout_error, "readout_error")
+        axis[0], axis[1], axis[2] = as_axis(basis, "basis")
+        if node is not None:
+            self._own(node, {"qubit": h})
+        code = self.c_measure_along(now, h, axis, error, bitgen_of(self, rng), &bit)
+        if code < 0:
+            fail(self, code, now, {"qubit": h}, "a basis that is not X, Y, Z, or T2 too long "
+                                                "against T1 for a tableau")
         return bit
 
-    def pauli(self, handle_t q, int64_t now_ps, int pauli_xz, double gate_error=0):
-        _check(self.c_pauli(now_ps, q, pauli_xz, gate_error))
+    cdef int _bell(self, left, right, now_ps, rng, GateNoise noise, node, bint pairs, str a,
+                   str b) except -1:
+        cdef handle_t l = as_handle(left, a), r = as_handle(right, b)
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int outcome, actual, code
+        cdef qm_t* m = <qm_t*>self._m
+        cdef const gate_noise_t* g = &(NOISELESS if noise is None else noise).g
+        if node is not None:
+            self._own(node, {a: l, b: r})
+        if pairs:
+            code = qm_swap(m, &m.arena, now, l, r, g, bitgen_of(self, rng), &outcome, &actual)
+        else:
+            code = qm_bell(m, &m.arena, now, l, r, g, bitgen_of(self, rng), &outcome, &actual)
+        if code < 0:
+            fail(self, code, now, {a: l, b: r},
+                 f"{a}, {b}: must be halves of two different pairs" if code == QM_EARG
+                 else "joining two blocks")
+        return outcome
 
-    def free(self, handle_t q):
-        _check(self.c_free(q))
+    def swap(self, left, right, now_ps, rng, GateNoise noise=None, frame=0, *, node=None):
+        """Entanglement swapping on halves of two pairs: ages both, measures, frees them; the far
+        halves are one pair. Returns the reported Bell index XOR ``frame`` (0 to 3)."""
+        return self._bell(left, right, now_ps, rng, noise, node, True, "left", "right") ^ as_bell(
+            frame, "frame")
 
-    def fidelity(self, handle_t a, int64_t t_a_ps, handle_t b, int64_t t_b_ps, int bell=0):
+    def bell_measure(self, left, right, now_ps, rng, GateNoise noise=None, *, node=None):
+        """Bell measurement of any two qubits (CNOT from ``left``, H on it, read-out): the reported
+        Bell index. States they belong to are fused; both qubits are freed."""
+        return self._bell(left, right, now_ps, rng, noise, node, False, "left", "right")
+
+    def teleport(self, qubit, half, now_ps, rng, GateNoise noise=None, *, node=None):
+        """Teleports ``qubit`` over a pair of which ``half`` is here: the Bell index k. The far
+        half holds the state after ``pauli(far, t, k ^ frame)``, ``frame`` the pair's own index."""
+        return self._bell(qubit, half, now_ps, rng, noise, node, False, "qubit", "half")
+
+    def superdense_encode(self, half, now_ps, bits, error=0.0, *, node=None):
+        """Writes two bits (0 to 3) on half of a pair; it may then travel."""
+        self.pauli(half, now_ps, as_bell(bits, "bits"), error, node=node)
+
+    def superdense_decode(self, half, received, now_ps, rng, GateNoise noise=None, *, node=None):
+        """Reads the two bits from both halves of a Phi+ pair, which are freed."""
+        return self._bell(half, received, now_ps, rng, noise, node, False, "half", "received")
+
+    def distil(self, keep, spend, now_ps, rng, protocol="dejmps", GateNoise noise=None):
+        """Distils pair ``spend`` into pair ``keep`` (each (end a, end b)): (success, bit of a,
+        bit of b), the bits as reported.
+
+        ``protocol`` is "bbpssw", "dejmps" (both for pairs near Phi+) or "epl" (Psi+ with a
+        population of |11>). ``spend`` is freed; after a failure ``keep`` is still there, as the
+        ends learn of it by comparing bits.
+        """
+        cdef handle_t[4] h
+        cdef int[2] bits
+        cdef int success, code, k
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        try:
+            k = _PROTOCOLS[protocol]
+            (ka, kb), (sa, sb) = keep, spend
+        except (KeyError, TypeError):
+            raise errors.QuantumMemoryError(
+                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}") from None
+        except ValueError:
+            raise errors.QuantumMemoryError("keep, spend: must be two handles each") from None
+        h[0], h[1] = as_handle(ka, "keep"), as_handle(kb, "keep")
+        h[2], h[3] = as_handle(sa, "spend"), as_handle(sb, "spend")
+        code = self.c_distil(now, now, h, k, &(NOISELESS if noise is None else noise).g,
+                             bitgen_of(self, rng), bits, &success)
+        if code < 0:
+            fail(self, code, now, {"keep[0]": h[0], "keep[1]": h[1], "spend[0]": h[2],
+                                   "spend[1]": h[3]}, "keep, spend: must be two different pairs")
+        return bool(success), bits[0], bits[1]
+
+    def distil_end(self, keep, spend, now_ps, rng, end, protocol="dejmps", GateNoise noise=None):
+        """One end's part of ``distil`` (end "a" or "b"), at its own time: the bit it reports.
+
+        The pairs are one state of four qubits until the other end has done its part.
+        """
+        cdef GateNoise n = NOISELESS if noise is None else noise
+        if protocol not in _PROTOCOLS:
+            raise errors.QuantumMemoryError(
+                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
+        if end not in ("a", "b"):
+            raise errors.QuantumMemoryError(f"end: must be 'a' or 'b', not {end!r}")
+        cdef handle_t k = as_handle(keep, "keep"), s = as_handle(spend, "spend")
+        cdef int64_t now = as_time(now_ps, "now_ps"), clock
+        for name, h in (("keep", k), ("spend", s)):
+            if self.c_clock(h, &clock) < 0:
+                fail(self, QM_ESTALE, now, {name: h})
+            if now < clock:
+                fail(self, QM_ETIME, now, {name: h})
+        if k == s:
+            raise errors.QuantumMemoryError("keep, spend: must name different qubits")
+        bitgen_of(self, rng)
+        if protocol == "dejmps":
+            turn = "SX" if end == "a" else "SXDG"
+            self.gate(keep, now_ps, turn, n.g.one_qubit_error)
+            self.gate(spend, now_ps, turn, n.g.one_qubit_error)
+        self.cnot(keep, spend, now_ps, n.g.two_qubit_error)
+        return self.measure(spend, now_ps, rng, "Z", n.g.readout_error)
+
+    def pump(self, keep, spend, now_ps, rng, protocol="dejmps", GateNoise noise=None):
+        """Entanglement pumping: distils each pair of ``spend`` into ``keep`` in turn. Stops at the
+        first failure; returns the number of rounds that succeeded."""
+        rounds = 0
+        for pair in spend:
+            if not self.distil(keep, pair, now_ps, rng, protocol, noise)[0]:
+                break
+            rounds += 1
+        return rounds
+
+    def reset(self, qubit, now_ps, error=0.0, *, node=None):
+        """Discards the qubit's state and initialises it to |0> (|1> with probability ``error``)."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        if node is not None:
+            self._own(node, {"qubit": h})
+        cdef int code = qm_reset(m, &m.arena, now, h, as_probability(error, "error"), NULL)
+        if code < 0:
+            fail(self, code, now, {"qubit": h})
+
+    def free(self, qubit, *, node=None):
+        """Discards a qubit; what it was entangled with keeps its reduced state."""
+        cdef handle_t h = as_handle(qubit, "qubit")
+        if node is not None:
+            self._own(node, {"qubit": h})
+        cdef int code = self.c_free(h)
+        if code < 0:
+            fail(self, code, 0, {"qubit": h})
+
+    # ---- slots ----
+
+    def add_node(self, slots):
+        """Registers a node that may hold ``slots`` qubits: its number, counted from 1."""
+        cdef int code = qm_add_node(<qm_t*>self._m, as_size(slots, 1, 0x7fffffff, "slots"))
+        if code < 0:
+            fail(self, code, 0, {}, "1048575 nodes")
+        return code
+
+    def assign(self, qubit, node, purpose=0, slice=0, deadline_ps=None):
+        """Gives the qubit's slot to a node (0: to nobody) for a purpose and a slice (16 bits each),
+        with the time at which ``expire`` discards it (None: never)."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int64_t deadline = NO_DEADLINE
+        cdef int n = as_size(node, 0, m.n_owners, "node")
+        cdef int p = as_size(purpose, 0, 0xffff, "purpose"), s = as_size(slice, 0, 0xffff, "slice")
+        if deadline_ps is not None:
+            deadline = as_time(deadline_ps, "deadline_ps")
+        cdef int code = qm_assign(m, h, n, p, s)
+        if code < 0:
+            fail(self, code, 0, {"qubit": h}, f"node {node} has {m.owners[n].limit} slots"
+                 if code == QM_EFULL else "")
+        qm_set_deadline(m, h, deadline)
+
+    def slot(self, qubit):
+        """Owner, purpose, slice and deadline of a qubit's slot."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef uint32_t q = slot_of(m, h)
+        if q == 0:
+            fail(self, QM_ESTALE, 0, {"qubit": h})
+        if m.slots == NULL or (m.slots[q].owner == 0 and m.slots[q].key == 0):
+            return SlotInfo(0, 0, 0, None)
+        return SlotInfo(m.slots[q].owner, m.slots[q].purpose, m.slots[q].slice,
+                        wheel_time(m.slots[q].key) if m.slots[q].key else None)
+
+    def expire(self, now_ps):
+        """Discards every qubit whose deadline is at or before ``now_ps``, in the order of their
+        deadlines: their handles, which are stale from here on."""
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef handle_t h
+        gone = []
+        while self.c_expire(now, &h) == 1:
+            gone.append(h)
+        return gone
+
+    # ---- the truth, for metrics and analysis ----
+
+    def fidelity(self, a, b, now_ps=None, bell=0, *, b_now_ps=None):
+        """Fidelity of a pair to Bell state ``bell``, as it would be with both halves aged to
+        ``now_ps`` (each at its own clock where None; ``b_now_ps`` for b where it differs)."""
+        cdef handle_t ha = as_handle(a, "a"), hb = as_handle(b, "b")
+        cdef int64_t ta = 0, tb = 0
         cdef double f
-        _check(self.c_peek_fidelity(a, t_a_ps, b, t_b_ps, bell, &f))
+        if now_ps is None:
+            self.c_clock(ha, &ta)
+            self.c_clock(hb, &tb)
+        else:
+            ta = tb = as_time(now_ps, "now_ps")
+        if b_now_ps is not None:
+            tb = as_time(b_now_ps, "b_now_ps")
+        cdef int code = self.c_peek_fidelity(ha, ta, hb, tb, as_bell(bell, "bell"), &f)
+        if code < 0:
+            fail(self, code, min(ta, tb), {"a": ha, "b": hb}, "a, b: are not the halves of a pair")
         return f
 
+    def members(self, qubit):
+        """Handles of all qubits in the same block (entangled component), this one's order."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef int n = qm_members(m, h, NULL), k
+        if n < 0:
+            fail(self, n, 0, {"qubit": h})
+        cdef handle_t* out = <handle_t*>malloc(n * sizeof(handle_t))
+        if out == NULL:
+            raise MemoryError("the machine is out of memory")
+        try:
+            qm_members(m, h, out)
+            return tuple([out[k] for k in range(n)])
+        finally:
+            free(out)
+
+    def pauli_vector(self, qubit, now_ps=None):
+        """The exact state of the qubit's block: R[P1, ..., Pn] = <P1 x ... x Pn>, shape (4,) * n,
+        in the order of ``members``; each qubit aged to ``now_ps`` (None: as its clock has it)."""
+        members = self.members(qubit)
+        if len(members) > MAX_VECTOR:
+            fail(self, QM_EPURE, 0, {"qubit": qubit}, f"its block has {len(members)}")
+        cdef int64_t[8] at
+        cdef int64_t now = 0
+        cdef int k, code
+        if now_ps is not None:
+            now = as_time(now_ps, "now_ps")
+        for k in range(<int>len(members)):
+            self.c_clock(members[k], &at[k])
+            if now_ps is not None:
+                at[k] = now
+        out = np.empty((4,) * len(members))
+        cdef double[::1] R = out.reshape(-1)
+        code = qm_peek_state(<qm_t*>self._m, members[0], at, &R[0])
+        if code < 0:
+            fail(self, code, now, dict(zip(map(str, range(8)), members)))
+        return out
+
+    def density_matrix(self, *qubits, now_ps=None):
+        """The density matrix of the given qubits, in their order; of one qubit alone: of its whole
+        block, in the order of ``members``. complex128, shape (2^n, 2^n), n <= 8."""
+        if not qubits:
+            raise errors.QuantumMemoryError("qubits: none given")
+        wanted = [as_handle(q, f"qubits[{k}]") for k, q in enumerate(qubits)]
+        if len(set(wanted)) < len(wanted):
+            raise errors.QuantumMemoryError("qubits: must name different qubits")
+        if len(wanted) == 1:
+            wanted = list(self.members(wanted[0]))
+        if len(wanted) > MAX_VECTOR:
+            fail(self, QM_EPURE, 0, {"qubits": wanted[0]}, f"{len(wanted)} asked for")
+        R, order = np.ones(()), []
+        for h in wanted:
+            if h in order:
+                continue
+            members = self.members(h)
+            part = self.pauli_vector(h, now_ps)
+            keep = tuple([slice(None) if q in wanted else 0 for q in members])
+            R = np.multiply.outer(R, part[keep])
+            order += [q for q in members if q in wanted]
+        return states.density_matrix(R.transpose([order.index(h) for h in wanted]))
+
+    def to_qutip(self, *qubits, now_ps=None):
+        """``density_matrix`` as a QuTiP object (needs QuTiP); ``create_state`` takes one back."""
+        import qutip
+
+        rho = self.density_matrix(*qubits, now_ps=now_ps)
+        n = rho.shape[0].bit_length() - 1
+        return qutip.Qobj(rho, dims=[[2] * n, [2] * n])
+
+    def stabilizers(self, qubit):
+        """The generators of a block that is a tableau, such as "+XZI", in the order of
+        ``members``; None for a block in another form."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef uint32_t q = slot_of(m, h)
+        cdef int r, k, sign
+        if q == 0:
+            fail(self, QM_ESTALE, 0, {"qubit": h})
+        cdef big_t* t = tableau_of(m, q)
+        if t == NULL:
+            return None
+        rows = []
+        for r in range(t.n):
+            letters, sign = "", t.sign[r]
+            for k in range(t.n):
+                x, z = get_bit(row_x(t, r), k), get_bit(row_z(t, r), k)
+                letters += "IXZY"[x + 2 * z]
+                sign ^= (x & get_bit(t.fz, k)) ^ (z & get_bit(t.fx, k))
+            rows.append("+-"[sign] + letters)
+        return rows
+
+    def form(self, qubit):
+        """How the qubit's block is held: "one", "bell", "pair", "vector" or "tableau"."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, "qubit")
+        cdef uint32_t q = slot_of(m, h)
+        if q == 0:
+            fail(self, QM_ESTALE, 0, {"qubit": h})
+        if tableau_of(m, q) != NULL:
+            return "tableau"
+        cdef uint32_t id = block_of(m, q)
+        return "bell" if id == 0 else ("one", "bell", "pair", "vector")[id >> 30]
+
+    def partner(self, qubit):
+        """The other half of a pair, or None."""
+        cdef handle_t h = as_handle(qubit, "qubit"), other
+        cdef int code = self.c_partner(h, &other)
+        if code == QM_ESTALE:
+            fail(self, code, 0, {"qubit": h})
+        return other if code == QM_OK else None
+
+    def clock(self, qubit):
+        """The time to which a qubit has been aged, in picoseconds."""
+        cdef int64_t clock
+        cdef handle_t h = as_handle(qubit, "qubit")
+        if self.c_clock(h, &clock) < 0:
+            fail(self, QM_ESTALE, 0, {"qubit": h})
+        return clock
+
+    def is_live(self, qubit):
+        """Whether the handle names a live qubit."""
+        return slot_of(<qm_t*>self._m, as_handle(qubit, "qubit")) != 0
+
+    @property
     def live(self):
+        """Number of live qubits."""
         return self.c_live()
+
+    @property
+    def capacity(self):
+        """Number of records."""
+        return (<qm_t*>self._m).capacity
+
+    @property
+    def bursts(self):
+        """The same verbs over NumPy arrays, without the GIL."""
+        if self._bursts is None:
+            from qplane_cext.memory.bursts import Bursts
+
+            self._bursts = Bursts(self)
+        return self._bursts
+
+
+cdef int as_bell(value, str name) except -1:
+    cdef int64_t k
+    try:
+        k = operator.index(value)
+    except TypeError:
+        k = -1
+    if not 0 <= k <= 3:
+        raise errors.QuantumMemoryError(f"{name}: must be 0 to 3, not {value!r}")
+    return <int>k
+
+
+cdef int as_size(value, int least, int64_t most=4096, str name="n") except -1:
+    cdef int64_t n
+    try:
+        n = operator.index(value)
+    except (TypeError, OverflowError):
+        n = -1
+    if not least <= n <= most:
+        raise errors.QuantumMemoryError(f"{name}: must be {least} to {most}, not {value!r}")
+    return <int>n
+
+
+cdef double snap(double c):
+    """cos and sin of multiples of pi/2 exactly, so that they are seen to be Clifford gates."""
+    return round(c) if fabs(c - round(c)) < 1e-15 else c
+
+
+cdef int pair_matrix(state, double* R) except -1:
+    """Any description of a two-qubit state as its Pauli matrix."""
+    cdef double[::1] flat
+    cdef int i
+    if hasattr(state, "full"):
+        state = state.full()
+    try:
+        a = np.asarray(state)
+    except ValueError:
+        a = np.empty(0)
+    if a.dtype.kind not in "iufc":
+        raise errors.QuantumMemoryError(f"state: has dtype {a.dtype}, must be numbers")
+    if a.shape == (4,) and a.dtype.kind != "c":
+        p = a.astype(np.float64)
+        if not (np.isfinite(p).all() and (p >= 0).all() and abs(p.sum() - 1) < 1e-9):
+            raise errors.QuantumMemoryError(
+                f"state: four probabilities must be >= 0 and sum to 1, not {state!r}")
+        R[5] = p[0] - p[1] + p[2] - p[3]
+        R[10] = -p[0] + p[1] + p[2] - p[3]
+        R[15] = p[0] + p[1] - p[2] - p[3]
+        return 0
+    if a.shape not in ((4, 4), (4,), (4, 1)):
+        raise errors.QuantumMemoryError(
+            f"state: shape {a.shape}; must be a fidelity, 4 probabilities or a 4x4 matrix")
+    if a.dtype.kind == "c":
+        try:
+            a = states.pauli_vector(states.as_density_matrix(a, "state"))
+        except ValueError as e:
+            raise errors.QuantumMemoryError(str(e)) from None
+    elif a[0, 0] != 1:
+        raise errors.QuantumMemoryError(
+            f"state: a real 4x4 matrix is a Pauli matrix with R[0][0] = 1, not {a[0, 0]!r} "
+            "(a density matrix is complex)")
+    flat = np.ascontiguousarray(a, dtype=np.float64).reshape(-1)
+    for i in range(16):
+        R[i] = flat[i]
+    R[0] = 1
+    return 0

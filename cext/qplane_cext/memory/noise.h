@@ -48,10 +48,12 @@ static inline void affine_columns(double *R, affine_t c) {
 
 static int is_probability(double p) { return p >= 0 && p <= 1; }
 
-/* The index of a noise profile (equal ones share one), or QM_EARG, QM_EFULL. */
-static int add_profile(qm_t *m, double t1_s, double t2_s, double population) {
+/* The index of a noise profile (equal ones share one), or QM_EARG, QM_EFULL. `twirl` asks for
+ * the Pauli approximation: the drift of Z towards equilibrium is dropped, decay rates are kept. */
+static int add_profile(qm_t *m, double t1_s, double t2_s, double population, int twirl) {
     if (!(t1_s > 0) || !(t2_s > 0) || !is_probability(population)) return QM_EARG;
     if (t2_s > 2 * t1_s * (1 + 1e-12)) return QM_EARG;
+    if (twirl) population = 0.5;
     if (isinf(t1_s)) population = 0; /* never reached: one name for one thing */
     for (uint32_t i = 0; i < m->n_profiles; i++) {
         const profile_t *p = &m->profiles[i];

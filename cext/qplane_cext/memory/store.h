@@ -27,7 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <numpy/random/bitgen.h>
+
 #include "qplane_cext/memory/api.h"
+#include "qplane_cext/memory/wheel.h"
 
 typedef struct {
     uint64_t w[4];
@@ -67,17 +70,31 @@ typedef struct {
 } chain_t;
 
 typedef struct {
-    chain_t records, smalls, pairs;
+    chain_t records, smalls, pairs, bigs;
     int64_t live; /* change in the number of live qubits since the last return */
 } arena_t;
+
+typedef struct {
+    uint32_t limit, used; /* qubits */
+} owner_t;
+
+#define MAX_OWNERS (1u << 20)
+
+struct big; /* BLK_BIG: see tableau.h */
+
+typedef struct {
+    uint32_t link;
+    struct big *block; /* NULL: free */
+} big_entry_t;
 
 typedef struct qm {
     record_t *records; /* index 0 is never used, as in both pools */
     small_t *smalls;
     pair_t *pairs;
+    big_entry_t *bigs;
     uint32_t capacity; /* records */
-    uint32_t record_top, small_top, pair_top;
-    chain_t free_records, free_smalls, free_pairs;
+    uint32_t record_top, small_top, pair_top, big_top;
+    chain_t free_records, free_smalls, free_pairs, free_bigs;
     pthread_mutex_t lock;
     int64_t live;
     arena_t arena; /* of whoever holds the memory alone: scalar and fused verbs */
@@ -85,6 +102,11 @@ typedef struct qm {
     uint32_t n_profiles;
     int exact_only; /* never use the Bell-diagonal forms (a test compares the two) */
     double checked[16]; /* the last pair matrix that was found to be a state */
+    slot_t *slots;      /* by slot index; NULL until a slot has an owner or a deadline */
+    wheel_t wheel;
+    owner_t *owners; /* 1 to n_owners */
+    uint32_t n_owners;
+    bitgen_t *noise; /* for sampled noise on tableaus where a verb has no generator */
 } qm_t;
 
 /* ---- records ---- */
@@ -259,6 +281,21 @@ static inline uint32_t new_pair(qm_t *m, arena_t *a) {
     return chain_pop(&a->pairs, m->pairs, sizeof(pair_t));
 }
 
+static inline uint32_t new_big(qm_t *m, arena_t *a, struct big *block) {
+    if (!a->bigs.head)
+        chain_refill(m, &a->bigs, &m->free_bigs, &m->big_top, small_limit(m), m->bigs,
+                     sizeof(big_entry_t));
+    uint32_t i = chain_pop(&a->bigs, m->bigs, sizeof(big_entry_t));
+    m->bigs[i].block = block;
+    return i;
+}
+
+static inline void free_big(qm_t *m, arena_t *a, uint32_t i) { /* the entry, and the block */
+    free(m->bigs[i].block);
+    m->bigs[i].block = NULL;
+    chain_push(&a->bigs, m->bigs, sizeof(big_entry_t), i);
+}
+
 static inline void free_small(qm_t *m, arena_t *a, uint32_t i) {
     chain_push(&a->smalls, m->smalls, sizeof(small_t), i);
 }
@@ -267,9 +304,21 @@ static inline void free_pair(qm_t *m, arena_t *a, uint32_t i) {
     chain_push(&a->pairs, m->pairs, sizeof(pair_t), i);
 }
 
+/* Forgets a slot's owner, purpose and deadline. */
+static void release_slot(qm_t *m, uint32_t q) {
+    slot_t *s = &m->slots[q];
+    if (!s->owner && !s->key) return;
+    pthread_mutex_lock(&m->lock);
+    wheel_remove(&m->wheel, m->slots, q);
+    if (s->owner) m->owners[s->owner].used--;
+    s->owner = 0;
+    pthread_mutex_unlock(&m->lock);
+}
+
 /* Ends a qubit's life: its handle is stale from here on. The block is the caller's business. */
 static inline void kill_qubit(qm_t *m, arena_t *a, uint32_t q) {
     record_t *r = &m->records[q >> 1];
+    if (m->slots) release_slot(m, q);
     rec_set_block(r, q & 1, 0);
     a->live--;
     if (r->w[3] == 0) free_record(m, a, q >> 1);
@@ -287,6 +336,7 @@ static void arena_return(qm_t *m, arena_t *a) {
     chain_splice(&m->free_records, &a->records, RECORD_LINKS(m), sizeof(record_t));
     chain_splice(&m->free_smalls, &a->smalls, m->smalls, sizeof(small_t));
     chain_splice(&m->free_pairs, &a->pairs, m->pairs, sizeof(pair_t));
+    chain_splice(&m->free_bigs, &a->bigs, m->bigs, sizeof(big_entry_t));
     m->live += a->live;
     a->live = 0;
     pthread_mutex_unlock(&m->lock);
@@ -299,6 +349,11 @@ static void qm_delete(qm_t *m) {
     free(m->records);
     free(m->smalls);
     free(m->pairs);
+    for (uint32_t i = 1; m->bigs && i <= m->big_top; i++)
+        free(m->bigs[i].block);
+    free(m->bigs);
+    free(m->slots);
+    free(m->owners);
     free(m->profiles);
     pthread_mutex_destroy(&m->lock);
     free(m);
@@ -314,8 +369,9 @@ static qm_t *qm_new(uint32_t capacity, int exact_only) {
     m->records = calloc((size_t)capacity + 1, sizeof(record_t));
     m->smalls = calloc((size_t)small_limit(m) + 1, sizeof(small_t));
     m->pairs = calloc((size_t)pair_limit(m) + 1, sizeof(pair_t));
+    m->bigs = calloc((size_t)small_limit(m) + 1, sizeof(big_entry_t));
     m->profiles = calloc(MAX_PROFILES, sizeof(profile_t));
-    if (!m->records || !m->smalls || !m->pairs || !m->profiles) {
+    if (!m->records || !m->smalls || !m->pairs || !m->bigs || !m->profiles) {
         qm_delete(m);
         return NULL;
     }
