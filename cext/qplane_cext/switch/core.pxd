@@ -27,6 +27,8 @@ cdef class SwitchCore:
     cdef dict _value_set_members
     cdef object _on_digest
     cdef object _on_log
+    cdef object _on_trace
+    cdef set _initial  # tables whose entries of the program can be changed
     cdef double _started
 
     cdef int c_process(

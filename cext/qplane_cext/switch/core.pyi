@@ -6,9 +6,12 @@ P4Runtime allows beyond that (leading zeros, canonical shortest form) is the ser
 Names are those of the JSON (fully qualified P4 names).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import PipelineError as PipelineError
 from .errors import SwitchError as SwitchError
@@ -19,6 +22,7 @@ from .info import KeyInfo as KeyInfo
 from .info import MatchKind as MatchKind
 from .info import ProfileInfo as ProfileInfo
 from .info import TableInfo as TableInfo
+from .tracing import TraceEvent as TraceEvent
 
 class Pipeline:
     """A compiled program. Raises PipelineError when it can't run exactly as written."""
@@ -66,13 +70,38 @@ class SwitchCore:
         """Keep packets out while control calls of this thread make up one atomic change.
 
         Re-entrant; the control methods work inside it."""
-    def commit(self, pipeline: Pipeline, *, keep_state: bool = False) -> None:
-        """Swap the program in atomically; state starts empty with the const entries in.
+    def commit(
+        self, pipeline: Pipeline, *, keep_state: bool = False, initial: Collection[str] = ()
+    ) -> None:
+        """Swap the program in atomically; state starts empty with the program's entries in.
+
+        initial: tables whose entries in the program are only initial ones, which the control
+        plane may change (P4Info knows, the JSON does not); those of other tables are const.
+        Their size is not limited here.
 
         keep_state (reconcile) keeps entries and arrays whose definitions are unchanged."""
     def process(
         self, port: int, data: bytes, now_us: int | None = None
     ) -> list[tuple[int, bytes]]: ...
+    def process_batch(
+        self,
+        ports: NDArray[np.uint32],
+        offsets: NDArray[np.int64],
+        lengths: NDArray[np.uint32],
+        data: NDArray[np.uint8],
+        now_us: int | None = None,
+    ) -> tuple[
+        NDArray[np.uint32],
+        NDArray[np.int64],
+        NDArray[np.uint32],
+        NDArray[np.int64],
+        NDArray[np.uint8],
+    ]:
+        """Many packets of one buffer, without the GIL.
+
+        Returns (ports, offsets, lengths, sources, data) of what comes out; sources[i] is the
+        number of the packet that caused output i."""
+
     # ---- table entries: handles are ints, never reused while the entry lives ----
     def table_add(self, table: str, key: Sequence[KeyPart], priority: int, target: Target) -> int:
         """priority: larger wins (P4Runtime's); 0 where the table has no ternary/range key."""
@@ -130,6 +159,9 @@ class SwitchCore:
     def value_set_members(self, name: str) -> Sequence[Sequence[tuple[bytes, bytes]]]: ...
     def on_digest(self, callback: Callable[[int, bytes], None] | None) -> None:
         """Called (digest_id, packed field bytes, each field byte aligned) for each digest."""
+    def on_trace(self, callback: Callable[[list[TraceEvent]], None] | None) -> None:
+        """Called with what each packet went through; None turns tracing off (no cost then)."""
+
     def on_log(self, callback: Callable[[str], None] | None) -> None:
         """Called with the text of each log_msg."""
 

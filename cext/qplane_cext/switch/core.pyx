@@ -12,8 +12,8 @@ from qplane_cext.switch.interp cimport core_process
 from qplane_cext.switch.program cimport Compiled
 from qplane_cext.switch.state cimport (
     N_STATS, TARGET_ACTION, TARGET_GROUP, TARGET_MEMBER, TARGET_NONE,
-    Core, CounterCell, EntryData, Member, MemberGroup, Meter, ProfileState, Replica, ReplicaSet,
-    TableState, Target, core_close, core_open, emit_fn, entry_clear, reserve, table_room,
+    Core, CounterCell, EntryData, Event, Member, MemberGroup, Meter, ProfileState, Replica, ReplicaSet,
+    TableState, Target, core_close, core_open, core_retarget, emit_fn, entry_clear, reserve, table_room,
 )
 from qplane_cext.switch.tuplespace cimport (
     matcher_find, matcher_free, matcher_init, matcher_insert, matcher_ready, matcher_remove,
@@ -25,6 +25,8 @@ from .errors import PipelineError, SwitchError
 from .info import (
     ActionInfo, ArrayInfo, DigestInfo, KeyInfo, MatchKind, ProfileInfo, TableInfo,
 )
+from .reconcile import plan
+from .tracing import TraceEvent, format_message, readable
 
 cdef extern from "pthread.h" nogil:
     ctypedef struct pthread_mutexattr_t:
@@ -82,6 +84,14 @@ class Pipeline:
         }
         self.value_sets = {one.name: tuple(one.fields) for one in source.value_sets}
 
+    def compiled(self, traced):
+        """The program in C structures; the one with tracing is compiled when first asked for."""
+        if not traced:
+            return self._compiled
+        if self._traced is None:
+            self._traced = Compiled(compile_json(self._json, traced=True))
+        return self._traced
+
 
 def _table_info(source, table):
     return TableInfo(
@@ -111,7 +121,8 @@ def _arrays(arrays):
 cdef struct Packet:
     uint32_t port
     uint32_t length
-    size_t at
+    int64_t at
+    int64_t source  # number of the packet that caused it
 
 cdef struct Collector:
     uint8_t* data
@@ -120,6 +131,7 @@ cdef struct Collector:
     uint8_t* packets  # of Packet
     size_t count
     size_t packets_room
+    int64_t source
     int failed
 
 
@@ -134,7 +146,8 @@ cdef void collect(
         all.failed = 1
         return
     packet = <Packet*>all.packets + all.count
-    packet.port, packet.length, packet.at = port, length, all.used
+    packet.port, packet.length = port, length
+    packet.at, packet.source = all.used, all.source
     memcpy(all.data + all.used, data, length)
     all.used += length
     all.count += 1
@@ -185,6 +198,7 @@ cdef class SwitchCore:
         self._control = threading.RLock()
         self._started = time.monotonic()
         self._pipeline = None
+        self._initial = set()
         self._forget()
 
     def __dealloc__(self):
@@ -257,25 +271,29 @@ cdef class SwitchCore:
 
     # ---- the program ----
 
-    def commit(self, pipeline, *, bint keep_state=False):
+    def commit(self, pipeline, *, bint keep_state=False, initial=()):
         """Swap the program in atomically; state starts empty with the const entries in."""
         cdef SwitchCore fresh
-        cdef Core old
-        cdef uint64_t* stats
         with self._control:
             fresh = SwitchCore(
                 cpu_port=self.core.cpu_port, drop_port=self.core.drop_port,
                 priority_queues=self.core.priorities,
             )
-            fresh._load(pipeline)
+            fresh._initial = set(initial)
+            fresh._load(pipeline, self._on_trace is not None)
+            keep = None
             if keep_state and self._pipeline is not None:
-                _carry_over(self, fresh)
+                keep = plan(self._program, fresh._program, self._initial, fresh._initial)
             with nogil:
                 pthread_mutex_lock(&self.mutex)
-                old = self.core
+            try:
+                if keep is not None:
+                    carry_over(self, fresh, keep)
                 swap_program(&self.core, &fresh.core)
+            finally:
                 pthread_mutex_unlock(&self.mutex)
             self._pipeline = pipeline
+            self._initial = fresh._initial
             fresh._compiled, self._compiled = self._compiled, fresh._compiled
             self._program = fresh._program
             self._table_index, self._entries = fresh._table_index, fresh._entries
@@ -284,9 +302,9 @@ cdef class SwitchCore:
             self._groups, self._group_uses = fresh._groups, fresh._group_uses
             self._value_set_members = fresh._value_set_members
 
-    def _load(self, pipeline):
+    def _load(self, pipeline, bint traced):
         """Fill an empty core."""
-        cdef Compiled compiled = pipeline._compiled
+        cdef Compiled compiled = pipeline.compiled(traced)
         cdef int i, j, word, n_ranges
         cdef TableState* state
         if core_open(&self.core, &compiled.prog):
@@ -323,7 +341,9 @@ cdef class SwitchCore:
             for entry in table.entries:
                 target = ("action", source.actions[entry.action].id, tuple(entry.params))
                 try:
-                    self.insert(i, entry.key, entry.priority, target, True)
+                    self.insert(
+                        i, entry.key, entry.priority, target, table.name not in self._initial
+                    )
                 except SwitchError as error:
                     raise PipelineError(f"entry of table {table.name!r}: {error}") from None
 
@@ -362,7 +382,7 @@ cdef class SwitchCore:
         cdef bint waiting
         pthread_mutex_lock(&self.mutex)
         result = core_process(&self.core, port, data, length, now_us, emit, ctx)
-        waiting = self.core.digests_used or self.core.log_used
+        waiting = self.core.digests_used or self.core.log_used or self.core.n_events
         pthread_mutex_unlock(&self.mutex)
         if waiting:
             with gil:
@@ -388,6 +408,21 @@ cdef class SwitchCore:
         free(data)
         if self.core.log_used:
             self._deliver_log()
+        if self.core.n_events:
+            self._deliver_trace()
+
+    def _deliver_trace(self):
+        cdef uint32_t i, count
+        cdef Event* events
+        with nogil:
+            pthread_mutex_lock(&self.mutex)
+            events, count = self.core.events, self.core.n_events
+            self.core.events, self.core.n_events, self.core.events_room = NULL, 0, 0
+            pthread_mutex_unlock(&self.mutex)
+        raw = [(events[i].kind, events[i].id, events[i].value) for i in range(count)]
+        free(events)
+        if self._on_trace is not None:
+            self._on_trace(readable(self._program, raw))
 
     def _deliver_log(self):
         cdef uint8_t* data
@@ -434,6 +469,53 @@ cdef class SwitchCore:
         if all.failed:
             raise MemoryError("no memory for the packets that came out")
         return out
+
+    def process_batch(
+        self, const uint32_t[::1] ports, const int64_t[::1] offsets,
+        const uint32_t[::1] lengths, const uint8_t[::1] data, now_us=None,
+    ):
+        """Run many packets of one buffer through; (ports, offsets, lengths, sources, data)."""
+        import numpy
+
+        cdef Collector all
+        cdef Py_ssize_t count = ports.shape[0], i
+        cdef int64_t now = self.clock(now_us)
+        cdef const Packet* packets
+        cdef uint32_t[::1] out_ports, out_lengths
+        cdef int64_t[::1] out_offsets, out_sources
+        cdef uint8_t[::1] out_data
+        if offsets.shape[0] != count or lengths.shape[0] != count:
+            raise ValueError("ports, offsets and lengths differ in length")
+        for i in range(count):
+            if offsets[i] < 0 or offsets[i] + lengths[i] > data.shape[0]:
+                raise ValueError(f"packet {i} is not within the data")
+        memset(&all, 0, sizeof(all))
+        with nogil:
+            for i in range(count):
+                all.source = i
+                self.c_process(
+                    ports[i], &data[0] + offsets[i], lengths[i], now, collect, &all
+                )
+        if all.failed:
+            free(all.data)
+            free(all.packets)
+            raise MemoryError("no memory for the packets that came out")
+        packets = <const Packet*>all.packets
+        count = all.count
+        result = (
+            numpy.empty(count, numpy.uint32), numpy.empty(count, numpy.int64),
+            numpy.empty(count, numpy.uint32), numpy.empty(count, numpy.int64),
+            numpy.empty(all.used, numpy.uint8),
+        )
+        out_ports, out_offsets, out_lengths, out_sources, out_data = result
+        for i in range(count):
+            out_ports[i], out_lengths[i] = packets[i].port, packets[i].length
+            out_offsets[i], out_sources[i] = packets[i].at, packets[i].source
+        if all.used:
+            memcpy(&out_data[0], all.data, all.used)
+        free(all.data)
+        free(all.packets)
+        return result
 
     # ---- table entries ----
 
@@ -503,7 +585,7 @@ cdef class SwitchCore:
         """Add an entry and return its handle."""
         with self._control:
             index = self._table(table)
-            if self._program.tables[index].const_entries:
+            if self._program.tables[index].const_entries and table not in self._initial:
                 raise SwitchError("PERMISSION_DENIED", f"table {table!r} has const entries")
             return self.insert(index, key, priority, target, False)
 
@@ -525,7 +607,7 @@ cdef class SwitchCore:
             )
         if not table.keys:
             raise SwitchError("INVALID_ARGUMENT", f"table {table.name!r} has no key")
-        if state.matcher.count >= <uint32_t>table.max_size:
+        if state.matcher.count >= <uint32_t>table.max_size and table.name not in self._initial:
             raise SwitchError(
                 "RESOURCE_EXHAUSTED", f"table {table.name!r} is full: {table.max_size} entries"
             )
@@ -1167,6 +1249,26 @@ cdef class SwitchCore:
         """Called (digest_id, packed field bytes, each field byte aligned) for each digest."""
         self._on_digest = callback
 
+    def on_trace(self, callback):
+        """Called with the TraceEvents of each call; None turns tracing off."""
+        cdef Compiled compiled
+        cdef int failed = 0
+        with self._control:
+            self._on_trace = callback
+            self.core.tracing = callback is not None
+            if self._pipeline is None:
+                return
+            compiled = self._pipeline.compiled(callback is not None)
+            if compiled is self._compiled:
+                return
+            with nogil:
+                pthread_mutex_lock(&self.mutex)
+                failed = core_retarget(&self.core, &compiled.prog)
+                pthread_mutex_unlock(&self.mutex)
+            if failed:
+                raise MemoryError("no memory for the program with tracing")
+            self._compiled, self._program = compiled, compiled.source
+
     def on_log(self, callback):
         """Called with the text of each log_msg; None turns them off."""
         self._on_log = callback
@@ -1188,23 +1290,54 @@ cdef void swap_program(Core* a, Core* b) noexcept nogil:
     a.key, b.key = b.key, t.key
 
 
-def format_message(text, values):
-    """BMv2's log_msg: each {...} takes the next value."""
-    out, rest = [], list(values)
-    i = 0
-    while i < len(text):
-        if text[i] == "\\" and text[i + 1:i + 2] in ("{", "}"):
-            out.append(text[i + 1])
-            i += 2
-        elif text[i] == "{" and "}" in text[i:]:
-            out.append(str(rest.pop(0)) if rest else "{}")
-            i = text.index("}", i) + 1
-        else:
-            out.append(text[i])
-            i += 1
-    return "".join(out)
-
-
-def _carry_over(old, fresh):
-    """Take over entries, members and arrays whose definitions are the same."""
-    raise SwitchError("UNIMPLEMENTED", "keep_state is not there yet")
+cdef object carry_over(SwitchCore old, SwitchCore fresh, keep):
+    """Move what a reconcile keeps from the running core into the fresh one. Lock held."""
+    cdef int i, j
+    cdef uint32_t k
+    cdef TableState table
+    cdef ProfileState profile
+    cdef EntryData* entry
+    cdef Target* target
+    actions = keep.actions
+    for i, j in keep.tables:
+        table = old.core.tables[i]
+        old.core.tables[i] = fresh.core.tables[j]
+        fresh.core.tables[j] = table
+        for k in range(table.room):
+            entry = &table.data[k]
+            if entry.target.kind == TARGET_ACTION:
+                entry.target.index = actions[entry.target.index]
+        if table.miss.target.kind == TARGET_ACTION:
+            fresh.core.tables[j].miss.target.index = actions[table.miss.target.index]
+        fresh._entries[j] = {
+            handle: (key, priority, keep.target(target_), const)
+            for handle, (key, priority, target_, const) in old._entries[i].items()
+        }
+        fresh._defaults[j] = keep.target(old._defaults[i])
+    for i, j in keep.profiles:
+        profile = old.core.profiles[i]
+        old.core.profiles[i] = fresh.core.profiles[j]
+        fresh.core.profiles[j] = profile
+        for k in range(profile.members_room):
+            target = &profile.members[k].target
+            if profile.members[k].used:
+                target.index = actions[target.index]
+        fresh._members[j] = {
+            handle: (keep.ids[number_], params)
+            for handle, (number_, params) in old._members[i].items()
+        }
+        fresh._groups[j], fresh._member_uses[j] = old._groups[i], old._member_uses[i]
+        fresh._group_uses[j] = old._group_uses[i]
+    for i, j in keep.registers:
+        old.core.registers[i], fresh.core.registers[j] = \
+            fresh.core.registers[j], old.core.registers[i]
+    for i, j in keep.counters:
+        old.core.counters[i], fresh.core.counters[j] = \
+            fresh.core.counters[j], old.core.counters[i]
+    for i, j in keep.meters:
+        old.core.meters[i], fresh.core.meters[j] = fresh.core.meters[j], old.core.meters[i]
+    for i, j in keep.value_sets:
+        old.core.value_sets[i], fresh.core.value_sets[j] = \
+            fresh.core.value_sets[j], old.core.value_sets[i]
+        name = fresh._program.value_sets[j].name
+        fresh._value_set_members[name] = old._value_set_members[name]

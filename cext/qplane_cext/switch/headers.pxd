@@ -119,28 +119,35 @@ cdef inline void copy_header(const Prog* prog, uint64_t* F, int d, int a) noexce
         memcpy(F + prog.headers[d].slot, F + prog.headers[a].slot, prog.headers[d].words * 8)
 
 
+cdef inline bint same_varbit(const uint64_t* a, const uint64_t* b) noexcept nogil:
+    """Whether two varbits (length word first) are the same number, as BMv2 compares them."""
+    cdef const uint8_t* x = <const uint8_t*>(a + 1)
+    cdef const uint8_t* y = <const uint8_t*>(b + 1)
+    cdef uint64_t m = a[0] >> 3, n = b[0] >> 3
+    while m > n and x[0] == 0:
+        x += 1
+        m -= 1
+    while n > m and y[0] == 0:
+        y += 1
+        n -= 1
+    return m == n and memcmp(x, y, m) == 0
+
+
 cdef inline bint same_header(const Prog* prog, const uint64_t* F, int a, int b) noexcept nogil:
     """Both valid and all fields equal."""
     cdef const Header* x = &prog.headers[a]
     cdef const Header* y = &prog.headers[b]
-    cdef uint64_t bytes
     if x.type != y.type or not (F[a] or x.metadata) or not (F[b] or y.metadata):
         return False
     if x.varbit < 0:
         return memcmp(F + x.slot, F + y.slot, x.words * 8) == 0
-    bytes = varbit_bytes(F, x)
-    if memcmp(F + x.slot, F + y.slot, (x.varbit + 1) * 8):
+    if memcmp(F + x.slot, F + y.slot, x.varbit * 8):
         return False
-    if memcmp(F + x.slot + x.varbit + 1, F + y.slot + y.varbit + 1, bytes):
+    if not same_varbit(F + x.slot + x.varbit, F + y.slot + y.varbit):
         return False
     return memcmp(
-        F + x.slot + varbit_end(x), F + y.slot + varbit_end(y), (x.words - varbit_end(x)) * 8
+        F + x.slot + x.after_varbit, F + y.slot + y.after_varbit, (x.words - x.after_varbit) * 8
     ) == 0
-
-
-cdef inline int varbit_end(const Header* h) noexcept nogil:
-    """Words from the header's first to the one behind its varbit."""
-    return h.varbit + 1 + (h.varbit_room + 7) // 8 + 1 - (1 if h.varbit_room == 0 else 0)
 
 
 cdef inline int valid_member(const Prog* prog, const uint64_t* F, int number) noexcept nogil:

@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 from qplane_cext.switch.calculate cimport calculation, next_random
 from qplane_cext.switch.headers cimport (
     clear_header, clear_union, copy_header, copy_union, extract_pieces, extract_varbit,
-    header_bytes, make_valid, pack_header, same_header, same_union, shift_stack,
+    header_bytes, make_valid, pack_header, same_header, same_union, same_varbit, shift_stack,
     shift_union_stack, valid_member, varbit_bytes,
 )
 from qplane_cext.switch.isa cimport Op
@@ -473,6 +473,8 @@ cdef void run(Core* core, int pc) noexcept nogil:
             F[i.d] = same_header(
                 prog, F, header_operand(F, i.a, i.n & 2), header_operand(F, i.b, i.n & 4)
             )
+        elif i.op == Op.VLEQ:
+            F[i.d] = same_varbit(F + i.a, F + i.b)
         elif i.op == Op.DEREF:
             stack = &prog.stacks[i.a]
             header = element_of(core, stack, F[i.b], prog)

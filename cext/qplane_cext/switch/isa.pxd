@@ -82,6 +82,7 @@ cpdef enum Op:
     REMH
     CPYH             # d = a
     HEQ              # word d = header a equals header b (n: bit 1 for a, bit 2 for b)
+    VLEQ             # word d = varbit at a equals varbit at b, as numbers
     DEREF            # word d = id of element [word b] of stack =a
     DEREFU           # word d = union id of element [word b] of union stack =a
     UHDR             # word d = header id of member =b of union [word a]

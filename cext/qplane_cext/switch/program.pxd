@@ -35,6 +35,7 @@ cdef struct Header:
     int32_t union_id  # -1: none
     int32_t type
     int32_t varbit  # offset of its length word, -1: none
+    int32_t after_varbit  # offset of what follows it
     int32_t varbit_room  # bytes that it can have
     int32_t max_bytes  # of the whole header with a varbit; 0: no limit
     uint8_t metadata

@@ -83,6 +83,7 @@ cdef class Compiled:
             out[i].varbit, out[i].varbit_room = -1, 0
             if kind.varbit is not None:
                 out[i].varbit = kind.varbit.offset
+                out[i].after_varbit = kind.varbit.offset + kind.varbit.words
                 out[i].varbit_room = max(kind.max_bytes - kind.bits // 8, 0)
             out[i].max_bytes = kind.max_bytes
             out[i].metadata = header.metadata

@@ -174,6 +174,7 @@ cdef struct Core:
     size_t log_room
 
 cdef int core_open(Core* core, Prog* prog) noexcept nogil
+cdef int core_retarget(Core* core, Prog* prog) noexcept nogil
 cdef void core_close(Core* core) noexcept nogil
 cdef void entry_clear(EntryData* entry) noexcept nogil
 cdef int table_room(TableState* table, uint32_t entry) noexcept nogil

@@ -57,11 +57,28 @@ cdef int core_open(Core* core, Prog* prog) noexcept nogil:
     for i in range(prog.n_value_sets):
         if matcher_init(&core.value_sets[i], max(prog.value_set_words[i], 1), 0):
             return -1
+    fill_constants(core)
+    return 0
+
+
+cdef void fill_constants(Core* core) noexcept nogil:
+    cdef Prog* prog = core.prog
     memcpy(
         core.F + prog.param_slot, prog.image, (prog.words - prog.param_slot) * sizeof(uint64_t)
     )
     core.F[prog.drop_port_slot] = core.drop_port
     core.F[prog.after_drop_port_slot] = core.drop_port + 1
+
+
+cdef int core_retarget(Core* core, Prog* prog) noexcept nogil:
+    """Go on with another compilation of the same JSON (with or without tracing)."""
+    cdef uint64_t* F = <uint64_t*>calloc(prog.words + 8, 8)
+    if F == NULL:
+        return -1
+    free(core.F)
+    core.F = F
+    core.prog = prog
+    fill_constants(core)
     return 0
 
 

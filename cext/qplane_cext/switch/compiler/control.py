@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import PipelineError
 from .emitter import Emitter, Label, Op
-from .expressions import as_bool, hexstr
-from .layout import Json, Layout, where
+from .expressions import Node, as_bool, hexstr
+from .layout import Field, Json, Layout, limbs, where
 from .primitives import TRACE_CONDITION, Primitives
 
 KINDS = {"exact": 0, "lpm": 1, "ternary": 2, "range": 3}
@@ -133,7 +133,7 @@ class ControlCompiler:
         self.tables: list[Table] = []
         self.profiles: list[Profile] = []
         self.profile_by_name: dict[str, Profile] = {}
-        self.conditions: list[str] = []  # their source, for traces
+        self.conditions: list[tuple[str, str]] = []  # (name, line), for traces
 
     def compile(self, pipeline: Json) -> Label:
         """Emit one pipeline; returns its first instruction."""
@@ -186,7 +186,7 @@ class ControlCompiler:
         yes, no = node(item.get("true_next")), node(item.get("false_next"))
         if self.primitives.traced:
             number = len(self.conditions)
-            self.conditions.append(item["name"] + where(item))
+            self.conditions.append((item["name"], where(item)))
             slot = self.primitives.generate.word(expression)
             self.emit.op(Op.TRACE, TRACE_CONDITION, number, slot)
             self.emit.op(Op.JZ, no, slot)
@@ -297,13 +297,29 @@ class ControlCompiler:
                 continue
             if kind not in KINDS:
                 raise PipelineError(f"match type {kind!r} is not supported")
-            slot, one = self.layout.field(item["target"])
+            slot, one = self._key_field(item["target"])
             if one.varbit:
                 raise PipelineError(f"varbit {one.name!r} in a table key")
             name = item.get("name") or ".".join(item["target"])
             keys.append(KeyField(name, kind, one.bits, []))
             place.append((self._masked(item, slot, one.bits, one.words), one.words))
         return keys, place
+
+    def _key_field(self, target: Any) -> tuple[int, Field]:
+        """Where a key's value is; an expression is computed in front of the table."""
+        if not isinstance(target, dict):
+            return self.layout.field(target)
+        node = self.primitives.builder.data(target)
+        one = Field(
+            "key", node.high.bit_length(), False, False, words=limbs(node.high.bit_length())
+        )
+        if node.low < 0 or not one.bits:
+            raise PipelineError("a key expression must be an unsigned number")
+        slot = self.emit.scratch_words(one.words)
+        held = Node("data", "field", 0, (1 << one.bits) - 1, slot=slot, words=one.words)
+        self.primitives.generate.store(held, node)
+        self.emit.release()
+        return slot, one
 
     def _masked(self, item: Json, slot: int, bits: int, words: int) -> int:
         """The field's slot; with a static mask, that of a copy that is masked before the lookup."""

@@ -96,6 +96,8 @@ class Builder:
         if kind == "bool":
             return Node("bool", "const", int(bool(value)), int(bool(value)), value=int(bool(value)))
         if kind == "field":
+            if isinstance(value[0], dict):  # ["header" as an expression, "$valid$"]
+                return self._field_of(self._operation(value[0]), value[1])
             return field_node(*self.layout.field(value))
         if kind in ("local", "runtime_data"):
             if not isinstance(value, int) or not 0 <= value < len(self.params):
@@ -113,6 +115,10 @@ class Builder:
             return Node("union_stack", "union_stack", value=stack.id, name=value)
         if kind == "stack_field":
             stack_ = self.layout.stack(value[0])
+            if value[1] == "last" and "last" not in stack_.type.index:
+                index = Node("data", "last_stack_index", -1, 1 << 20, signed=True)
+                index.args = [Node("stack", "stack", value=stack_.id)]
+                return Node("header", "deref", args=[index], value=stack_.id, name=value[0])
             one = type_field(stack_.type, value[1])
             node = field_node(-1, one)
             node.op, node.value, node.name = "last_field", stack_.id, value[0]
@@ -228,6 +234,15 @@ class Builder:
         node.op, node.args = "access", [header]
         return node
 
+    def _field_of(self, header: Node, name: str) -> Node:
+        if header.kind != "header":
+            raise PipelineError(f"a {header.kind} has no field {name!r}")
+        if name == "$valid$":
+            return as_data(self._valid(header))
+        kind = self.header_type(header)
+        type_field(kind, name)
+        return self._access_field(header, kind.index[name])
+
     def _valid(self, header: Node) -> Node:
         return Node("bool", "valid", 0, 1, [header])
 
@@ -249,6 +264,9 @@ class Builder:
     def _equality(self, op: str, left: Node, right: Node) -> Node:
         if left.kind in ("header", "union") and right.kind == left.kind:
             node = Node("bool", f"{left.kind} ==", 0, 1, [left, right])
+            return node if op == "==" else Node("bool", "not", 0, 1, [node])
+        if left.kind == right.kind == "varbit":
+            node = Node("bool", "varbit ==", 0, 1, [left, right])
             return node if op == "==" else Node("bool", "not", 0, 1, [node])
         if {left.kind, right.kind} - {"data", "bool"}:
             raise PipelineError(f"{op} can't compare a {left.kind} with a {right.kind}")
@@ -566,6 +584,8 @@ class Generator:
         elif op == "valid_union":
             union, dynamic = self.union(args[0])
             emit.op(Op.UVALID, d, union, n=int(dynamic))
+        elif op == "varbit ==":
+            emit.op(Op.VLEQ, d, args[0].slot, args[1].slot)
         elif op in ("header ==", "union =="):
             resolve = self.header if op == "header ==" else self.union
             left, left_dynamic = resolve(args[0])
@@ -773,8 +793,8 @@ class Generator:
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _HEADER_LEAVES = {
-    "valid", "valid_union", "header ==", "union ==", "access", "last_field", "register",
-    "last_stack_index", "size_stack",
+    "valid", "valid_union", "header ==", "union ==", "varbit ==", "access", "last_field",
+    "register", "last_stack_index", "size_stack",
 }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ class Primitives:
         self.builder = Builder(layout, names.registers)
         self.generate = Generator(emitter, self.builder)
         self.messages: list[Message] = []
-        self.sources: list[str] = []  # of assert and assume, and of traced primitives
+        self.sources: list[tuple[str, str]] = []  # (call, line) of asserts and traced primitives
         self.traced = traced
 
     # ---- whole bodies ----
@@ -77,7 +77,7 @@ class Primitives:
         if len(args) != count:
             raise PipelineError(f"{op} takes {count} parameters, not {len(args)}")
         if self.traced:
-            self.emit.op(Op.TRACE, TRACE_PRIMITIVE, self.source(op + where(call)))
+            self.emit.op(Op.TRACE, TRACE_PRIMITIVE, self.source(op, call))
         function(self, args, call)
 
     def _jump(self, args: list[Any], always: bool, label: Label, backward: bool) -> None:
@@ -91,8 +91,8 @@ class Primitives:
         self.emit.op(Op.LOOP if backward else Op.JMP, label)
         self.emit.place(after)
 
-    def source(self, text: str) -> int:
-        self.sources.append(text)
+    def source(self, name: str, call: Json) -> int:
+        self.sources.append((name, where(call)))
         return len(self.sources) - 1
 
     # ---- operands ----
@@ -157,8 +157,6 @@ class Primitives:
             if header.type.varbit is None or header.type.varbit.name != item["value"][1]:
                 raise PipelineError("assign_VL needs two varbit fields")
             headers.append(header)
-        if headers[0].type is not headers[1].type:
-            raise PipelineError("assign_VL between headers of different types")
         self.emit.op(Op.CPYVL, headers[0].id, headers[1].id)
 
     def assign_header(self, args: list[Any], _call: Json) -> None:
@@ -246,7 +244,7 @@ class Primitives:
         if node.kind == "data":
             node = Node("bool", "d2b", 0, 1, [node])
         slot = self.generate.word(node)
-        self.emit.op(Op.ASSERT, self.source(call["op"] + where(call)), slot)
+        self.emit.op(Op.ASSERT, self.source(call["op"], call), slot)
 
     def log_msg(self, args: list[Any], _call: Json) -> None:
         if args[0]["type"] != "string" or args[1]["type"] != "parameters_vector":

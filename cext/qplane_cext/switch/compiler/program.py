@@ -111,9 +111,9 @@ class Program:
     selects: list[Select]
     value_sets: list[ValueSet]
     messages: list[Message]
-    sources: list[str]
+    sources: list[tuple[str, str]]
     state_names: list[str] = field(default_factory=list)
-    conditions: list[str] = field(default_factory=list)
+    conditions: list[tuple[str, str]] = field(default_factory=list)
 
 
 def compile_json(text: bytes, *, traced: bool = False) -> Program:

@@ -1,0 +1,79 @@
+"""Trace events of the engine, made readable: names instead of numbers, with P4 source lines."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+# In the order of tracing.pxd, then the compiler's TRACE_ constants.
+KINDS = (
+    "ingress", "state", "parser_error", "checksum_error", "hit", "miss", "action", "exit",
+    "assert_failed", "clone", "digest", "resubmit", "multicast", "drop", "egress", "drop",
+    "recirculate", "emit", "state", "condition", "primitive", "action",
+)  # fmt: skip
+
+
+class TraceEvent(NamedTuple):
+    """One step of a packet.
+
+    ``kind`` is one of KINDS; ``name`` the state, table, action, condition, primitive, error or
+    digest; ``value`` the port of ingress and emit, the entry handle of a hit (-1 for a miss),
+    the truth of a condition, a number of copies; ``source`` the P4 file and line where known.
+    """
+
+    kind: str
+    name: str
+    value: int
+    source: str
+
+
+def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEvent]:
+    """The events of one call, in order."""
+    errors = {number: name for name, number in program.errors.items()}
+    digests = {one.id: one.name for one in program.digests}
+    out = []
+    dropped_at = ""
+    for number, ident, given in events:
+        value = given
+        kind = KINDS[number]
+        name, source = "", ""
+        if kind == "state":
+            name = program.state_names[ident]
+        elif kind == "parser_error":
+            name = errors.get(ident, str(ident))
+        elif kind in ("hit", "miss"):
+            name, source = program.tables[ident].name, program.tables[ident].source
+        elif kind == "action":
+            name, source = program.actions[ident].name, program.actions[ident].source
+        elif kind == "condition":
+            name, source = program.conditions[ident]
+        elif kind in ("primitive", "assert_failed"):
+            name, source = program.sources[ident]
+            if name in ("mark_to_drop", "drop"):
+                dropped_at = source
+        elif kind == "drop":
+            source = dropped_at
+            name = "priority out of range" if ident else ""
+        elif kind == "digest":
+            name = digests.get(ident, str(ident))
+        elif kind in ("ingress", "egress", "emit"):
+            value = ident
+        out.append(TraceEvent(kind, name, value, source.strip()))
+    return out
+
+
+def format_message(text: str, values: list[int]) -> str:
+    """BMv2's log_msg: each {...} takes the next value."""
+    out: list[str] = []
+    rest = list(values)
+    i = 0
+    while i < len(text):
+        if text[i] == "\\" and text[i + 1 : i + 2] in ("{", "}"):
+            out.append(text[i + 1])
+            i += 2
+        elif text[i] == "{" and "}" in text[i:]:
+            out.append(str(rest.pop(0)) if rest else "{}")
+            i = text.index("}", i) + 1
+        else:
+            out.append(text[i])
+            i += 1
+    return "".join(out)
