@@ -42,7 +42,9 @@ control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
             standard_metadata.egress_spec = hdr.packet_out.egress_port;
             hdr.packet_out.setInvalid();
         } else {
-            port_kind.apply();
+            if (standard_metadata.instance_type != INSTANCE_RESUBMITTED) {
+                port_kind.apply();
+            }
             if (standard_metadata.parser_error != error.NoError) {
                 meta.drop_reason = DROP_PARSER_ERROR;
             } else if (standard_metadata.checksum_error == 1) {

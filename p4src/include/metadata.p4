@@ -8,6 +8,9 @@ const bit<2> PORT_HOST = 0;
 const bit<2> PORT_NEIGHBOUR = 1;
 const bit<2> PORT_QUANTUM = 2;
 
+// standard_metadata.instance_type of a packet that begins ingress anew.
+const bit<32> INSTANCE_RESUBMITTED = 6;
+
 // Sides of a circuit at a node, and the copies that leave it. They are also the replication ids
 // of the multicast groups, so that a replica knows which of the messages it is.
 const bit<2> COPY_CLASSICAL = 0;
@@ -82,7 +85,7 @@ struct command_t {
 }
 
 struct metadata_t {
-    @field_list(1)  // what a resubmitted event keeps; p4c wants a list that is not empty
+    @field_list(1)  // what a resubmitted event keeps: BMv2 forgets where it came from
     bit<2> port_kind;
     bit<32> drop_reason;
     bit<2> copy;       // what an unreplicated packet becomes in egress
