@@ -51,6 +51,7 @@ class Record:
     bell: int = 0
     handle: tuple[int, int] = (0, 0)
     track: Track | None = None
+    partner: int | None = None  # the other pair of its swap
     beyond: Beyond | None = None
 
 
@@ -120,6 +121,7 @@ class NodeModel:
             other = circuit.sides()[UP + DOWN - direction]
             self.put(side, record)
             record.state = partner.state = State.SWAPPING
+            record.partner, partner.partner = partner.seq, seq
             second = {"link2": other.link, "seq2": partner.seq}
             second |= {"slot2": partner.handle[0], "generation2": partner.handle[1]}
             return Step([command(D.SWAP, side, qubit(side, seq, handle, **second))])
@@ -165,6 +167,7 @@ class NodeModel:
             and first is not None
             and second is not None
             and first.state is second.state is State.SWAPPING
+            and first.partner == other_seq
         )
         if not done:
             for record in found:
