@@ -1,10 +1,10 @@
 """Packet capture of one switch port; see capture.pxd.
 
-The file is opened for each full buffer and closed again, so that a network of thousands of ports needs
-no more than one descriptor at a time.
+The file is opened for each full buffer and closed again, so that a network of thousands of ports
+needs no more than one descriptor at a time.
 """
 
-from libc.errno cimport ENOMEM, errno
+from libc.errno cimport EIO, ENOMEM, errno
 from libc.stdio cimport FILE, fclose, fopen, fwrite
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset, strdup
@@ -33,14 +33,13 @@ cdef int write_out(Capture* capture, const char* mode) noexcept nogil:
     cdef size_t written
     if capture.error != 0:
         return capture.error
-    errno = 0
     stream = fopen(capture.path, mode)
     if stream == NULL:
         capture.error = errno
         return capture.error
     written = fwrite(capture.buffer, 1, capture.used, stream)
     if written != capture.used:
-        capture.error = errno
+        capture.error = errno if errno != 0 else EIO
     if fclose(stream) != 0 and capture.error == 0:
         capture.error = errno
     capture.used = 0

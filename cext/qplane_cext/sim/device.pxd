@@ -1,4 +1,4 @@
-"""The quantum device of a node: slots, qubit commands, cut-off timers. It speaks in device frames."""
+"""The quantum device of a node: slots, qubit commands, cut-off timers; speaks device frames."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

@@ -1,8 +1,8 @@
 """The quantum device of a node; see device.pxd and docs/wire.md.
 
-A command is obeyed only when its handle (slot and generation), link, label and pair sequence number all
-name one qubit in memory; anything else is counted as stale and changes nothing, but for SWAP, whose
-other qubit would be of no use: it is discarded and SWAP_FAILED reported.
+A command is obeyed only when its handle (slot and generation), link, label and pair sequence number
+all name one qubit in memory; anything else is counted as stale and changes nothing, but for SWAP,
+whose other qubit would be of no use: it is discarded and SWAP_FAILED reported.
 """
 
 from libc.math cimport isinf, rint

@@ -84,7 +84,7 @@ cdef void process_in_python(
     void* core, int port, const uint8_t* data, uint32_t length, int64_t now_us, void* context
 ) noexcept nogil
 # A packet leaves the switch whose ``process`` has this context.
-cdef void emit(void* context, int port, const uint8_t* data, uint32_t length) noexcept nogil
+cdef void emit(void* context, uint32_t port, const uint8_t* data, uint32_t length) noexcept nogil
 cdef void engine_free(Engine* engine) noexcept nogil
 cdef Stop engine_run(
     Engine* engine, QuantumMemory memory, int64_t until_ps, uint64_t deliveries, int32_t limit

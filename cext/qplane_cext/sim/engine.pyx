@@ -58,14 +58,14 @@ cdef void to_cpu(Engine* engine, Node* node, Packet* packet) noexcept nogil:
     node.frames_to_cpu += 1
 
 
-cdef void emit(void* context, int port, const uint8_t* data, uint32_t length) noexcept nogil:
+cdef void emit(void* context, uint32_t port, const uint8_t* data, uint32_t length) noexcept nogil:
     """A packet leaves the switch."""
     cdef Emission* emission = <Emission*>context
     cdef Engine* engine = emission.engine
     cdef Node* node = emission.node
     cdef Port* out = NULL
     cdef Packet* packet
-    if 0 <= port < PORTS:
+    if port < PORTS:
         out = &node.ports[port]
     if out == NULL or out.kind == UNCONNECTED:
         node.frames_to_nowhere += 1

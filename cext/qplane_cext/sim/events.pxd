@@ -1,4 +1,4 @@
-"""Clock and event queue: a binary heap on (time, order of insertion), so that runs are deterministic."""
+"""Clock and event queue: a binary heap on (time, order of insertion): runs are deterministic."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 

@@ -82,5 +82,5 @@ cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil
 cdef void write_control(
     uint8_t* frame, uint8_t flags, uint8_t link, const LinkControl* fields
 ) noexcept nogil
-# Length of a frame of this type behind the Ethernet header, as it comes from the switch; 0: no such.
+# Length behind the Ethernet header of a frame of this type that a switch may send; 0: no such.
 cdef int command_bytes(uint8_t frame_type) noexcept nogil

@@ -1,4 +1,4 @@
-"""Device frames byte by byte; see frames.pxd. ``frame`` points at the Ethernet header throughout."""
+"""Device frames byte by byte; see frames.pxd. ``frame`` always points at the Ethernet header."""
 
 from libc.string cimport memset
 

@@ -188,7 +188,9 @@ cdef void host_arp_timeout(Host* host, Queue* queue, int64_t neighbour) noexcept
 
 # ---- receiving ----
 
-cdef void learn(Host* host, Queue* queue, uint32_t ip, const uint8_t* mac, bint wanted) noexcept nogil:
+cdef void learn(
+    Host* host, Queue* queue, uint32_t ip, const uint8_t* mac, bint wanted
+) noexcept nogil:
     """Note a neighbour's address, if it is asked for or known; send what waited for it."""
     cdef int32_t i, index = -1
     cdef Neighbour* n

@@ -1,8 +1,8 @@
 """The engine's own book of entangled pairs; see ledger.pxd.
 
-A delivered half is measured when its partner has been delivered too. That changes nothing that anybody
-could observe (operations on two halves commute), and it lets the fidelity of the pair as delivered be
-taken from the state: each half aged to its own delivery.
+A delivered half is measured when its partner has been delivered too. That changes nothing that
+anybody could observe (operations on two halves commute), and it lets the fidelity of the pair as
+delivered be taken from the state: each half aged to its own delivery.
 """
 
 from libc.stdlib cimport calloc, free, realloc

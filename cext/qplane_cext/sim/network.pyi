@@ -209,10 +209,12 @@ class Network:
 
         delivered; one_sided (delivered at one end, lost at the other, no VOID yet: 0 once drained);
         voids; void_mismatches and voids_after_complete (voided at one end, delivered at the other:
-        errors of the protocol); attempts, heralds; entangled_link_pairs (now); events; all of
-        node_counters(); channel_counters() with a prefix channel_; the hosts' counters."""
+        errors of the protocol); attempts, heralds; slots_in_use and entangled_link_pairs (now);
+        events; all of node_counters(); channel_counters() with a prefix channel_; the hosts'
+        counters."""
     def node_counters(self, node: int) -> dict[str, int]:
-        """frames_in, frames_out, frames_to_nowhere, frames_to_cpu; and of the device: pairs, swaps,
+        """frames_in, frames_out, frames_to_nowhere, frames_to_cpu; and of the device: unconfirmed
+        (expiries that are repeated now), pairs, swaps,
         swaps_without_outcome, delivers, releases, releases_announced, device_voids, expired (by
         cut-off), expired_repeated, expires_confirmed; commands that named no qubit in memory
         (stale_swaps, stale_delivers, stale_releases, stale_confirms, unknown_voids) or one already

@@ -307,6 +307,7 @@ cdef class Network(Topology):
         for i in range(self.engine.host_count):
             for j, name in enumerate(HOST_COUNTER_NAMES):
                 total[name] += self.engine.hosts[<int>i].counters[<int>j]
+        total["slots_in_use"] = self._slots_in_use()
         total["events"] = self.engine.events
         total["delivered"] = self.engine.ledger.delivered
         total["one_sided"] = self.engine.ledger.one_sided
@@ -314,6 +315,17 @@ cdef class Network(Topology):
         total["void_mismatches"] = self.engine.ledger.void_mismatches
         total["entangled_link_pairs"] = self.engine.ledger.live
         return dict(total)
+
+    cdef int64_t _slots_in_use(self):
+        cdef Device* device
+        cdef int32_t i, j
+        cdef int64_t in_use = 0
+        for i in range(self.engine.node_count):
+            device = self.engine.nodes[i].device
+            if device != NULL:
+                for j in range(device.slot_count):
+                    in_use += device.slots[j].state != FREE
+        return in_use
 
     def node_counters(self, int64_t node):
         cdef Node* n = self._node(node)
@@ -325,6 +337,7 @@ cdef class Network(Topology):
             "frames_to_cpu": n.frames_to_cpu,
         }
         if n.device != NULL:
+            counters["unconfirmed"] = n.device.unconfirmed.count
             for i in range(DEVICE_COUNTERS):
                 counters[DEVICE_COUNTER_NAMES[i]] = n.device.counters[i]
         return counters

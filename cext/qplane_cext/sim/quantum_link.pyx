@@ -1,9 +1,10 @@
 """A heralded quantum link; see quantum_link.pxd.
 
-The number of attempts up to a success is one draw; nothing happens in between. Timing of one attempt that
-begins at 0, with arms of delay a >= b: the farther memory emits at `emission`, the nearer one a - b later,
-so that the photons meet at `emission + a`; the herald is back at `emission + 2 a` and `emission + a + b`.
-That both ends know when both have a slot free is taken as given (in a real link: a local message).
+The number of attempts up to a success is one draw; nothing happens in between. Timing of one
+attempt that begins at 0, with arms of delay a >= b: the farther memory emits at `emission`, the
+nearer one a - b later, so that the photons meet at `emission + a`; the herald is back at
+`emission + 2 a` and `emission + a + b`. That both ends know when both have a slot free is taken as
+given; a real link spends messages on it.
 """
 
 from libc.stdint cimport INT64_MAX
@@ -54,7 +55,7 @@ cdef bint reserve(QuantumLink* link, Request* near) noexcept nogil:
 
 
 cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
-    """Start a sequence of attempts for the next request in turn, or wait for a slot or a request."""
+    """Start a sequence of attempts for the next request in turn, or wait for a slot or one."""
     cdef DeviceLink* near = &link.devices[0].links[link.numbers[0]]
     cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
     cdef int32_t i, index
@@ -139,7 +140,9 @@ cdef void link_station(
     queue_push(queue, after_attempts(link, link.planned), LINK_NEXT, link.index, link.epoch, NULL)
 
 
-cdef void link_herald(QuantumLink* link, Queue* queue, Ledger* ledger, int64_t value) noexcept nogil:
+cdef void link_herald(
+    QuantumLink* link, Queue* queue, Ledger* ledger, int64_t value
+) noexcept nogil:
     cdef Device* device = link.devices[value & 1]
     cdef int32_t slot = value >> 1
     device_heralded(

@@ -47,8 +47,10 @@ cdef void moments_add(Moments* moments, double value) noexcept nogil:
     moments.m2 += step * (value - moments.mean)
 
 
-cdef void* grown(Record* record, void* items, int64_t* capacity, int64_t least, size_t size) noexcept nogil:
-    """Room for at least that many items; NULL, with the old array still valid, where there is none."""
+cdef void* grown(
+    Record* record, void* items, int64_t* capacity, int64_t least, size_t size
+) noexcept nogil:
+    """Room for that many items; NULL, with the old array still valid, where there is none."""
     cdef int64_t wider = capacity[0]
     cdef void* moved
     if least <= wider:

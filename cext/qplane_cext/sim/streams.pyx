@@ -1,8 +1,8 @@
 """Random streams; see streams.pxd.
 
-Each stream is ``Philox(SeedSequence(seed, spawn_key=key))`` with a key that names what it belongs to
-(kind, then node ids, link or port numbers), so that a stream depends neither on what others draw nor on
-the order in which the network was put together.
+Each stream is ``Philox(SeedSequence(seed, spawn_key=key))`` with a key that names what it belongs
+to (kind, then node ids, link or port numbers), so that a stream depends neither on what others draw
+nor on the order in which the network was put together.
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
