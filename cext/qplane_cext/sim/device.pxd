@@ -123,6 +123,9 @@ cdef void device_swap_done(
 cdef void device_cutoff(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t value
 ) noexcept nogil
+# Whether the qubit of a CUTOFF is gone, the expiry of a RETRY confirmed.
+cdef bint device_cutoff_void(Device* device, int64_t value) noexcept nogil
+cdef bint device_retry_void(Device* device, int64_t value) noexcept nogil
 cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nogil
 
 # ---- for the quantum link ----

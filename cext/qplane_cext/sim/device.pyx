@@ -294,15 +294,22 @@ cdef void device_cutoff(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t value
 ) noexcept nogil:
     cdef Slot* slot = &device.slots[value & 0xFFFF]
-    if slot.state == HELD and slot.generation == (value >> 16 & 0xFFFF):
-        device.counters[EXPIRED] += 1
-        expire(device, queue, ledger, memory, slot, slot.end)
+    device.counters[EXPIRED] += 1
+    expire(device, queue, ledger, memory, slot, slot.end)
+
+
+cdef bint device_cutoff_void(Device* device, int64_t value) noexcept nogil:
+    cdef Slot* slot = &device.slots[value & 0xFFFF]
+    return slot.state != HELD or slot.generation != (value >> 16 & 0xFFFF)
+
+
+cdef bint device_retry_void(Device* device, int64_t value) noexcept nogil:
+    cdef Expiry* expiry = &device.expiries[<uint32_t>value]
+    return not expiry.used or expiry.stamp != value >> 32
 
 
 cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nogil:
     cdef Expiry* expiry = &device.expiries[<uint32_t>value]
-    if not expiry.used or expiry.stamp != value >> 32:
-        return
     device.counters[EXPIRED_REPEATED] += 1
     send_expired(device, queue, expiry)
     queue_push(

@@ -7,7 +7,8 @@ from libc.string cimport memset
 from qplane_cext.sim.capture cimport capture_frame
 from qplane_cext.sim.channel cimport channel_send
 from qplane_cext.sim.device cimport (
-    device_cutoff, device_receive, device_retry, device_swap_done
+    device_cutoff, device_cutoff_void, device_receive, device_retry, device_retry_void,
+    device_swap_done
 )
 from qplane_cext.sim.events cimport (
     ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, PING,
@@ -15,10 +16,13 @@ from qplane_cext.sim.events cimport (
     queue_push, time_sum
 )
 from qplane_cext.sim.host cimport (
-    flow_send, flow_timeout, host_arp_timeout, host_receive
+    flow_send, flow_send_void, flow_timeout, flow_timeout_void, host_arp_timeout, host_arp_void,
+    host_receive
 )
 from qplane_cext.sim.ledger cimport ledger_free
-from qplane_cext.sim.quantum_link cimport link_herald, link_next, link_station, link_wake
+from qplane_cext.sim.quantum_link cimport (
+    link_herald, link_next, link_station, link_void, link_wake
+)
 from qplane_cext.sim.record cimport record_free
 
 cdef struct Emission:  # what the switch's outputs need to know
@@ -150,9 +154,9 @@ cdef void dispatch(Engine* engine, QuantumMemory memory, Event* event) noexcept 
     elif kind == LINK_WAKE:
         link_wake(engine.links[where], queue)
     elif kind == STATION:
-        link_station(engine.links[where], queue, ledger, memory, event.value)
+        link_station(engine.links[where], queue, ledger, memory)
     elif kind == LINK_NEXT:
-        link_next(engine.links[where], queue, event.value)
+        link_next(engine.links[where], queue)
     elif kind == SWAP_DONE:
         device_swap_done(engine.nodes[where].device, queue, ledger, memory, event.value)
     elif kind == CUTOFF:
@@ -169,6 +173,25 @@ cdef void dispatch(Engine* engine, QuantumMemory memory, Event* event) noexcept 
         flow_timeout(&engine.flows[where], event.value)
     elif kind == ARP_TIMEOUT:
         host_arp_timeout(engine.hosts[where], queue, event.value)
+
+
+cdef bint is_void(Engine* engine, const Event* event) noexcept nogil:
+    """A timer whose reason is gone. It is dropped, and the clock does not go there for it."""
+    cdef int kind = event.kind
+    cdef int where = event.where
+    if kind == STATION or kind == LINK_NEXT:
+        return link_void(engine.links[where], event.value)
+    if kind == CUTOFF:
+        return device_cutoff_void(engine.nodes[where].device, event.value)
+    if kind == RETRY:
+        return device_retry_void(engine.nodes[where].device, event.value)
+    if kind == PING:
+        return flow_send_void(&engine.flows[where])
+    if kind == PING_TIMEOUT:
+        return flow_timeout_void(&engine.flows[where], event.value)
+    if kind == ARP_TIMEOUT:
+        return host_arp_void(engine.hosts[where], event.value)
+    return False
 
 
 cdef bint failed(Engine* engine) noexcept nogil:
@@ -190,6 +213,8 @@ cdef Stop engine_run(
     for i in range(limit):
         if deliveries and engine.ledger.delivered >= deliveries:
             return STOP_DELIVERED
+        while engine.queue.count and is_void(engine, &engine.queue.items[0]):
+            queue_pop(&engine.queue, &event)
         if engine.queue.count == 0:
             if until_ps >= 0:  # time passes even where nothing happens
                 engine.queue.now_ps = max(until_ps, engine.queue.now_ps)
@@ -198,6 +223,7 @@ cdef Stop engine_run(
             engine.queue.now_ps = max(until_ps, engine.queue.now_ps)
             return STOP_UNTIL
         queue_pop(&engine.queue, &event)
+        engine.queue.now_ps = event.time_ps
         engine.events += 1
         dispatch(engine, memory, &event)
         if engine.cpu_count:

@@ -49,6 +49,7 @@ cdef void queue_free(Queue* queue) noexcept nogil
 cdef void queue_push(
     Queue* queue, int64_t time_ps, int kind, int where, int64_t value, Packet* packet
 ) noexcept nogil
+# Takes the first event; the clock is the caller's business, as it may find the event void.
 cdef bint queue_pop(Queue* queue, Event* event) noexcept nogil
 cdef int64_t time_sum(int64_t a_ps, int64_t b_ps) noexcept nogil
 

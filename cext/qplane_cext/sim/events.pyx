@@ -62,7 +62,6 @@ cdef bint queue_pop(Queue* queue, Event* event) noexcept nogil:
     if queue.count == 0:
         return False
     event[0] = queue.items[0]
-    queue.now_ps = event.time_ps
     queue.count -= 1
     if queue.count == 0:
         return True

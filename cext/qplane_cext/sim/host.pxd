@@ -74,6 +74,10 @@ cdef void host_free(Host* host) noexcept nogil
 cdef void host_receive(
     Host* host, Queue* queue, Flow* flows, int32_t flow_count, Packet* packet
 ) noexcept nogil
+# Whether the neighbour has answered, the flow has ended, the echo request is answered.
+cdef bint host_arp_void(Host* host, int64_t neighbour) noexcept nogil
+cdef bint flow_send_void(Flow* flow) noexcept nogil
+cdef bint flow_timeout_void(Flow* flow, int64_t value) noexcept nogil
 cdef void host_arp_timeout(Host* host, Queue* queue, int64_t neighbour) noexcept nogil
 cdef void flow_send(Flow* flow, Host* host, Queue* queue) noexcept nogil
 cdef void flow_timeout(Flow* flow, int64_t value) noexcept nogil

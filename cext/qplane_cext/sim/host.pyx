@@ -173,8 +173,6 @@ cdef void send_ip(Host* host, Queue* queue, uint32_t destination, Packet* packet
 cdef void host_arp_timeout(Host* host, Queue* queue, int64_t neighbour) noexcept nogil:
     cdef Neighbour* n = &host.neighbours[neighbour]
     cdef int32_t i
-    if n.resolved:
-        return
     if n.tries < ARP_TRIES:
         ask(host, queue, neighbour)
         return
@@ -316,8 +314,6 @@ cdef void flow_send(Flow* flow, Host* host, Queue* queue) noexcept nogil:
     cdef Packet* packet
     cdef uint8_t* icmp
     cdef uint32_t i
-    if not flow.active:
-        return
     packet = packet_new(queue, NULL, ECHO_BYTES + flow.payload_bytes)
     if packet == NULL:
         return
@@ -348,9 +344,18 @@ cdef void flow_send(Flow* flow, Host* host, Queue* queue) noexcept nogil:
 
 
 cdef void flow_timeout(Flow* flow, int64_t value) noexcept nogil:
-    """The value is the number of the request in the flow, which the sequence number abbreviates."""
-    cdef uint16_t sequence = value & 0xFFFF
-    if flow.sent - value > 65536 or flow.sent_at_ps[sequence] < 0:
-        return
-    flow.sent_at_ps[sequence] = -1
+    flow.sent_at_ps[value & 0xFFFF] = -1
     flow.timed_out += 1
+
+
+cdef bint host_arp_void(Host* host, int64_t neighbour) noexcept nogil:
+    return host.neighbours[neighbour].resolved
+
+
+cdef bint flow_send_void(Flow* flow) noexcept nogil:
+    return not flow.active
+
+
+cdef bint flow_timeout_void(Flow* flow, int64_t value) noexcept nogil:
+    """The value is the number of the request in the flow, which the sequence number abbreviates."""
+    return flow.sent - value > 65536 or flow.sent_at_ps[value & 0xFFFF] < 0

@@ -37,9 +37,11 @@ cdef struct QuantumLink:
     uint64_t heralds
 
 
+# Whether a STATION or LINK_NEXT belongs to attempts that were called off.
+cdef bint link_void(QuantumLink* link, int64_t epoch) noexcept nogil
 cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil
 cdef void link_station(
-    QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t epoch
+    QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory
 ) noexcept nogil
 cdef void link_herald(QuantumLink* link, Queue* queue, Ledger* ledger, int64_t value) noexcept nogil
-cdef void link_next(QuantumLink* link, Queue* queue, int64_t epoch) noexcept nogil
+cdef void link_next(QuantumLink* link, Queue* queue) noexcept nogil

@@ -88,6 +88,10 @@ cdef bint wanted(QuantumLink* link) noexcept nogil:
     )
 
 
+cdef bint link_void(QuantumLink* link, int64_t epoch) noexcept nogil:
+    return epoch != link.epoch
+
+
 cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
     """A request changed, or a slot became free while the link was blocked."""
     if link.phase == ATTEMPTING and not wanted(link):
@@ -101,7 +105,7 @@ cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
 
 
 cdef void link_station(
-    QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t epoch
+    QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory
 ) noexcept nogil:
     cdef int which, side
     cdef int32_t pair
@@ -109,8 +113,6 @@ cdef void link_station(
     cdef Slot* slot
     cdef Half* half
     cdef int64_t now_ps = queue.now_ps
-    if epoch != link.epoch:
-        return
     which = uniform(link.stream) >= 0.5
     bell = 2 + which
     pair = ledger_pair(
@@ -150,6 +152,5 @@ cdef void link_herald(
     )
 
 
-cdef void link_next(QuantumLink* link, Queue* queue, int64_t epoch) noexcept nogil:
-    if epoch == link.epoch:
-        begin(link, queue)
+cdef void link_next(QuantumLink* link, Queue* queue) noexcept nogil:
+    begin(link, queue)
