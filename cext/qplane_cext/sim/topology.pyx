@@ -14,9 +14,11 @@ from qplane_cext.sim.engine cimport (
 from qplane_cext.sim.events cimport ARRIVE, HOST_RECEIVE, PING, queue_init, queue_push
 from qplane_cext.sim.host cimport Flow, Host, flow_free, flow_init, host_free
 from qplane_cext.sim.ledger cimport Site, ledger_init
+from qplane_cext.sim.p4switch cimport process_p4
 from qplane_cext.sim.quantum_link cimport QuantumLink
 from qplane_cext.sim.record cimport record_init
 from qplane_cext.sim.streams cimport Streams
+from qplane_cext.switch.core cimport SwitchCore
 
 import os
 
@@ -207,7 +209,7 @@ cdef class Topology:
         self.callbacks.append(on_cpu)
         node.index = index
         node.core = <void*>core
-        node.process = process_in_python
+        node.process = process_p4 if isinstance(core, SwitchCore) else process_in_python
         node.delay_ps = switch_delay_ps
         node.ports[<int>cpu_port].kind = TO_CPU
         self._capture(index, cpu_port, LINKTYPE_USER0)
