@@ -2,10 +2,11 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
+TARGET ?= embedded
 BIN := $(VENV)/bin
 SOURCES := $(shell find cext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') setup.py
 
-.PHONY: help venv demo test lint p4 shell venv-shell clean
+.PHONY: help venv demo test lint p4 ptf shell venv-shell clean
 
 help:
 	@echo "make demo    run the main job: a quantum-classical network, end to end"
@@ -14,6 +15,7 @@ help:
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make shell   p4runtime-shell on a running network: ADDR=127.0.0.1:9559 DEVICE=1 [WRITE=1]"
 	@echo "make p4      rebuild p4src/build with the p4c on PATH"
+	@echo "make ptf     packet tests of qnode.p4; TARGET=bmv2 for simple_switch_grpc (BMV2=PATH)"
 	@echo "make clean   remove what was built"
 
 venv: $(VENV)/.built
@@ -34,7 +36,7 @@ $(VENV)/.built: $(VENV)/.deps $(SOURCES)
 demo: venv
 	@$(BIN)/qplane simulate examples/repeater.toml --out out
 
-test: venv
+test: venv venv-shell
 	@$(BIN)/python -m pytest
 
 lint: venv
@@ -62,6 +64,9 @@ $(VENV_SHELL)/.ready: tools/requirements-shell.txt
 shell: venv-shell
 	@$(VENV_SHELL)/bin/python -m p4runtime_sh --grpc-addr $(ADDR) --device-id $(DEVICE) \
 		--election-id 0,$(if $(WRITE),100,1)
+
+ptf: venv venv-shell
+	@$(PYTHON) ptf_tests/run.py --target $(TARGET) $(TESTS)
 
 clean:
 	rm -rf build dist out *.egg-info .venv/.built
