@@ -25,7 +25,7 @@ from .reconcile import CarriedState, carry_over
 from .roles import RoleScope, parse_scope
 from .state import ForwardingState
 from .stream import ClientStream
-from .write import WriteError, apply_batch
+from .write import WriteError, apply_batch, apply_wire
 
 SetRequest = p4r.SetForwardingPipelineConfigRequest
 # finsy and others recognise a missing pipeline by these words.
@@ -255,6 +255,15 @@ class Device:
             finally:
                 if saved is not None:
                     saved.writes += [(update, role.scope) for update in applied]
+
+    def write_wire(self, data: bytes, role_name: str, election_id: int | None) -> None:
+        """A serialized Write with CONTINUE_ON_ERROR whose header has been parsed already."""
+        with self._lock:
+            role = self._arbiter.writer(role_name, election_id)
+            if self._saved is None and self._state is not None and role.scope.listed is None:
+                apply_wire(self._state, data, role.scope)
+                return
+        self.write(p4r.WriteRequest.FromString(data))
 
     def read(self, request: p4r.ReadRequest) -> tuple[list[bytes], BatchError | None]:
         """A Read: serialized responses, and the error to end with when a query was refused."""

@@ -16,11 +16,13 @@ ERROR_SPACE = "ALL-qplane"
 
 
 class Code(IntEnum):
-    """The canonical codes of google.rpc.Code, as far as P4Runtime uses them."""
+    """The canonical codes of google.rpc.Code."""
 
     OK = 0
+    CANCELLED = 1
     UNKNOWN = 2
     INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     ALREADY_EXISTS = 6
     PERMISSION_DENIED = 7
@@ -31,6 +33,8 @@ class Code(IntEnum):
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
 
 
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}

@@ -81,6 +81,8 @@ def _wrapped_json(data: bytes) -> bytes:
 
     while at < len(data):
         tag = varint()
+        if tag >> 3 == 0:
+            raise ValueError("no field number")
         if tag & 7 == 0:
             varint()
         elif tag & 7 == 2:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from finsy.proto import p4r
 
 from qplane_cext.switch.core import SwitchError
+from qplane_cext.switch.p4rt_fast import frame_entries
 
 from .errors import BatchError, StatusError, from_switch_error
 from .roles import RoleScope
@@ -24,8 +25,12 @@ def read_all(
     errors: list[StatusError | None] = []
     for query in queries:
         try:
-            for entity in state.read(query, scope):
-                batches.add(entity)
+            plain = state.plain_entries(query, scope)
+            if plain is not None:
+                batches.add_entries(plain)
+            else:
+                for entity in state.read(query, scope):
+                    batches.add(entity)
         except StatusError as error:
             errors.append(error)
         except SwitchError as error:
@@ -49,6 +54,11 @@ class _Batches:
         self._size += len(data)
         if self._size >= RESPONSE_BYTES:
             self._flush()
+
+    def add_entries(self, entries: list[bytes]) -> None:
+        """Many serialized TableEntry messages at once."""
+        self._flush()
+        self._done += frame_entries(entries, RESPONSE_BYTES)
 
     def _flush(self) -> None:
         if self._parts:

@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 
 import grpc
 from finsy.proto import p4r
+from google.protobuf.message import DecodeError
+
+from qplane_cext.switch.p4rt_fast import parse_header
 
 from .device import Device
 from .errors import BatchError, Code, StatusError, grpc_status, not_found
@@ -67,7 +70,7 @@ class P4RuntimeService:
         return grpc.method_handlers_generic_handler(
             SERVICE,
             {
-                "Write": unary(serve(self.write), p4r.WriteRequest.FromString),
+                "Write": unary(serve(self.write)),
                 "Read": grpc.unary_stream_rpc_method_handler(
                     self._read_stream, p4r.ReadRequest.FromString
                 ),
@@ -95,8 +98,17 @@ class P4RuntimeService:
 
         return serve
 
-    def write(self, request: p4r.WriteRequest) -> bytes:
-        """Write: apply a batch of updates."""
+    def write(self, data: bytes) -> bytes:
+        """Write: apply a serialized batch of updates."""
+        header = parse_header(data)
+        if header is not None and header[3] == p4r.WriteRequest.CONTINUE_ON_ERROR:
+            device_id, role, election_id, _ = header
+            self._device(device_id).write_wire(data, role, election_id)
+            return b""
+        try:
+            request = p4r.WriteRequest.FromString(data)
+        except DecodeError as error:
+            raise StatusError(Code.INTERNAL, f"can't decode the WriteRequest: {error}") from error
         self._device(request.device_id).write(request)
         return b""
 

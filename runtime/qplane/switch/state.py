@@ -86,6 +86,15 @@ class ForwardingState:
             return iter(())  # the role filters what is reported
         return store.read(message, scope.allows)
 
+    def plain_entries(self, query: p4r.Entity, scope: RoleScope) -> list[bytes] | None:
+        """The serialized entries of a plain table query; None: use :meth:`read`."""
+        if query.WhichOneof("entity") != "table_entry":
+            return None
+        table_id = query.table_entry.table_id
+        if table_id and not scope.allows(table_id):
+            return None
+        return self.tables.plain_wires(query.table_entry, scope.allows)
+
     def ports_changed(self) -> None:
         """Re-evaluate watch ports and backup replicas."""
         self._profiles.ports_changed()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from finsy.proto import p4r
 
+from qplane_cext.switch.p4rt_fast import decode_updates
+
 from .entities.base import Journal
 from .errors import BatchError, Code, StatusError, invalid
 from .roles import RoleScope
@@ -80,6 +82,32 @@ def _all_or_none(
             undo(journal)
             raise
     return list(updates)
+
+
+def apply_wire(state: ForwardingState, request: bytes, scope: RoleScope) -> None:
+    """Apply a serialized batch with CONTINUE_ON_ERROR semantics; what :func:`apply_batch` does.
+
+    ``request`` is one that ``parse_header`` accepted. Raises WriteError.
+    """
+    errors: list[StatusError | None] = []
+    failed = False
+    for update in decode_updates(request, state.tables.decoders):
+        if isinstance(update, tuple):
+            if update[1].write_simple(update):
+                errors.append(None)
+                continue
+            update = update[-1]  # noqa: PLW2901 - its bytes
+        journal: Journal = []
+        try:
+            state.apply(p4r.Update.FromString(update), scope, journal)
+        except StatusError as error:
+            undo(journal)
+            errors.append(error)
+            failed = True
+        else:
+            errors.append(None)
+    if failed:
+        raise WriteError(errors, ())
 
 
 def undo(journal: Journal) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from finsy.proto import p4r
 
 from qplane_cext.switch.core import MeterRates, SwitchCore, SwitchError, Target
+from qplane_cext.switch.p4rt_fast import ActionDecoder, TableDecoder
 
 from ..errors import Code, StatusError, from_switch_error, invalid, not_found
-from ..p4info import P4InfoIndex, Table
+from ..p4info import P4InfoIndex, Scope, Table
 from .actions import BoundAction, decode_action
 from .base import DELETE, INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
@@ -38,7 +40,7 @@ class GroupRef:
 EntryAction = BoundAction | MemberRef | GroupRef | OneShot
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One entry, or a table's default entry, as the controller wrote it."""
 
@@ -61,6 +63,10 @@ class Entry:
 
 
 EntryKey = tuple[Key, int]
+
+
+def _counting(items: Sequence[object]) -> list[int]:
+    return list(range(1, len(items) + 1))
 
 
 class TableStore:
@@ -133,6 +139,60 @@ class TableStore:
                 self._delete(message, journal)
         except SwitchError as error:
             raise from_switch_error(error, self.what) from error
+
+    def decoder(self) -> TableDecoder | None:
+        """How the fast path decodes this table's entries; None: it leaves them to :meth:`write`."""
+        table = self.table
+        if table.is_const or table.profile is not None or table.meter is not None:
+            return None
+        if not table.fields or [item.id for item in table.fields] != _counting(table.fields):
+            return None
+        actions = {}
+        for p4_id, ref in table.actions.items():
+            params = ref.action.params
+            in_table = ref.scope in (Scope.TABLE_AND_DEFAULT, Scope.TABLE_ONLY)
+            if in_table and [item.id for item in params] == _counting(params):
+                actions[p4_id] = ActionDecoder(ref, [item.bitwidth for item in params])
+        fields = [(item.kind.value, item.bitwidth) for item in table.fields]
+        return TableDecoder(self, fields, table.needs_priority, table.has_timeout, actions)
+
+    def write_simple(self, update: tuple[Any, ...]) -> bool:
+        """Apply an update that the fast path decoded; False: nothing was done, use :meth:`write`.
+
+        Whatever would be an error is left to the general path to find and to word.
+        """
+        kind, _, where, ref, params, metadata, controller_metadata, timeout, wire, _ = update
+        entry = self.entries.get(where)
+        try:
+            if kind == INSERT:
+                if entry is not None or ref is None:
+                    return False
+                handle = self._core.table_add(
+                    self.table.name, where[0], where[1], ("action", ref.core_id, params)
+                )
+                self.entries[where] = entry = Entry(
+                    handle, where[0], where[1], BoundAction(ref, params),
+                    metadata, controller_metadata, timeout, False, None, wire,
+                )  # fmt: skip
+            elif entry is None or entry.is_const:
+                return False
+            elif kind == MODIFY:
+                if ref is None:
+                    return False
+                target: Target = ("action", ref.core_id, params)
+                self._core.table_modify(self.table.name, entry.handle, target)
+                entry.action = BoundAction(ref, params)
+                entry.metadata, entry.controller_metadata = metadata, controller_metadata
+                entry.idle_timeout_ns, entry.wire = timeout, wire
+            else:
+                self._core.table_delete(self.table.name, entry.handle)
+                del self.entries[where]
+                return True
+        except SwitchError:
+            return False
+        if self.table.has_timeout and (timeout or kind == MODIFY):
+            self._core.table_set_timeout(self.table.name, entry.handle, timeout)
+        return True
 
     def _insert(self, message: p4r.TableEntry, journal: Journal) -> None:
         if self.table.is_const:
@@ -529,6 +589,13 @@ class TableStore:
         entry.wire = message.SerializeToString()
         return message
 
+    def wires(self) -> list[bytes]:
+        """All entries, serialized, without direct resources and times."""
+        return [
+            entry.wire or self.entry_message(entry).SerializeToString()
+            for entry in self.entries.values()
+        ]
+
     def read(self, query: p4r.TableEntry) -> Iterator[p4r.Entity]:
         """The selected entries with the direct resources and times that the query asks for."""
         refuse_color_counters(query.HasField("meter_counter_data"), self.what)
@@ -560,10 +627,23 @@ class Tables:
         self.stores = {
             table.id: TableStore(table, core, profiles) for table in index.tables.values()
         }
+        decoders = {table_id: store.decoder() for table_id, store in self.stores.items()}
+        self.decoders: dict[int, TableDecoder] = {
+            table_id: decoder for table_id, decoder in decoders.items() if decoder is not None
+        }
 
     def store(self, table_id: int) -> TableStore:
         """INVALID_ARGUMENT when there is no such table."""
         return self.stores[self._index.table(table_id).id]
+
+    def plain_wires(self, query: p4r.TableEntry, may_read: MayRead) -> list[bytes] | None:
+        """The entries of a query without filters and extras, serialized; None: it has some."""
+        if query != p4r.TableEntry(table_id=query.table_id):
+            return None
+        if query.table_id:
+            return self.store(query.table_id).wires()
+        stores = (store for key, store in self.stores.items() if may_read(key))
+        return [wire for store in stores for wire in store.wires()]
 
     def p4_id(self, message: p4r.TableEntry) -> int:
         """The table's id."""

@@ -1,0 +1,65 @@
+"""Controller headers against packet-in and packet-out metadata."""
+
+from __future__ import annotations
+
+import pytest
+from finsy.proto import p4i, p4r
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qplane.switch.errors import Code, StatusError
+from qplane.switch.packet_io import ControllerHeader
+
+Field = p4i.ControllerPacketMetadata.Metadata
+HEADER = ControllerHeader(
+    [Field(id=1, name="port", bitwidth=9), Field(id=2, name="flags", bitwidth=7)], "packet_out"
+)
+
+
+def test_a_header_that_is_no_whole_number_of_bytes_is_refused() -> None:
+    with pytest.raises(StatusError) as caught:
+        ControllerHeader([Field(id=1, name="port", bitwidth=9)], "packet_in")
+    assert caught.value.code == Code.INVALID_ARGUMENT
+
+
+@given(port=st.integers(0, 511), flags=st.integers(0, 127), payload=st.binary(max_size=64))
+def test_what_goes_out_with_metadata_comes_back_with_it(
+    port: int, flags: int, payload: bytes
+) -> None:
+    out = p4r.PacketOut(payload=payload)
+    out.metadata.add(metadata_id=2, value=flags.to_bytes(3, "big"))
+    out.metadata.add(metadata_id=1, value=port.to_bytes(2, "big"))
+    packet = HEADER.join(out)
+    assert packet == (port << 7 | flags).to_bytes(2, "big") + payload
+    back = HEADER.split(packet)
+    assert back is not None
+    assert back.payload == payload
+    assert [(item.metadata_id, int.from_bytes(item.value, "big")) for item in back.metadata] == [
+        (1, port), (2, flags),
+    ]  # fmt: skip
+    assert all(item.value == b"\0" or item.value[0] for item in back.metadata)  # canonical
+
+
+def test_a_packet_shorter_than_the_header_is_no_packet_in() -> None:
+    assert HEADER.split(b"\x01") is None
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [],
+        [(1, b"\1")],
+        [(1, b"\1"), (1, b"\1"), (2, b"\1")],
+        [(1, b"\1"), (2, b"\1"), (3, b"\1")],
+        [(1, b"\2\0"), (2, b"\1")],
+        [(1, b""), (2, b"\1")],
+    ],
+    ids=["none", "missing", "twice", "unknown", "too wide", "empty"],
+)
+def test_metadata_other_than_the_p4infos_is_invalid(metadata: list[tuple[int, bytes]]) -> None:
+    out = p4r.PacketOut(payload=b"x")
+    for metadata_id, value in metadata:
+        out.metadata.add(metadata_id=metadata_id, value=value)
+    with pytest.raises(StatusError) as caught:
+        HEADER.join(out)
+    assert caught.value.code == Code.INVALID_ARGUMENT
