@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from finsy.proto import p4i, p4t
 
-from qplane_cext.switch.core import ArrayInfo, KeyInfo, Pipeline, TableInfo
+from qplane_cext.switch.core import Pipeline
 
 from .bytestrings import byte_width
 from .errors import invalid, not_found
 from .p4data import DataType, data_type
 from .packet_io import ControllerHeader, controller_headers
+
+if TYPE_CHECKING:
+    from qplane_cext.switch.core import ArrayInfo, KeyInfo, TableInfo
 
 
 class MatchKind(Enum):

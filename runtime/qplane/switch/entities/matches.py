@@ -7,16 +7,18 @@ bits are zero, one match a field.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from finsy.proto import p4r
-
-from qplane_cext.switch.core import KeyPart
 
 from .. import bytestrings
 from ..errors import invalid
 from ..p4info import MatchField, MatchKind
 
-Key = tuple[KeyPart, ...]
+if TYPE_CHECKING:
+    from qplane_cext.switch.core import KeyPart
+
+Key: TypeAlias = "tuple[KeyPart, ...]"
 
 
 def decode_key(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from finsy.proto import p4i, p4r
 
-from qplane_cext.switch.core import MeterRates, SwitchCore
+from qplane_cext.switch.core import SwitchCore
 
 from ..errors import Code, StatusError, invalid
 from ..p4info import Array, P4InfoIndex
 from .base import Journal, Kind, MayRead, cell_range, only_modify
+
+if TYPE_CHECKING:
+    from qplane_cext.switch.core import MeterRates
 
 
 def decode_config(config: p4r.MeterConfig, spec: p4i.MeterSpec | None, what: str) -> MeterRates:

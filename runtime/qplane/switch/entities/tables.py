@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finsy.proto import p4r
 
-from qplane_cext.switch.core import MeterRates, SwitchCore, SwitchError, Target
+from qplane_cext.switch.core import SwitchCore, SwitchError
 from qplane_cext.switch.p4rt_fast import ActionDecoder, TableDecoder
 
 from ..errors import Code, StatusError, from_switch_error, invalid, not_found
@@ -19,6 +19,9 @@ from .counters import decode_counts
 from .matches import Key, decode_key, encode_key
 from .meters import decode_config, refuse_color_counters
 from .profiles import OneShot, Profiles
+
+if TYPE_CHECKING:
+    from qplane_cext.switch.core import MeterRates, Target
 
 DEFAULT_HANDLE = -1  # of the default entry, in direct counters and meters
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from finsy.proto import p4r
 
-from qplane_cext.switch.core import KeyPart, SwitchCore
+from qplane_cext.switch.core import SwitchCore
 
 from ..errors import Code, StatusError
 from ..p4info import MatchField, MatchKind, P4InfoIndex, ValueSet
 from .base import Journal, Kind, MayRead, only_modify
 from .matches import Key, decode_key, encode_key
+
+if TYPE_CHECKING:
+    from qplane_cext.switch.core import KeyPart
 
 
 def _masked(field: MatchField, part: KeyPart, what: str) -> tuple[bytes, bytes]:
