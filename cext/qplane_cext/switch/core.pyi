@@ -66,6 +66,8 @@ class SwitchCore:
     pipeline: Pipeline | None
     cpu_port: int
     drop_port: int
+    @property
+    def priority_queues(self) -> int: ...
     def hold(self) -> AbstractContextManager[None]:
         """Keep packets out while control calls of this thread make up one atomic change.
 

@@ -246,6 +246,11 @@ cdef class SwitchCore:
         """The egress_spec that drops."""
         return self.core.drop_port
 
+    @property
+    def priority_queues(self):
+        """How many priorities a port serves."""
+        return self.core.priorities
+
     @contextlib.contextmanager
     def hold(self):
         """Keep packets out while control calls of this thread make up one atomic change."""

@@ -28,16 +28,19 @@ class Dataplane:
         *,
         cpu_port: int | None,
         drop_port: int = 511,
+        priority_queues: int = 1,
         dump_bytes: int = 0,
     ) -> None:
         self._backend = backend
         self._cpu_port = cpu_port
         self._dump_bytes = dump_bytes
         self._captures: dict[int, tuple[PcapWriter, PcapWriter]] = {}
-        if cpu_port is None:
-            self.core = SwitchCore(drop_port=drop_port)
-        else:
-            self.core = SwitchCore(cpu_port=cpu_port, drop_port=drop_port)
+        # Without a CPU port its number is an ordinary port's.
+        self.core = SwitchCore(
+            cpu_port=510 if cpu_port is None else cpu_port,
+            drop_port=drop_port,
+            priority_queues=priority_queues,
+        )
         self.device = Device(device_id, self.core, inject=self._inject)
 
     def capture(self, ports: Ports, folder: Path) -> None:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from finsy.proto import U128, p4r
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from qplane_cext.switch.core import SwitchCore, SwitchError
+from qplane_cext.switch.core import PipelineError, SwitchCore, SwitchError
 
 from .arbitration import Arbiter, Notice
 from .digests import DigestQueue
-from .errors import BatchError, Code, StatusError, from_switch_error, invalid
+from .errors import BatchError, Code, StatusError, invalid
 from .idle import IdleWatch
 from .p4info import Digest
 from .packet_io import ControllerHeader
@@ -325,17 +325,20 @@ class Device:
     def _rehearsal(self, config: LoadedConfig) -> ForwardingState:
         """The state of a configuration on a packet path of its own, which no packet reaches."""
         core = SwitchCore(cpu_port=self.core.cpu_port, drop_port=self.core.drop_port)
-        core.commit(config.pipeline)
+        core.commit(config.pipeline, initial=config.index.initial_tables())
         return ForwardingState(config.index, core, PortStates(), _ignore_digest)
 
     def commit(self, config: LoadedConfig) -> None:
         """Make a configuration effective with empty state."""
         with self._lock:
-            try:
-                self.core.commit(config.pipeline)
-            except SwitchError as error:
-                raise from_switch_error(error) from error
+            self._load(config)
             self._take_over(config)
+
+    def _load(self, config: LoadedConfig) -> None:
+        try:
+            self.core.commit(config.pipeline, initial=config.index.initial_tables())
+        except (SwitchError, PipelineError) as error:
+            raise invalid(f"the device config can't be realised: {error}") from error
 
     def _take_over(self, config: LoadedConfig) -> ForwardingState:
         self._digests.clear()
@@ -351,7 +354,7 @@ class Device:
         if saved is None:
             raise StatusError(Code.NOT_FOUND, "no saved configuration to commit")
         with self.core.hold():  # no packet sees the new program without its entries
-            self.core.commit(saved.config.pipeline)
+            self._load(saved.config)
             state = self._take_over(saved.config)
             for update, scope in saved.writes:
                 state.apply(update, scope, [])
@@ -363,7 +366,7 @@ class Device:
         carry_over(self._state, self._rehearsal(config))
         with self.core.hold():  # counters and registers are read once more, with packets kept out
             carried = CarriedState(self._state)
-            self.core.commit(config.pipeline)
+            self._load(config)
             carried.restore(self._take_over(config))
 
 

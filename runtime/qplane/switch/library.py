@@ -71,7 +71,7 @@ class Switch:
         pipeline = Pipeline(data)
         info = derive_p4info(pipeline) if p4info is None else read_p4info(p4info)
         self.index = index_p4info(info, pipeline)
-        self.core.commit(pipeline)
+        self.core.commit(pipeline, initial=self.index.initial_tables())
         self.ports = PortStates()
         self._state = ForwardingState(self.index, self.core, self.ports, lambda *_: None)
         self.ports.listen(self._state.ports_changed)

@@ -16,7 +16,7 @@ from finsy.proto import p4i, p4t
 from qplane_cext.switch.core import Pipeline
 
 from .bytestrings import byte_width
-from .errors import invalid, not_found
+from .errors import invalid
 from .p4data import DataType, data_type
 from .packet_io import ControllerHeader, controller_headers
 
@@ -130,6 +130,7 @@ class Table:
     by_core_id: Mapping[int, ActionRef]
     needs_priority: bool
     is_const: bool
+    is_initial: bool  # has entries that came with the program but may be changed
     const_default: bool
     has_timeout: bool
     profile: Profile | None
@@ -231,12 +232,9 @@ class P4InfoIndex:
         """The digest of that id."""
         return _lookup(self.digests, p4_id, "digest")
 
-    def table_named(self, name: str) -> Table:
-        """By full name, alias or an unambiguous last part. NOT_FOUND otherwise."""
-        for preamble in (table.preamble for table in self.message.tables):
-            if name in (preamble.name, preamble.alias):
-                return self.tables[preamble.id]
-        raise not_found(f"no table {name!r} in the P4Info")
+    def initial_tables(self) -> list[str]:
+        """The tables whose entries in the program are only where they start from."""
+        return [table.name for table in self.tables.values() if table.is_initial]
 
 
 def index_p4info(message: p4i.P4Info, pipeline: Pipeline) -> P4InfoIndex:
@@ -453,6 +451,7 @@ def _table(
         by_core_id={ref.core_id: ref for ref in actions.values()},
         needs_priority=any(item.kind in prioritised for item in fields),
         is_const=table.is_const_table,
+        is_initial=table.has_initial_entries and not table.is_const_table,
         const_default=table.const_default_action_id != 0 or info.const_default,
         has_timeout=table.idle_timeout_behavior == p4i.Table.NOTIFY_CONTROL,
         profile=profile,

@@ -41,6 +41,7 @@ class SwitchRunner:
             _backend(options),
             cpu_port=options.cpu_port,
             drop_port=options.drop_port,
+            priority_queues=options.priority_queues,
             dump_bytes=options.dump_packet_data,
         )
         self._server = P4RuntimeServer([self._dataplane.device], options.grpc_address, tls=tls)

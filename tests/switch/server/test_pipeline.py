@@ -113,7 +113,7 @@ def broken(config: Config, kind: str) -> Config:
     elif kind == "number of keys":
         del tables["acl"].match_fields[1]
     elif kind == "parameter width":
-        bad.p4info.actions[1].params[0].bitwidth += 1
+        next(action for action in bad.p4info.actions if action.params).params[0].bitwidth += 1
     elif kind == "counter size":
         bad.p4info.counters[0].size += 1
     elif kind == "register width":

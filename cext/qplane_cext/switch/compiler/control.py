@@ -247,7 +247,10 @@ class ControlCompiler:
             default_action = action.index
             default_params = action_data(action, default.get("action_data", []))
             const_default = bool(default.get("action_const"))
-        entries = [self._entry(entry, keys, kind) for entry in item.get("entries", ())]
+        given_entries = item.get("entries", ())
+        # Small is strong in the JSON; P4Runtime's priorities go from N for the first to 1.
+        weakest = max((int(entry.get("priority", 0)) for entry in given_entries), default=0)
+        entries = [self._entry(entry, keys, kind, weakest) for entry in given_entries]
         if entries and table_type != "simple":
             raise PipelineError("entries in a table with an action profile")
         table = Table(
@@ -330,7 +333,7 @@ class ControlCompiler:
         self.emit.op(Op.WAND, held, slot, self.emit.const(mask, words), n=words)
         return held
 
-    def _entry(self, item: Json, keys: list[KeyField], kind: str) -> Entry:
+    def _entry(self, item: Json, keys: list[KeyField], kind: str, weakest: int) -> Entry:
         given = item["match_key"]
         if len(given) != len(keys):
             raise PipelineError(f"an entry has {len(given)} key fields, the table {len(keys)}")
@@ -354,7 +357,7 @@ class ControlCompiler:
         params = action_data(action, item["action_entry"]["action_data"])
         priority = 0
         if kind in ("ternary", "range"):
-            priority = (1 << 31) - 1 - int(item.get("priority", 0))  # small is strong in the JSON
+            priority = weakest + 1 - int(item.get("priority", 0))
         return Entry(parts, priority, action.index, params)
 
 

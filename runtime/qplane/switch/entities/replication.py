@@ -192,7 +192,8 @@ class ReplicationStore:
             session_id,
             self._live(clone.replicas),
             clone.packet_length_bytes,
-            clone.class_of_service,
+            # A class that has no queue of its own shares the best one.
+            min(clone.class_of_service, self._core.priority_queues - 1),
         )
 
     def ports_changed(self) -> None:

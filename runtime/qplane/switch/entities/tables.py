@@ -146,7 +146,7 @@ class TableStore:
     def decoder(self) -> TableDecoder | None:
         """How the fast path decodes this table's entries; None: it leaves them to :meth:`write`."""
         table = self.table
-        if table.is_const or table.profile is not None or table.meter is not None:
+        if table.is_const or table.is_initial or table.profile or table.meter is not None:
             return None
         if not table.fields or [item.id for item in table.fields] != _counting(table.fields):
             return None
@@ -205,6 +205,8 @@ class TableStore:
         where = self.entry_key(message)
         if where in self.entries:
             raise StatusError(Code.ALREADY_EXISTS, f"{self.what}: the entry exists")
+        if self.table.is_initial and len(self.entries) >= self.table.size:
+            raise StatusError(Code.RESOURCE_EXHAUSTED, f"{self.what}: size {self.table.size}")
         if not message.HasField("action"):
             raise invalid(f"{self.what}: the action is not set")
         self._check_attributes(message)
