@@ -139,10 +139,11 @@ class SwitchTest(BaseTest):
         self.assertEqual(seen, wanted, what)
 
     def register(self, name, index):
-        """One cell of a register, as a number."""
+        """One cell of a register, as a number (p4runtime-shell has no command for that)."""
+        (info,) = (item for item in sh.context.p4info.registers if item.preamble.name == name)
         request = p4runtime_pb2.ReadRequest(device_id=sh.client.device_id)
         entry = request.entities.add().register_entry
-        entry.register_id = sh.context.get_obj(P4Type.register, name).preamble.id
+        entry.register_id = info.preamble.id
         entry.index.index = index
         (answer,) = sh.client.stub.Read(request)
         (entity,) = answer.entities
