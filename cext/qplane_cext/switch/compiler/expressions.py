@@ -103,6 +103,8 @@ class Builder:
             if not isinstance(value, int) or not 0 <= value < len(self.params):
                 raise PipelineError(f"action parameter {value!r} does not exist")
             return self.params[value]
+        if kind == "header" and value in self.layout.union_by_name:
+            kind = "header_union"  # what p4c writes for the validity of a union
         if kind == "header":
             return Node("header", "header", value=self.layout.header(value).id)
         if kind == "header_stack":
