@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from qplane_cext.switch.core import Pipeline, SwitchCore
 
 PROGRAMS = Path(__file__).parent.parent / "programs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qplane_cext.switch.core import SwitchCore
 
 from .conftest import pipeline

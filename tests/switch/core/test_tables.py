@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+
 from qplane_cext.switch.core import SwitchCore, SwitchError
 
 from .conftest import action

@@ -28,6 +28,8 @@ parser MyParser(packet_in p, out headers_t h, inout meta_t m, inout standard_met
 control MyVerify(inout headers_t h, inout meta_t m) { apply { } }
 control MyUpdate(inout headers_t h, inout meta_t m) { apply { } }
 control MyIngress(inout headers_t h, inout meta_t m, inout standard_metadata_t s) {
+    // p4c compiles a loop right in apply to its body, once; in an action it is a loop.
+    action add_up() { for (bit<8> i = 0; i < h.c.n; i = i + 1) { h.c.arg = h.c.arg + i; } }
     apply {
         s.egress_spec = 1;
         if (h.c.op == 1) { h.labels.push_front(1); h.labels[0].setValid(); h.labels[0].tag = 1; h.labels[0].value = (bit<16>)h.c.arg; }
@@ -46,7 +48,7 @@ control MyIngress(inout headers_t h, inout meta_t m, inout standard_metadata_t s
         else if (h.c.op == 8) { h.labels.push_front(2); }
         else if (h.c.op == 9) { if (h.labels[0] == h.labels[1]) { h.c.arg = 1; } else { h.c.arg = 2; } }
         else if (h.c.op == 10) { h.options[0].s.setInvalid(); h.options[1].s.setInvalid(); }
-        else if (h.c.op == 11) { for (bit<8> i = 0; i < h.c.n; i = i + 1) { h.c.arg = h.c.arg + i; } }
+        else if (h.c.op == 11) { add_up(); }
     }
 }
 control MyEgress(inout headers_t h, inout meta_t m, inout standard_metadata_t s) { apply { } }
