@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+
 from qplane_cext.switch.core import SwitchCore, SwitchError
 
 from .conftest import action
