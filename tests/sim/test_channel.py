@@ -95,9 +95,7 @@ def test_each_fault_comes_at_its_rate(kind):
     if kind == "corruption":
         changed = [(a, b) for a, b in zip(arrived, numbered(COUNT), strict=True) if a != b]
         assert len(changed) == counters["corrupted"]
-        flipped = [
-            sum((x ^ y).bit_count() for x, y in zip(a, b, strict=True)) for a, b in changed
-        ]
+        flipped = [sum((x ^ y).bit_count() for x, y in zip(a, b, strict=True)) for a, b in changed]
         assert set(flipped) == {1, 2, 3}
         near(flipped.count(2), len(flipped), 1 / 3)
         assert all(a[:12] == b[:12] for a, b in changed)

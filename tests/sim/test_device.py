@@ -61,7 +61,13 @@ def repeater(swap_success=1.0, swap_time_ps=0, **options):
 
 def test_features_are_those_of_node_and_links():
     switch = Recorder()
-    node = {"t1_s": 1.0, "t2_s": 2.0, "swap_time_ps": 5, "two_qubit_error": 0.01, "readout_error": 0.002}
+    node = {
+        "t1_s": 1.0,
+        "t2_s": 2.0,
+        "swap_time_ps": 5,
+        "two_qubit_error": 0.01,
+        "readout_error": 0.002,
+    }
     network = chain([Recorder(), switch, Recorder()], node=node, slots=7)
     tell(network, 1, features())
     assert network.run() == "idle"
@@ -69,7 +75,11 @@ def test_features_are_those_of_node_and_links():
     assert (device.type, device.link) == (DeviceType.DEVICE_FEATURES, 0xFF)
     assert device.body.transaction == back.body.transaction == onward.body.transaction == 5
     assert (device.body.node_id, device.body.links, device.body.slots) == (2, 2, 7)
-    assert (device.body.t1_ps, device.body.t2_ps, device.body.swap_time_ps) == (10**12, 2 * 10**12, 5)
+    assert (device.body.t1_ps, device.body.t2_ps, device.body.swap_time_ps) == (
+        10**12,
+        2 * 10**12,
+        5,
+    )
     assert from_fraction(device.body.two_qubit_error) == pytest.approx(0.01, abs=1e-9)
     assert from_fraction(device.body.readout_error) == pytest.approx(0.002, abs=1e-9)
     assert (back.link, back.body.remote_node_id, back.body.remote_link) == (0, 1, 0)
@@ -124,7 +134,8 @@ def test_a_new_qubit_in_a_slot_has_a_new_generation_and_the_old_handle_is_refuse
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"slot": 3}, {"slot": 65535}, {"generation": 9}, {"seq": 5}, {"label": 17}, {"link": 1}]
+    "wrong",
+    [{"slot": 3}, {"slot": 65535}, {"generation": 9}, {"seq": 5}, {"label": 17}, {"link": 1}],
 )
 def test_each_part_of_a_handle_counts(wrong):
     network, switches = two_nodes()

@@ -59,9 +59,7 @@ def test_ping_resolves_then_echoes():
 
 
 def test_another_subnet_is_reached_through_the_gateway():
-    network, wire = pair(
-        ips=("10.0.0.1", "10.9.0.2"), gateway_ip="10.0.0.254", prefix_length=24
-    )
+    network, wire = pair(ips=("10.0.0.1", "10.9.0.2"), gateway_ip="10.0.0.254", prefix_length=24)
 
     def process(port, data, now_us):
         wire.seen.append((port, data))

@@ -82,9 +82,7 @@ def enumerated(eta_a, eta_b, dark, visibility):
 
 
 def correlations(rho):
-    return np.array(
-        [[np.trace(np.kron(p, q) @ rho).real for q in PAULIS] for p in PAULIS]
-    )
+    return np.array([[np.trace(np.kron(p, q) @ rho).real for q in PAULIS] for p in PAULIS])
 
 
 PROBABILITY = st.floats(0, 1)
@@ -171,9 +169,7 @@ def test_ageing_of_one_half_follows_its_kraus_operators():
         math.sqrt((1 + coherence) / 2) * PAULIS[0],
         math.sqrt((1 - coherence) / 2) * PAULIS[3],
     ]
-    rho = sum(
-        state[i, j] * np.kron(PAULIS[i], PAULIS[j]) / 4 for i in range(4) for j in range(4)
-    )
+    rho = sum(state[i, j] * np.kron(PAULIS[i], PAULIS[j]) / 4 for i in range(4) for j in range(4))
     for half in (0, 1):
         out = np.zeros((4, 4), complex)
         for k, d in itertools.product(decay, dephase):

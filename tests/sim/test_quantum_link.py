@@ -44,7 +44,7 @@ def test_photons_meet_and_the_herald_takes_each_arm():
     assert set(near[0].body.time_ps % 151_000_000 for _ in near) == {
         1_000_000 + 75_000_000 + 25_000_000
     }
-    assert (network.deliveries()["fidelity"] == pytest.approx(1.0, abs=1e-12))
+    assert network.deliveries()["fidelity"] == pytest.approx(1.0, abs=1e-12)
 
 
 def test_halves_age_from_their_own_emission():

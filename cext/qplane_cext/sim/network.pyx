@@ -141,6 +141,9 @@ cdef class Network(Topology):
             error = <object>self.engine.error
             Py_DECREF(<object>self.engine.error)
             self.engine.error = NULL
+            if isinstance(error, KeyboardInterrupt):
+                self.interrupted = True
+                return 0
             raise error
         if self.engine.ledger.failure != 0:
             raise RuntimeError(
