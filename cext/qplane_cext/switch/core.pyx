@@ -41,6 +41,9 @@ cdef extern from "pthread.h" nogil:
     int pthread_mutex_unlock(pthread_mutex_t*)
 
 cdef enum:
+    MAX_KEY_WORDS = 1024  # value, mask, low and high of a table's key
+
+cdef enum:
     SESSIONS = 32768
     GROUPS = 65536
 
@@ -162,6 +165,25 @@ cdef int put_words(uint64_t* out, value, int words) except -1:
     for i in range(words):
         out[i] = (value >> (64 * i)) & 0xFFFFFFFFFFFFFFFF
     return 0
+
+
+cdef inline bint small_number(data, int bits, uint64_t* out):
+    """Load a value of at most 64 bits; False: it is not one (number() says why)."""
+    cdef const uint8_t* at
+    cdef Py_ssize_t i, size
+    cdef uint64_t value = 0
+    if bits > 64 or not isinstance(data, bytes):
+        return False
+    size = len(<bytes>data)
+    if size != (bits + 7) >> 3:
+        return False
+    at = <const uint8_t*>(<char*><bytes>data)
+    for i in range(size):
+        value = value << 8 | at[i]
+    if bits < 64 and value >> bits:
+        return False
+    out[0] = value
+    return True
 
 
 cdef object number(data, bits, what):
@@ -534,7 +556,8 @@ cdef class SwitchCore:
         """Fill a target with an action and its parameters; returns the normal form."""
         cdef int i, words = 0
         cdef uint64_t* packed
-        action = next((one for one in self._program.actions if one.id == action_id), None)
+        cdef int bits
+        action = self._program.actions_by_id.get(action_id)
         if action is None or (allowed is not None and action.index not in allowed):
             raise SwitchError("INVALID_ARGUMENT", f"action {action_id} can't be used here")
         if len(params) != len(action.bits):
@@ -542,17 +565,21 @@ cdef class SwitchCore:
                 "INVALID_ARGUMENT",
                 f"action {action.name!r} takes {len(action.bits)} parameters, not {len(params)}",
             )
-        values = [
-            number(one, bits, f"parameter {i + 1} of {action.name!r}")
-            for i, (one, bits) in enumerate(zip(params, action.bits, strict=True))
-        ]
-        sizes = [max(1, (bits + 63) // 64) for bits in action.bits]
-        packed = <uint64_t*>malloc(sum(sizes) * 8 + 8)
+        for bits in action.bits:
+            words += max(1, (bits + 63) // 64)
+        packed = <uint64_t*>malloc(words * 8 + 8)
         if packed == NULL:
             raise MemoryError("no memory for action parameters")
-        for value, size in zip(values, sizes, strict=True):
-            put_words(packed + words, value, size)
-            words += size
+        words = 0
+        try:
+            for i, bits in enumerate(action.bits):
+                if not small_number(params[i], bits, packed + words):
+                    what = f"parameter {i + 1} of {action.name!r}"
+                    put_words(packed + words, number(params[i], bits, what), (bits + 63) // 64)
+                words += max(1, (bits + 63) // 64)
+        except SwitchError:
+            free(packed)
+            raise
         out.kind, out.index, out.params = TARGET_ACTION, action.index, packed
         if not words:
             free(packed)
@@ -618,12 +645,39 @@ cdef class SwitchCore:
             )
         if table.kind < 2:
             priority = 0
-        buffer = bytearray(8 * (2 * words + 2 * ranges) + 8)
-        cdef uint8_t[::1] view = buffer
-        value = <uint64_t*>&view[0]
+        cdef uint64_t[MAX_KEY_WORDS] space
+        cdef uint64_t number_64, mask_64, full_64
+        cdef int bits, prefix
+        if 2 * words + 2 * ranges > MAX_KEY_WORDS:
+            raise SwitchError("INVALID_ARGUMENT", f"the key of table {table.name!r} is too wide")
+        memset(space, 0, (2 * words + 2 * ranges) * sizeof(uint64_t))
+        value = space
         mask, low, high = value + words, value + 2 * words, value + 2 * words + ranges
-        normal = []
         for info, given in zip(table.keys, key, strict=True):
+            bits = info.bits
+            if bits <= 64:  # as good as always: no Python integers
+                full_64 = 0xFFFFFFFFFFFFFFFF >> (64 - bits)
+                number_64 = mask_64 = 0
+                found = False
+                if info.kind == "exact":
+                    mask_64 = full_64
+                    found = small_number(given, bits, &number_64)
+                elif info.kind == "lpm":
+                    prefix = given[1]
+                    if 0 <= prefix <= bits:
+                        mask_64 = full_64 ^ (full_64 >> prefix if prefix < 64 else 0)
+                        found = small_number(given[0], bits, &number_64)
+                        if table.kind == 1:
+                            priority = prefix
+                elif info.kind == "ternary":
+                    found = small_number(given[0], bits, &number_64) and small_number(
+                        given[1], bits, &mask_64
+                    )
+                if found:
+                    word, shift = info.parts[0][1], info.parts[0][2]
+                    value[word] |= (number_64 & mask_64) << shift
+                    mask[word] |= mask_64 << shift
+                    continue
             full = (1 << info.bits) - 1
             if info.kind == "exact":
                 number_, mask_ = number(given, info.bits, info.name), full
@@ -652,7 +706,6 @@ cdef class SwitchCore:
             for limb, (_, word, shift, _) in enumerate(info.parts):
                 value[word] |= <uint64_t>((number_ >> (64 * limb)) & 0xFFFFFFFFFFFFFFFF) << shift
                 mask[word] |= <uint64_t>((mask_ >> (64 * limb)) & 0xFFFFFFFFFFFFFFFF) << shift
-            normal.append(given)
         target = self.pack_target(index, target, &packed)
         with nogil:
             pthread_mutex_lock(&self.mutex)
@@ -677,7 +730,7 @@ cdef class SwitchCore:
                 "ALREADY_EXISTS", f"table {table.name!r} has this entry (handle {-3 - handle})"
             )
         self._count_use(index, target, 1)
-        self._entries[index][handle] = (tuple(normal), priority, target, const)
+        self._entries[index][handle] = (tuple(key), priority, target, const)
         return handle
 
     cdef EntryData* entry(self, int index, int64_t handle, bint allow_miss) except NULL:

@@ -22,7 +22,8 @@ from qplane_cext.switch.core import Pipeline, SwitchCore
 from .derive import derive_p4info
 from .entities.base import DELETE, INSERT, MODIFY, Kind
 from .errors import invalid, not_found
-from .p4info import Action, MatchField, MatchKind, Table, index_p4info
+from .p4info import Action, MatchField, MatchKind, Table
+from .p4info_index import index_p4info
 from .ports import PortStates
 from .roles import RoleScope
 from .state import ForwardingState

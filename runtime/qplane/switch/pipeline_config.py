@@ -12,7 +12,8 @@ from finsy.proto import p4i, p4r
 from qplane_cext.switch.core import Pipeline, PipelineError
 
 from .errors import invalid
-from .p4info import P4InfoIndex, index_p4info
+from .p4info import P4InfoIndex
+from .p4info_index import index_p4info
 
 ResponseType = p4r.GetForwardingPipelineConfigRequest
 

@@ -114,6 +114,10 @@ class Program:
     sources: list[tuple[str, str]]
     state_names: list[str] = field(default_factory=list)
     conditions: list[tuple[str, str]] = field(default_factory=list)
+    actions_by_id: dict[int, Action] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.actions_by_id = {action.id: action for action in self.actions}
 
 
 def compile_json(text: bytes, *, traced: bool = False) -> Program:

@@ -82,8 +82,9 @@ class TableStore:
         self._profile = profiles.store(table.profile.id) if table.profile is not None else None
         self.entries: dict[EntryKey, Entry] = {}
         self.default = Entry(DEFAULT_HANDLE, (), 0, None)
-        for handle, key, priority, target, is_const in core.table_entries(table.name):
+        for handle, key, core_priority, target, is_const in core.table_entries(table.name):
             action = self._action_of(target)
+            priority = core_priority if table.needs_priority else 0
             self.entries[tuple(key), priority] = Entry(
                 handle, tuple(key), priority, action, is_const=is_const
             )
