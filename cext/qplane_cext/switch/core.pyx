@@ -17,7 +17,7 @@ from qplane_cext.switch.state cimport (
 )
 from qplane_cext.switch.tuplespace cimport (
     matcher_find, matcher_free, matcher_init, matcher_insert, matcher_ready, matcher_remove,
-    matcher_set_range, matcher_used,
+    matcher_set_range,
 )
 
 from .compiler.program import compile_json
@@ -701,7 +701,7 @@ cdef class SwitchCore:
                 put_words(low + at, number_, len(info.parts))
                 put_words(high + at, last, len(info.parts))
                 at += len(info.parts)
-                mask_ = full & ~((1 << (number_ ^ last).bit_length()) - 1)
+                mask_ = 0  # the match engine splits ranges
             number_ &= mask_
             for limb, (_, word, shift, _) in enumerate(info.parts):
                 value[word] |= <uint64_t>((number_ >> (64 * limb)) & 0xFFFFFFFFFFFFFFFF) << shift

@@ -3,8 +3,12 @@
 Entries with the same mask share a tuple, and a tuple is a hash table over masked keys (open
 addressing, key beside the entry). An exact table is one tuple, an LPM table one per prefix length,
 a ternary one as many as it has masks, tried in the order of the best priority that each holds, and
-no further than the best match found. A range is kept as the longest common prefix of its ends,
-then checked exactly.
+no further than the best match found. A range is split into prefixes, each an item of its own; only
+where that would make too many items, a range is kept as the common prefix of its ends, and every
+candidate is checked against the ends.
+
+An entry's handle is its item's number, except in tables with ranges, where an entry has several
+items and handles are numbered apart.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -15,13 +19,19 @@ cdef struct Tuple:
     uint64_t* slots  # capacity * (1 + words): entry + 1 and tag, then the masked key
     uint32_t limit  # capacity - 1
     uint32_t keys  # distinct keys
-    uint32_t entries
-    int64_t best  # no entry has a higher priority
+    uint32_t items
+    int64_t best  # no item has a higher priority
 
 cdef struct RangePart:
     int32_t word  # first limb in the key
     int32_t limbs
     int32_t offset  # first limb in an entry's ends
+
+cdef struct Numbers:
+    # Numbers given out, lowest first.
+    uint64_t* used  # bitmap
+    uint32_t room  # a multiple of 64
+    uint32_t hint  # none free below this one
 
 cdef struct Matcher:
     int32_t words
@@ -31,16 +41,20 @@ cdef struct Matcher:
     Tuple** tuples
     int32_t n_tuples
     int32_t tuple_room
-    uint32_t room  # entries allocated
-    uint32_t count  # entries in use
-    uint32_t hint  # no free entry below this one
-    uint64_t* used  # bitmap
+    uint32_t count  # entries
+    Numbers items
+    Numbers handles  # of tables with ranges
+    uint32_t room  # items allocated
     int64_t* priority
-    uint32_t* next  # entry + 1 of the next with the same masked key, weaker first come later
+    uint32_t* next  # item + 1 of the next with the same masked key, weaker ones later
     Tuple** owner
     uint64_t* keys
     uint64_t* low
     uint64_t* high
+    uint32_t* handle  # of an item, with ranges
+    uint32_t* sibling  # item + 1 of the entry's next item, with ranges
+    uint32_t* first  # item + 1 of a handle, with ranges
+    uint32_t first_room
     uint64_t* scratch
 
 cdef int matcher_init(Matcher* m, int words, int n_ranges) noexcept nogil
@@ -49,12 +63,11 @@ cdef int matcher_ready(Matcher* m) noexcept nogil
 cdef void matcher_free(Matcher* m) noexcept nogil
 cdef int64_t matcher_lookup(Matcher* m, const uint64_t* key) noexcept nogil
 cdef int64_t matcher_find(
-    Matcher* m, const uint64_t* key, const uint64_t* mask,
+    Matcher* m, uint64_t* key, uint64_t* mask,
     const uint64_t* low, const uint64_t* high, int64_t priority,
 ) noexcept nogil
 cdef int64_t matcher_insert(
-    Matcher* m, const uint64_t* key, const uint64_t* mask,
+    Matcher* m, uint64_t* key, uint64_t* mask,
     const uint64_t* low, const uint64_t* high, int64_t priority,
 ) noexcept nogil
-cdef bint matcher_used(const Matcher* m, int64_t entry) noexcept nogil
-cdef void matcher_remove(Matcher* m, uint32_t entry) noexcept nogil
+cdef void matcher_remove(Matcher* m, uint32_t handle) noexcept nogil

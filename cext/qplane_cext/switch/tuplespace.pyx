@@ -6,7 +6,10 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 
 cdef enum:
     FIRST_CAPACITY = 8  # slots of a new tuple
-    FIRST_ROOM = 64  # entries of a new matcher; a multiple of 64
+    FIRST_ROOM = 64  # items of a new matcher; a multiple of 64
+    MAX_SPLIT = 1024  # items that the ranges of one entry may become
+    MAX_RANGES = 16  # of one table that are split
+    MAX_PREFIXES = 128  # that a range of 64 bits can need (126)
 
 
 cdef inline uint64_t mix(uint64_t h, uint64_t word) noexcept nogil:
@@ -55,7 +58,7 @@ cdef void matcher_set_range(Matcher* m, int i, int word, int limbs) noexcept nog
 
 
 cdef int matcher_ready(Matcher* m) noexcept nogil:
-    return grow_entries(m, FIRST_ROOM)
+    return grow_items(m, FIRST_ROOM)
 
 
 cdef void tuple_free(Tuple* t) noexcept nogil:
@@ -71,13 +74,17 @@ cdef void matcher_free(Matcher* m) noexcept nogil:
         tuple_free(m.tuples[i])
     free(m.tuples)
     free(m.ranges)
-    free(m.used)
+    free(m.items.used)
+    free(m.handles.used)
     free(m.priority)
     free(m.next)
     free(m.owner)
     free(m.keys)
     free(m.low)
     free(m.high)
+    free(m.handle)
+    free(m.sibling)
+    free(m.first)
     free(m.scratch)
     memset(m, 0, sizeof(Matcher))
 
@@ -90,27 +97,57 @@ cdef int grow(void** place, size_t size) noexcept nogil:
     return 0
 
 
-cdef int grow_entries(Matcher* m, uint32_t room) noexcept nogil:
+cdef int grow_items(Matcher* m, uint32_t room) noexcept nogil:
     if room <= m.room:
         return 0
     if (
-        grow(<void**>&m.used, room // 8)
-        or grow(<void**>&m.priority, <size_t>room * 8)
+        grow(<void**>&m.priority, <size_t>room * 8)
         or grow(<void**>&m.next, <size_t>room * 4)
         or grow(<void**>&m.owner, <size_t>room * sizeof(void*))
         or grow(<void**>&m.keys, <size_t>room * m.words * 8)
         or grow(<void**>&m.low, <size_t>room * m.range_words * 8)
         or grow(<void**>&m.high, <size_t>room * m.range_words * 8)
+        or m.n_ranges and grow(<void**>&m.handle, <size_t>room * 4)
+        or m.n_ranges and grow(<void**>&m.sibling, <size_t>room * 4)
     ):
         return -1
-    memset(<char*>m.used + m.room // 8, 0, (room - m.room) // 8)
     m.room = room
     return 0
 
 
+# ---- numbers ----
+
+cdef int64_t number_take(Numbers* n) noexcept nogil:
+    """The lowest free number, now in use; -1 without memory."""
+    cdef uint32_t word = n.hint // 64, bit = 0, room
+    while word < n.room // 64 and n.used[word] == <uint64_t>-1:
+        word += 1
+    if word * 64 >= n.room:
+        room = n.room * 2 if n.room else FIRST_ROOM
+        if grow(<void**>&n.used, room // 8):
+            return -1
+        memset(<char*>n.used + n.room // 8, 0, (room - n.room) // 8)
+        n.room = room
+    while (n.used[word] >> bit) & 1:
+        bit += 1
+    n.used[word] |= (<uint64_t>1) << bit
+    n.hint = word * 64
+    return word * 64 + bit
+
+
+cdef void number_give(Numbers* n, uint32_t number) noexcept nogil:
+    n.used[number // 64] &= ~((<uint64_t>1) << (number % 64))
+    if number < n.hint:
+        n.hint = number
+
+
 # ---- looking up ----
 
-cdef inline bint ranges_hold(Matcher* m, uint32_t entry, const uint64_t* key) noexcept nogil:
+cdef inline int64_t handle_of(const Matcher* m, uint32_t item) noexcept nogil:
+    return m.handle[item] if m.n_ranges else item
+
+
+cdef inline bint ranges_hold(Matcher* m, uint32_t item, const uint64_t* key) noexcept nogil:
     cdef int i, j
     cdef RangePart* part
     cdef const uint64_t* low
@@ -118,8 +155,8 @@ cdef inline bint ranges_hold(Matcher* m, uint32_t entry, const uint64_t* key) no
     cdef uint64_t word
     for i in range(m.n_ranges):
         part = &m.ranges[i]
-        low = &m.low[<size_t>entry * m.range_words + part.offset]
-        high = &m.high[<size_t>entry * m.range_words + part.offset]
+        low = &m.low[<size_t>item * m.range_words + part.offset]
+        high = &m.high[<size_t>item * m.range_words + part.offset]
         for j in range(part.limbs - 1, -1, -1):
             word = key[part.word + j]
             if word != low[j]:
@@ -162,23 +199,23 @@ cdef int64_t matcher_lookup(Matcher* m, const uint64_t* key) noexcept nogil:
     cdef Tuple* t
     cdef uint64_t* slot
     cdef uint64_t h
-    cdef uint32_t entry
+    cdef uint32_t item
     for i in range(m.n_tuples):
         t = m.tuples[i]
         if found >= 0 and t.best < best:
             break
         h = hash_masked(key, t.mask, m.scratch, words)
         slot = tuple_slot(t, m.scratch, h, words)
-        entry = <uint32_t>slot[0]
-        while entry:
-            if m.n_ranges == 0 or ranges_hold(m, entry - 1, key):
-                if found < 0 or m.priority[entry - 1] > best or (
-                    m.priority[entry - 1] == best and entry - 1 < found
+        item = <uint32_t>slot[0]
+        while item:
+            if m.n_ranges == 0 or ranges_hold(m, item - 1, key):
+                if found < 0 or m.priority[item - 1] > best or (
+                    m.priority[item - 1] == best and handle_of(m, item - 1) < found
                 ):
-                    found = entry - 1
-                    best = m.priority[entry - 1]
+                    found = handle_of(m, item - 1)
+                    best = m.priority[item - 1]
                 break
-            entry = m.next[entry - 1]
+            item = m.next[item - 1]
     return found
 
 
@@ -263,78 +300,74 @@ cdef int enlarge(Tuple* t, int words) noexcept nogil:
 
 
 cdef bint same_ranges(
-    Matcher* m, uint32_t entry, const uint64_t* low, const uint64_t* high
+    Matcher* m, uint32_t item, const uint64_t* low, const uint64_t* high
 ) noexcept nogil:
-    cdef size_t at = <size_t>entry * m.range_words, size = m.range_words * 8
+    cdef size_t at = <size_t>item * m.range_words, size = m.range_words * 8
     if m.range_words == 0:
         return True
     return memcmp(m.low + at, low, size) == 0 and memcmp(m.high + at, high, size) == 0
 
 
-cdef int64_t matcher_find(
+cdef inline bint stronger(Matcher* m, uint32_t one, uint32_t other) noexcept nogil:
+    if m.priority[one] != m.priority[other]:
+        return m.priority[one] > m.priority[other]
+    return handle_of(m, one) < handle_of(m, other)
+
+
+cdef int64_t item_find(
     Matcher* m, const uint64_t* key, const uint64_t* mask,
     const uint64_t* low, const uint64_t* high, int64_t priority,
 ) noexcept nogil:
-    """The entry with exactly this key, mask, ranges and priority, or -1."""
+    """The item with exactly this key, mask, ranges and priority, or -1."""
     cdef Tuple* t = find_tuple(m, mask)
-    cdef uint32_t entry
+    cdef uint32_t item
     cdef uint64_t h
     if t == NULL:
         return -1
     h = hash_masked(key, mask, m.scratch, m.words)
-    entry = <uint32_t>tuple_slot(t, m.scratch, h, m.words)[0]
-    while entry:
-        if m.priority[entry - 1] == priority and same_ranges(m, entry - 1, low, high):
-            return entry - 1
-        entry = m.next[entry - 1]
+    item = <uint32_t>tuple_slot(t, m.scratch, h, m.words)[0]
+    while item:
+        if m.priority[item - 1] == priority and same_ranges(m, item - 1, low, high):
+            return item - 1
+        item = m.next[item - 1]
     return -1
 
 
-cdef int64_t free_entry(Matcher* m) noexcept nogil:
-    """The lowest free entry, made room for if there is none; -1 without memory."""
-    cdef uint32_t word = m.hint // 64, bit
-    while word < m.room // 64 and m.used[word] == <uint64_t>-1:
-        word += 1
-    if word * 64 >= m.room and grow_entries(m, m.room * 2):
-        return -1
-    bit = 0
-    while (m.used[word] >> bit) & 1:
-        bit += 1
-    m.hint = word * 64
-    return word * 64 + bit
-
-
-cdef int64_t matcher_insert(
-    Matcher* m, const uint64_t* key, const uint64_t* mask,
-    const uint64_t* low, const uint64_t* high, int64_t priority,
+cdef int64_t item_insert(
+    Matcher* m, const uint64_t* key, const uint64_t* mask, const uint64_t* low,
+    const uint64_t* high, int64_t priority, int64_t handle,
 ) noexcept nogil:
-    """Add an entry that is known to be new; its number, or -1 without memory."""
-    cdef int64_t entry = free_entry(m)
+    """Add an item; its number, or -1 without memory."""
+    cdef int64_t number = number_take(&m.items)
     cdef Tuple* t
     cdef uint64_t* slot
     cdef uint64_t h
     cdef uint32_t* link
     cdef uint32_t one
-    if entry < 0:
+    if number < 0:
+        return -1
+    if grow_items(m, m.items.room):
+        number_give(&m.items, <uint32_t>number)
         return -1
     t = find_tuple(m, mask)
     if t == NULL:
         t = new_tuple(m, mask, priority)
-        if t == NULL:
-            return -1
-    if enlarge(t, m.words):
-        if t.entries == 0:
+    if t == NULL or enlarge(t, m.words):
+        if t != NULL and t.items == 0:
             drop_tuple(m, t)
+        number_give(&m.items, <uint32_t>number)
         return -1
     h = hash_masked(key, mask, m.scratch, m.words)
     slot = tuple_slot(t, m.scratch, h, m.words)
-    one = <uint32_t>entry
+    one = <uint32_t>number
     memcpy(m.keys + <size_t>one * m.words, m.scratch, m.words * 8)
     memcpy(m.low + <size_t>one * m.range_words, low, m.range_words * 8)
     memcpy(m.high + <size_t>one * m.range_words, high, m.range_words * 8)
     m.priority[one] = priority
     m.owner[one] = t
     m.next[one] = 0
+    if m.n_ranges:
+        m.handle[one] = <uint32_t>handle
     if slot[0] == 0:
         slot[0] = head_of(h, one)
         memcpy(slot + 1, m.scratch, m.words * 8)
@@ -348,23 +381,11 @@ cdef int64_t matcher_insert(
             link = &m.next[link[0] - 1]
         m.next[one] = link[0]
         link[0] = one + 1
-    t.entries += 1
-    m.count += 1
-    m.used[one // 64] |= (<uint64_t>1) << (one % 64)
+    t.items += 1
     if priority > t.best:
         t.best = priority
     move_up(m, t)
-    return entry
-
-
-cdef inline bint stronger(Matcher* m, uint32_t one, uint32_t other) noexcept nogil:
-    if m.priority[one] != m.priority[other]:
-        return m.priority[one] > m.priority[other]
-    return one < other
-
-
-cdef bint matcher_used(const Matcher* m, int64_t entry) noexcept nogil:
-    return 0 <= entry < m.room and (m.used[entry // 64] >> (entry % 64)) & 1
+    return number
 
 
 cdef void drop_tuple(Matcher* m, Tuple* t) noexcept nogil:
@@ -397,28 +418,173 @@ cdef void clear_slot(Tuple* t, uint64_t* slot, int words) noexcept nogil:
     t.slots[hole * <uint64_t>(words + 1)] = 0
 
 
-cdef void matcher_remove(Matcher* m, uint32_t entry) noexcept nogil:
-    cdef Tuple* t = m.owner[entry]
+cdef void item_remove(Matcher* m, uint32_t item) noexcept nogil:
+    cdef Tuple* t = m.owner[item]
     cdef uint64_t* slot
     cdef uint32_t* link
     cdef uint64_t h
-    h = hash_masked(m.keys + <size_t>entry * m.words, t.mask, m.scratch, m.words)
+    h = hash_masked(m.keys + <size_t>item * m.words, t.mask, m.scratch, m.words)
     slot = tuple_slot(t, m.scratch, h, m.words)
-    if <uint32_t>slot[0] == entry + 1:
-        if m.next[entry]:
-            slot[0] = head_of(h, m.next[entry] - 1)
+    if <uint32_t>slot[0] == item + 1:
+        if m.next[item]:
+            slot[0] = head_of(h, m.next[item] - 1)
         else:
             clear_slot(t, slot, m.words)
             t.keys -= 1
     else:
         link = &m.next[<uint32_t>slot[0] - 1]
-        while link[0] != entry + 1:
+        while link[0] != item + 1:
             link = &m.next[link[0] - 1]
-        link[0] = m.next[entry]
-    m.used[entry // 64] &= ~((<uint64_t>1) << (entry % 64))
-    m.count -= 1
-    if entry < m.hint:
-        m.hint = entry
-    t.entries -= 1
-    if t.entries == 0:
+        link[0] = m.next[item]
+    number_give(&m.items, item)
+    t.items -= 1
+    if t.items == 0:
         drop_tuple(m, t)
+
+
+# ---- ranges ----
+
+cdef struct Prefixes:
+    int count
+    uint64_t value[MAX_PREFIXES]
+    uint64_t mask[MAX_PREFIXES]
+
+cdef struct Split:
+    # The prefixes of an entry's ranges; every combination of them is an item.
+    Prefixes part[MAX_RANGES]
+    uint64_t items
+
+
+cdef void split_range(Prefixes* out, uint64_t low, uint64_t high) noexcept nogil:
+    """The fewest prefixes that make up a range."""
+    cdef uint64_t size
+    out.count = 0
+    while True:
+        size = low & (~low + 1)  # the largest block that starts here; 0 is 2^64
+        while size == 0 or size - 1 > high - low:
+            size = (<uint64_t>1) << 63 if size == 0 else size >> 1
+            if low == 0 and high == <uint64_t>-1:
+                size = 0
+                break
+        out.value[out.count] = low
+        out.mask[out.count] = ~(size - 1)
+        out.count += 1
+        if size == 0 or high - low == size - 1:
+            return
+        low += size
+
+
+cdef void common_prefix(Prefixes* out, uint64_t low, uint64_t high) noexcept nogil:
+    cdef uint64_t differ = low ^ high
+    differ |= differ >> 1
+    differ |= differ >> 2
+    differ |= differ >> 4
+    differ |= differ >> 8
+    differ |= differ >> 16
+    differ |= differ >> 32
+    out.count = 1
+    out.mask[0] = ~differ
+    out.value[0] = low & ~differ
+
+
+cdef void split(Matcher* m, Split* out, const uint64_t* low, const uint64_t* high) noexcept nogil:
+    """Split every range of up to 64 bits, but the coarsest ones where it gets too much."""
+    cdef int i, worst
+    for i in range(min(m.n_ranges, <int>MAX_RANGES)):
+        if m.ranges[i].limbs == 1:
+            split_range(&out.part[i], low[m.ranges[i].offset], high[m.ranges[i].offset])
+        else:
+            out.part[i].count = 1
+            out.part[i].mask[0] = out.part[i].value[0] = 0
+    while True:
+        out.items = 1
+        worst = 0
+        for i in range(min(m.n_ranges, <int>MAX_RANGES)):
+            out.items *= out.part[i].count
+            if out.part[i].count > out.part[worst].count:
+                worst = i
+        if out.items <= MAX_SPLIT:
+            return
+        common_prefix(
+            &out.part[worst], low[m.ranges[worst].offset], high[m.ranges[worst].offset]
+        )
+
+
+cdef void combine(
+    Matcher* m, const Split* parts, uint64_t number, uint64_t* key, uint64_t* mask
+) noexcept nogil:
+    """Put the prefixes of one combination into a key and its mask."""
+    cdef int i
+    cdef uint64_t at
+    for i in range(min(m.n_ranges, <int>MAX_RANGES)):
+        at = number % parts.part[i].count
+        number //= parts.part[i].count
+        key[m.ranges[i].word] = parts.part[i].value[at]
+        mask[m.ranges[i].word] = parts.part[i].mask[at]
+
+
+cdef int64_t matcher_find(
+    Matcher* m, uint64_t* key, uint64_t* mask,
+    const uint64_t* low, const uint64_t* high, int64_t priority,
+) noexcept nogil:
+    """The entry with exactly this key, mask, ranges and priority, or -1.
+
+    The words of ranges in key and mask are scratch space.
+    """
+    cdef Split parts
+    cdef int64_t item
+    if m.n_ranges == 0:
+        return item_find(m, key, mask, low, high, priority)
+    split(m, &parts, low, high)
+    combine(m, &parts, 0, key, mask)
+    item = item_find(m, key, mask, low, high, priority)
+    return handle_of(m, <uint32_t>item) if item >= 0 else -1
+
+
+cdef int64_t matcher_insert(
+    Matcher* m, uint64_t* key, uint64_t* mask,
+    const uint64_t* low, const uint64_t* high, int64_t priority,
+) noexcept nogil:
+    """Add an entry that is known to be new; its handle, or -1 without memory."""
+    cdef Split parts
+    cdef int64_t handle, item
+    cdef uint64_t i
+    if m.n_ranges == 0:
+        item = item_insert(m, key, mask, low, high, priority, 0)
+        m.count += item >= 0
+        return item
+    handle = number_take(&m.handles)
+    if handle < 0:
+        return -1
+    if m.handles.room > m.first_room:
+        if grow(<void**>&m.first, <size_t>m.handles.room * 4):
+            number_give(&m.handles, <uint32_t>handle)
+            return -1
+        m.first_room = m.handles.room
+    m.first[handle] = 0
+    split(m, &parts, low, high)
+    m.count += 1
+    for i in range(parts.items):
+        combine(m, &parts, i, key, mask)
+        item = item_insert(m, key, mask, low, high, priority, handle)
+        if item < 0:
+            matcher_remove(m, <uint32_t>handle)
+            return -1
+        m.sibling[item] = m.first[handle]
+        m.first[handle] = <uint32_t>item + 1
+    return handle
+
+
+cdef void matcher_remove(Matcher* m, uint32_t handle) noexcept nogil:
+    """Remove an entry that is there."""
+    cdef uint32_t item, following
+    m.count -= 1
+    if m.n_ranges == 0:
+        item_remove(m, handle)
+        return
+    item = m.first[handle]
+    while item:
+        following = m.sibling[item - 1]
+        item_remove(m, item - 1)
+        item = following
+    number_give(&m.handles, handle)
