@@ -33,6 +33,7 @@ def extensions() -> list[Extension]:
 
 
 setup(
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
     packages=[
         *find_packages("runtime"),
         *find_packages("cext"),
