@@ -1,0 +1,117 @@
+"""A running network for the tests: embedded switches behind a real P4Runtime server, and scripted
+quantum devices that read and write device frames as bytes."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from finsy.p4client import P4Client
+from finsy.proto import U128, p4r
+
+from qplane.control.entries import Entry
+from qplane.control.program import schema
+from qplane.net import CPU_PORT, QUANTUM_PORT, Network
+from qplane.switch.device import Device as P4Device
+from qplane.switch.server import P4RuntimeServer
+from qplane_cext.switch.core import SwitchCore
+
+from .scripted import PatientClock, ScriptedDevice
+
+
+class Fabric:
+    """The switches of a network behind one P4Runtime server; a context manager."""
+
+    def __init__(self, net: Network) -> None:
+        self.net = net
+        self.clock = PatientClock()
+        self.cores = {name: SwitchCore(cpu_port=CPU_PORT) for name in net.nodes}
+        self.devices = {
+            node.name: ScriptedDevice(net, node.name)
+            for node in net.nodes.values()
+            if node.is_quantum
+        }
+        self.sent: list[tuple[str, int, bytes]] = []
+        self._p4_devices = {
+            node.name: P4Device(
+                node.id,
+                self.cores[node.name],
+                inject=lambda port, data, name=node.name: self.inject(name, port, data),
+            )
+            for node in net.nodes.values()
+        }
+        self.server = P4RuntimeServer(self._p4_devices.values())
+        self.address = ""
+
+    def __enter__(self) -> Fabric:
+        self.address = self.server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.stop()
+
+    def inject(self, node: str, port: int, packet: bytes) -> None:
+        """A packet enters a switch; follow it to the controller or the device and back."""
+        waiting = deque([(port, packet)])
+        while waiting:
+            for out_port, out in self.cores[node].process(*waiting.popleft()):
+                if out_port == CPU_PORT:
+                    self._p4_devices[node].deliver_to_cpu(out)
+                elif out_port == QUANTUM_PORT and node in self.devices:
+                    waiting += [(QUANTUM_PORT, reply) for reply in self.devices[node].answer(out)]
+                else:
+                    self.sent.append((node, out_port, out))
+
+    async def standing(self, node: str) -> list[str]:
+        """Every table entry and multicast group of a switch, read by a client of our own."""
+        async with OtherClient(self, node, role="observer") as client:
+            return await client.read()
+
+    async def all_standing(self) -> dict[str, list[str]]:
+        return {name: await self.standing(name) for name in self.net.nodes}
+
+
+class OtherClient:
+    """A second P4Runtime client of one switch: in a role of its own, or with an election id."""
+
+    def __init__(self, fabric: Fabric, node: str, *, role: str = "", election_id: int = 1) -> None:
+        self._client = P4Client(fabric.address, wait_for_ready=False)
+        self._device_id = fabric.net.nodes[node].id
+        self._role = role
+        self._election_id = U128.encode(election_id)
+
+    async def __aenter__(self) -> OtherClient:
+        await self._client.open(schema=schema())
+        bid = p4r.MasterArbitrationUpdate(device_id=self._device_id, election_id=self._election_id)
+        if self._role:
+            bid.role.name = self._role
+        await self._client.send(p4r.StreamMessageRequest(arbitration=bid))
+        answer = await self._client.receive()
+        assert answer.arbitration.status.code == 0
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def insert(self, *entries: Entry) -> None:
+        await self._client.request(
+            p4r.WriteRequest(
+                device_id=self._device_id,
+                election_id=self._election_id,
+                role=self._role,
+                updates=[
+                    p4r.Update(type=p4r.Update.INSERT, entity=entry.to_finsy().encode(schema()))
+                    for entry in entries
+                ],
+            )
+        )
+
+    async def read(self) -> list[str]:
+        request = p4r.ReadRequest(device_id=self._device_id, role=self._role)
+        request.entities.add().table_entry.SetInParent()
+        replication = request.entities.add().packet_replication_engine_entry
+        replication.multicast_group_entry.SetInParent()
+        return [
+            str(entity)
+            async for response in self._client.request_iter(request)
+            for entity in response.entities
+        ]

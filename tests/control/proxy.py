@@ -1,0 +1,84 @@
+"""A gRPC proxy in front of a P4Runtime server that can hold writes up or lose their answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+SERVICE = "/p4.v1.P4Runtime/"
+
+
+class WriteProxy(grpc.GenericRpcHandler):
+    """Passes all calls on as bytes; a context manager that gives its address.
+
+    Of the next `lose` writes the caller hears UNAVAILABLE; the first `apply` of them are done all
+    the same. While `hold` is cleared, writes wait; `held` is set when one does.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.lose = 0
+        self.apply = 0
+        self.held = threading.Event()
+        self.hold = threading.Event()
+        self.hold.set()
+        self._channel = grpc.insecure_channel(target)
+        self._server = grpc.server(ThreadPoolExecutor(8))
+        self._server.add_generic_rpc_handlers((self,))
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def __enter__(self) -> WriteProxy:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop(0).wait()
+        self._channel.close()
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        method = details.method
+        if method == SERVICE + "StreamChannel":
+            return grpc.stream_stream_rpc_method_handler(
+                lambda requests, context: _pass(
+                    context, lambda: self._channel.stream_stream(method)(requests)
+                )
+            )
+        if method == SERVICE + "Read":
+            return grpc.unary_stream_rpc_method_handler(
+                lambda request, context: _pass(
+                    context, lambda: self._channel.unary_stream(method)(request)
+                )
+            )
+        call = self._channel.unary_unary(method)
+        if method == SERVICE + "Write":
+            return grpc.unary_unary_rpc_method_handler(
+                lambda request, context: self._write(call, request, context)
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: next(_pass(context, lambda: iter([call(request)])))
+        )
+
+    def _write(
+        self, call: grpc.UnaryUnaryMultiCallable, request: bytes, context: grpc.ServicerContext
+    ) -> bytes:
+        if not self.hold.is_set():
+            self.held.set()
+            assert self.hold.wait(10)
+        if self.lose:
+            self.lose -= 1
+            if self.apply:
+                self.apply -= 1
+                call(request)
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")
+        return next(_pass(context, lambda: iter([call(request)])))
+
+
+def _pass(context: grpc.ServicerContext, call: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    """The responses of a call, or its error with all that belongs to it."""
+    try:
+        yield from call()
+    except grpc.RpcError as error:
+        context.set_trailing_metadata(error.trailing_metadata() or ())
+        context.abort(error.code(), error.details())
