@@ -11,6 +11,7 @@ from .backends.base import Backend, Ports
 from .device import Device
 from .errors import Code, StatusError
 from .pcap import PcapWriter
+from .trace import TRACE, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,12 @@ class Dataplane:
                 PcapWriter(folder / f"{name}_in.pcap"),
                 PcapWriter(folder / f"{name}_out.pcap"),
             )
+
+    def trace(self, *, as_json: bool) -> None:
+        """Log what every packet goes through, and what log_msg says."""
+        tracer = Tracer(self.device.describe_entry, as_json=as_json)
+        self.core.on_trace(tracer.trace)
+        self.core.on_log(lambda text: log.log(TRACE, "%s", text))
 
     def start(self) -> None:
         """Open the ports. Raises BackendError."""

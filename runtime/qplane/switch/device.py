@@ -276,6 +276,15 @@ class Device:
                 raise StatusError(Code.FAILED_PRECONDITION, NO_PIPELINE)
             return read_all(state, request.entities, role.scope)
 
+    def describe_entry(self, table: str, handle: int) -> str:
+        """A table entry as text, for traces."""
+        state = self._state
+        if state is not None:
+            for store in state.tables.stores.values():
+                if store.table.name == table:
+                    return store.describe(handle)
+        return f"entry {handle}"
+
     # ---- pipeline configuration ----
 
     def get_pipeline(

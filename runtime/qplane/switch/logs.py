@@ -7,8 +7,8 @@ import sys
 from logging.handlers import RotatingFileHandler
 
 from .options import Options
+from .trace import TRACE
 
-TRACE = 5
 _LEVELS = {
     "trace": TRACE,
     "debug": logging.DEBUG,
@@ -24,10 +24,13 @@ class _Formatter(logging.Formatter):
     """The reference's layout: [time] [name] [level] [thread N] message."""
 
     def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        if record.levelno == TRACE and message.startswith("{"):
+            return message  # a JSON line stands alone
         clock = self.formatTime(record, "%H:%M:%S")
         letter = _LETTERS.get(record.levelno, "I")
         head = f"[{clock}.{int(record.msecs):03d}] [qplane] [{letter}] [thread {record.thread}]"
-        text = f"{head} {record.getMessage()}"
+        text = f"{head} {message}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

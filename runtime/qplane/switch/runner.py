@@ -56,6 +56,8 @@ class SwitchRunner:
                 raise BackendError(f"can't read {options.json}: {error.strerror}") from error
             except PipelineError as error:
                 raise BackendError(f"{options.json}: {error}") from error
+        if options.log_level == "trace" and (options.log_console or options.log_file):
+            self._dataplane.trace(as_json=options.log_json)
         if options.pcap is not None:
             self._dataplane.capture(options.ports, options.pcap)
         # The server first: an address in use is found before the ports are touched.

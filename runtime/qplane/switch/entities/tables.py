@@ -12,7 +12,7 @@ from qplane_cext.switch.core import SwitchCore, SwitchError
 from qplane_cext.switch.p4rt_fast import ActionDecoder, TableDecoder
 
 from ..errors import Code, StatusError, from_switch_error, invalid, not_found
-from ..p4info import P4InfoIndex, Scope, Table
+from ..p4info import MatchKind, P4InfoIndex, Scope, Table
 from .actions import BoundAction, decode_action
 from .base import DELETE, INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
@@ -573,6 +573,23 @@ class TableStore:
             message.match.extend(encode_key(self.table.fields, entry.key))
             message.priority = entry.priority
         return message
+
+    def describe(self, handle: int) -> str:
+        """An entry's key as text: field=value, and how it matches."""
+        entry = next((one for one in list(self.entries.values()) if one.handle == handle), None)
+        if entry is None:
+            return f"entry {handle}"
+        words = []
+        for key_field, part in zip(self.table.fields, entry.key, strict=True):
+            if isinstance(part, bytes):
+                words.append(f"{key_field.name}=0x{part.hex()}")
+            else:
+                first, second = part
+                shown = f"0x{second.hex()}" if isinstance(second, bytes) else str(second)
+                sign = {MatchKind.LPM: "/", MatchKind.RANGE: ".."}.get(key_field.kind, " &&& ")
+                words.append(f"{key_field.name}=0x{first.hex()}{sign}{shown}")
+        priority = f" priority {entry.priority}" if entry.priority else ""
+        return f"entry {handle} [{', '.join(words)}]{priority}"
 
     def entry_message(self, entry: Entry) -> p4r.TableEntry:
         """An entry without its direct resources and times."""

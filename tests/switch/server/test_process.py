@@ -1,0 +1,278 @@
+"""qplane-switch as a process: start, packets, pcap files, signals, a second instance, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pynng
+import pytest
+
+from qplane.switch.errors import Code
+from qplane.switch.pcap import PcapWriter, read_pcap
+
+from .client import PROGRAMS, Client, Names, insert, load_program
+from .entries import action, entry, host
+
+PACKET = bytes.fromhex("0000000000aa 000000000001 1234") + b"payload"
+
+
+class Process:
+    """A running qplane-switch; ``address`` is where P4Runtime listens."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+        command = [sys.executable, "-m", "qplane.switch.cli", *arguments]
+        self.popen = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.lines: list[str] = []
+        self.address = ""
+
+    def wait_ready(self) -> None:
+        assert self.popen.stdout is not None
+        while not self.address:
+            ready, _, _ = select.select([self.popen.stdout], [], [], 30)
+            assert ready, "no output for 30 s"
+            line = self.popen.stdout.readline()
+            assert line, f"ended: {self.lines}"
+            self.lines.append(line)
+            if line.startswith("Server listening on "):
+                self.address = line.split()[-1]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, float, str]:
+        """(exit status, seconds it took, the rest of its output)."""
+        begin = time.monotonic()
+        self.popen.send_signal(number)
+        output, _ = self.popen.communicate(timeout=20)
+        return self.popen.returncode, time.monotonic() - begin, output
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[object]:
+    running: list[Process] = []
+
+    def begin(*arguments: str, ready: bool = True) -> Process:
+        process = Process(arguments, tmp_path)
+        running.append(process)
+        if ready:
+            process.wait_ready()
+        return process
+
+    yield begin
+    for process in running:
+        if process.popen.poll() is None:
+            process.popen.kill()
+        process.popen.communicate()
+
+
+FREE = ("--", "--grpc-server-addr", "127.0.0.1:0", "--cpu-port", "510")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_within_a_second(start, tmp_path: Path, number: int) -> None:  # type: ignore[no-untyped-def]
+    process = start("--no-p4", "--packet-in", f"ipc://{tmp_path}/p.ipc", "--device-id", "7", *FREE)
+    client = Client(process.address, 7)
+    assert client.arbitrate(1) == (Code.OK, 1)
+    status, seconds, output = process.end(number)
+    assert status == 0, output
+    assert "Traceback" not in output
+    assert seconds < 1.5
+    end = client.end_of_stream()
+    assert end is not None and end.code == Code.UNAVAILABLE
+    client.close()
+
+
+def test_a_second_instance_fails_with_a_clear_message(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    first = start("--no-p4", "--packet-in", f"ipc://{tmp_path}/p.ipc", *FREE)
+    second = start(
+        "--no-p4", "--packet-in", f"ipc://{tmp_path}/q.ipc", "--",
+        "--grpc-server-addr", first.address, ready=False,
+    )  # fmt: skip
+    output, _ = second.popen.communicate(timeout=30)
+    assert second.popen.returncode == 1
+    assert output.strip().splitlines() == [
+        f"Error: can't listen on {first.address}: Address already in use"
+    ]
+
+
+def test_after_kill_9_it_starts_again_at_once(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    arguments = ["--no-p4", "--packet-in", f"ipc://{tmp_path}/p.ipc", "--", "--grpc-server-addr"]
+    first = start(*arguments, "127.0.0.1:0")
+    client = Client(first.address, 0)
+    assert client.arbitrate(1) == (Code.OK, 1)
+    first.popen.kill()
+    first.popen.wait()
+    again = start(*arguments, first.address)
+    assert again.address == first.address
+    client.close()
+
+
+def test_packets_travel_over_the_nanomsg_socket_and_ptf_port_states_are_understood(
+    start,
+    tmp_path: Path,  # type: ignore[no-untyped-def]
+) -> None:
+    url = f"ipc://{tmp_path}/p.ipc"
+    process = start("--no-p4", "--packet-in", url, "--device-id", "1", *FREE)
+    client = Client(process.address, 1)
+    assert client.arbitrate(1) == (Code.OK, 1)
+    config = load_program("p4runtime")
+    names = Names(config.p4info)
+    assert client.push(config) is None
+    assert client.status(insert(table_entry=host(names, 0xAA, 3))) == Code.OK
+    to_cpu = entry(names, "hosts", [exact_mac(0xBB)], action(names, "to_cpu", 4))
+    assert client.status(insert(table_entry=to_cpu)) == Code.OK
+    with pynng.Pair0(dial=url, recv_timeout=10_000) as socket:
+        socket.send(struct.pack("<iii", 0, 1, 0))  # port 1 added
+        socket.send(struct.pack("<iii", 3, 1, len(PACKET)) + PACKET)
+        assert socket.recv() == struct.pack("<iii", 4, 3, len(PACKET)) + PACKET
+        other = PACKET[:5] + b"\xbb" + PACKET[6:]
+        socket.send(struct.pack("<iii", 3, 1, len(other)) + other)
+        assert client.next_of("packet").packet.payload == other
+        socket.send(struct.pack("<iii", 5, 1, 1))  # information: not supported, as BMv2 says
+        assert socket.recv() == struct.pack("<iiii", 6, 1, 1, 1)
+    client.close()
+
+
+def exact_mac(mac: int):  # type: ignore[no-untyped-def]
+    from .entries import exact
+
+    return exact(1, mac)
+
+
+def test_packets_travel_from_pcap_file_to_pcap_file(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name, times in (("a", (1, 4)), ("b", (2, 3))):
+        writer = PcapWriter(tmp_path / f"{name}_in.pcap")
+        for at in times:
+            writer.write(PACKET + bytes([at]), at * 1_000_000_000)
+        writer.close()
+    process = start(
+        str(PROGRAMS / "p4runtime.json"), "-i", "0@a", "-i", "5@b", "--use-files", "0", *FREE
+    )
+    deadline = time.monotonic() + 20
+    found: list[bytes] = []
+    while len(found) < 4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        found = [record.data for record in read_pcap(tmp_path / "a_out.pcap")]
+    # The program's default sends everything to port 0; in the order of their times.
+    assert found == [PACKET + bytes([at]) for at in (1, 2, 3, 4)]
+    status, _, output = process.end()
+    assert status == 0, output
+    assert list(read_pcap(tmp_path / "b_out.pcap")) == []
+
+
+def test_a_trace_shows_tables_and_sources_in_the_log_file(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    writer = PcapWriter(tmp_path / "a_in.pcap")
+    writer.write(PACKET, 0)
+    writer.close()
+    for extra, check in (((), "text"), (("--log-json",), "json")):
+        process = start(
+            str(PROGRAMS / "p4runtime.json"), "-i", "0@a", "--use-files", "0",
+            "--log-file", str(tmp_path / check), *extra, *FREE,
+        )  # fmt: skip
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            time.sleep(0.02)
+            if "end of all input files" in (tmp_path / check).read_text():
+                break
+        process.end()
+    text = (tmp_path / "text").read_text()
+    assert "table IngressImpl.hosts: miss" in text
+    assert "p4runtime.p4 line" in text
+    lines = (tmp_path / "json").read_text().splitlines()
+    traces = [json.loads(line) for line in lines if line.startswith("{")]
+    assert len(traces) == 1
+    kinds = [step["kind"] for step in traces[0]["steps"]]
+    assert kinds[0] == "ingress" and kinds[-1] == "emit"
+    assert {"kind": "miss", "name": "IngressImpl.hosts"}.items() <= next(
+        step for step in traces[0]["steps"] if step.get("name") == "IngressImpl.hosts"
+    ).items()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.json"], "can't read missing.json"),
+        (["bad.json"], "bad.json: "),
+        (["--no-p4", "-i", "0@no-such-if0"], "no-such-if0"),
+        (["--no-p4", "-i", "0@x", "--use-files", "0"], "no file x_in.pcap"),
+        (["--no-p4", "--packet-in", "ipc:///nowhere/at/all"], "can't listen on ipc:///nowhere"),
+        (["--no-p4", "--log-file", "/nowhere/log"], "can't log to /nowhere/log"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_clear_message(
+    start,
+    tmp_path: Path,
+    arguments: list[str],
+    message: str,  # type: ignore[no-untyped-def]
+) -> None:
+    (tmp_path / "bad.json").write_text("{}")
+    process = start(*arguments, *FREE, ready=False)
+    output, _ = process.popen.communicate(timeout=30)
+    assert process.popen.returncode == 1
+    (line,) = [text for text in output.splitlines() if text.startswith("Error: ")]
+    assert message in line
+    assert "Traceback" not in output
+
+
+def can_make_interfaces() -> bool:
+    return os.geteuid() == 0 and subprocess.run(
+        ["ip", "link", "add", "qpt0", "type", "veth", "peer", "name", "qpt1"],
+        check=False, capture_output=True,
+    ).returncode == 0  # fmt: skip
+
+
+@pytest.fixture
+def veths() -> Iterator[None]:
+    """Two veth pairs qpt0-qpt1 and qpt2-qpt3."""
+    if not can_make_interfaces():
+        pytest.skip("veth interfaces can't be made here")
+    subprocess.run(
+        ["ip", "link", "add", "qpt2", "type", "veth", "peer", "name", "qpt3"], check=True
+    )
+    for number in range(4):
+        subprocess.run(f"ip link set qpt{number} up".split(), check=True)
+    yield
+    for name in ("qpt0", "qpt2"):
+        subprocess.run(f"ip link del {name}".split(), check=True)
+
+
+def test_packets_travel_over_interfaces(start, veths: None, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    import socket
+
+    process = start(
+        "--no-p4", "-i", "1@qpt0", "-i", "3@qpt2", "--pcap", str(tmp_path), "--device-id", "1",
+        *FREE,
+    )  # fmt: skip
+    client = Client(process.address, 1)
+    assert client.arbitrate(1) == (Code.OK, 1)
+    config = load_program("p4runtime")
+    names = Names(config.p4info)
+    assert client.push(config) is None
+    assert client.status(insert(table_entry=host(names, 0xAA, 3))) == Code.OK
+    tagged = PACKET[:12] + b"\x81\x00\x00\x05" + PACKET[12:]
+    with (
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) as out_socket,
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) as in_socket,
+    ):
+        out_socket.bind(("qpt1", 3))
+        in_socket.bind(("qpt3", 3))
+        in_socket.settimeout(10)
+        for sent in (PACKET.ljust(60, b"\0"), tagged.ljust(64, b"\0")):
+            out_socket.send(sent)
+            while True:
+                found = in_socket.recv(2000)
+                if found[:6] == PACKET[:6]:
+                    break
+            assert found.replace(b"\x81\x00\x00\x05", b"") == sent.replace(b"\x81\0\0\5", b"")
+    assert process.end()[0] == 0
+    recorded = [r.data for r in read_pcap(tmp_path / "qpt2_out.pcap") if r.data[:6] == PACKET[:6]]
+    assert tagged.ljust(64, b"\0") in recorded
+    client.close()
