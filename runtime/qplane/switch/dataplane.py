@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qplane_cext.switch.core import SwitchCore
 
-from .backends.base import Backend, Ports
+from .backends.base import Backend, Direct, Ports
 from .device import Device
 from .errors import Code, StatusError
 from .pcap import PcapWriter
@@ -60,7 +60,10 @@ class Dataplane:
 
     def start(self) -> None:
         """Open the ports. Raises BackendError."""
-        self._backend.start(self.receive, self.device.set_port_up)
+        watched = self._captures or self._dump_bytes
+        cpu_port = -1 if self._cpu_port is None else self._cpu_port
+        direct = None if watched else Direct(self.core, cpu_port, self.device.deliver_to_cpu)
+        self._backend.start(self.receive, self.device.set_port_up, direct)
 
     def stop(self) -> None:
         """Close ports and captures."""

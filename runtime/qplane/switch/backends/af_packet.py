@@ -9,8 +9,11 @@ import selectors
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
-from .base import BackendError, Ports, PortStatus, Receive
+from qplane_cext.switch.afpacket import PacketLoop
+
+from .base import BackendError, Direct, Ports, PortStatus, Receive
 
 ETH_P_ALL = 0x0003
 SOL_PACKET = 263
@@ -32,24 +35,35 @@ BUFFER_BYTES = 8 << 20
 
 
 class AfPacketBackend:
-    """One raw socket an interface; one thread reads them all."""
+    """One raw socket an interface; one thread reads them all.
+
+    With a direct packet path that thread is a PacketLoop, and another one watches the interfaces.
+    """
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._sockets: dict[int, socket.socket] = {}
         self._indexes: dict[int, int] = {}  # interface index -> port
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._wake_read, self._wake_write = os.pipe()
         self.send_dropped = 0
 
-    def start(self, receive: Receive, port_status: PortStatus) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
         """Open all interfaces and read from them."""
         for port, name in self._ports:
             self._sockets[port] = self._open(port, name)
-        self._thread = threading.Thread(
-            target=self._run, args=(receive, port_status), name="af_packet", daemon=True
-        )
-        self._thread.start()
+        if direct is None:
+            self._spawn("af_packet", lambda: self._run(self._sockets, receive, port_status))
+        else:
+            descriptors = [(port, sock.fileno()) for port, sock in self._sockets.items()]
+            loop = PacketLoop(direct.core, descriptors, direct.cpu_port, direct.deliver_to_cpu)
+            self._spawn("af_packet", lambda: loop.run(self._wake_read))
+            self._spawn("interfaces", lambda: self._run({}, receive, port_status))
+
+    def _spawn(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _open(self, port: int, name: str) -> socket.socket:
         try:
@@ -76,9 +90,11 @@ class AfPacketBackend:
         self._indexes[index] = port
         return sock
 
-    def _run(self, receive: Receive, port_status: PortStatus) -> None:
+    def _run(
+        self, sockets: dict[int, socket.socket], receive: Receive, port_status: PortStatus
+    ) -> None:
         with selectors.DefaultSelector() as selector, _link_events() as links:
-            for port, sock in self._sockets.items():
+            for port, sock in sockets.items():
                 selector.register(sock, selectors.EVENT_READ, port)
             selector.register(self._wake_read, selectors.EVENT_READ, "stop")
             selector.register(links, selectors.EVENT_READ, "links")
@@ -89,7 +105,7 @@ class AfPacketBackend:
                     if key.data == "links":
                         self._report_links(links, port_status)
                     else:
-                        self._drain(self._sockets[key.data], key.data, receive)
+                        self._drain(sockets[key.data], key.data, receive)
 
     @staticmethod
     def _drain(sock: socket.socket, port: int, receive: Receive) -> None:
@@ -130,8 +146,8 @@ class AfPacketBackend:
     def stop(self) -> None:
         """Stop the thread and close the sockets."""
         os.write(self._wake_write, b"x")
-        if self._thread is not None:
-            self._thread.join(1.0)
+        for thread in self._threads:
+            thread.join(1.0)
         for sock in self._sockets.values():
             sock.close()
         self._sockets.clear()

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from qplane_cext.switch.core import SwitchCore
 
 # Called for packets that arrive; the back end's own thread runs the packet path.
 Receive = Callable[[int, bytes], None]
 PortStatus = Callable[[int, bool], None]
+
+
+class Direct(NamedTuple):
+    """A packet path that a back end may run by itself, in C and without the GIL."""
+
+    core: SwitchCore
+    cpu_port: int  # -1: none
+    deliver_to_cpu: Callable[[bytes], None]
 
 
 class BackendError(OSError):
@@ -17,8 +27,11 @@ class BackendError(OSError):
 class Backend(Protocol):
     """A set of ports. ``send`` may be called from any thread and drops what can't be sent."""
 
-    def start(self, receive: Receive, port_status: PortStatus) -> None:
-        """Begin to receive. Raises BackendError when a port can't be opened."""
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
+        """Begin to receive. Raises BackendError when a port can't be opened.
+
+        Without ``direct`` each packet must go through ``receive`` (somebody wants to see it).
+        """
 
     def send(self, port: int, data: bytes) -> None:
         """Transmit; a packet for a port that is not there is ignored, as by the reference."""

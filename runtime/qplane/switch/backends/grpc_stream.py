@@ -15,7 +15,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from ..stream import ClientStream
-from .base import BackendError, PortStatus, Receive
+from .base import BackendError, Direct, PortStatus, Receive
 
 SERVICE = "p4.bm.DataplaneInterface"
 OPER_STATUS_DOWN, OPER_STATUS_UP = 1, 2
@@ -68,7 +68,7 @@ class GrpcStreamBackend:
         self._lock = threading.Lock()
         self._request_id = threading.local()  # of the packet being processed by this thread
 
-    def start(self, receive: Receive, port_status: PortStatus) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
         """Listen on the address."""
         self._receive, self._port_status = receive, port_status
         server = grpc.server(ThreadPoolExecutor(8, thread_name_prefix="dataplane"))

@@ -12,7 +12,7 @@ import threading
 
 import pynng
 
-from .base import BackendError, PortStatus, Receive
+from .base import BackendError, Direct, PortStatus, Receive
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class NanomsgBackend:
         self._stopping = False
         self.send_dropped = 0
 
-    def start(self, receive: Receive, port_status: PortStatus) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
         """Listen on the address."""
         try:
             self._socket = pynng.Pair0(

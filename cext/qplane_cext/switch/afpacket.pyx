@@ -1,0 +1,316 @@
+# cython: language_level=3
+"""The packet loop between AF_PACKET sockets and a SwitchCore, without the GIL.
+
+Frames are taken in batches (recvmmsg), run through the packet path one by one, and what comes out
+is sent in batches per port (sendmmsg) before the next batch is taken: a single frame is not kept
+waiting, and a burst pays the system calls once.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memmove, memset
+
+from qplane_cext.switch.core cimport SwitchCore
+
+cdef extern from "errno.h" nogil:
+    int errno
+    int EAGAIN, ENOBUFS, EINTR
+
+cdef extern from "time.h" nogil:
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *now)
+    int CLOCK_MONOTONIC
+
+cdef extern from "poll.h" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd *fds, unsigned long count, int timeout_ms)
+    short POLLIN, POLLOUT
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    """
+cdef extern from "sys/uio.h" nogil:
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+
+cdef extern from "sys/socket.h" nogil:
+    struct msghdr:
+        void *msg_name
+        iovec *msg_iov
+        size_t msg_iovlen
+        void *msg_control
+        size_t msg_controllen
+        int msg_flags
+    struct cmsghdr:
+        int cmsg_level
+        int cmsg_type
+    struct mmsghdr:
+        msghdr msg_hdr
+        unsigned int msg_len
+    cmsghdr *CMSG_FIRSTHDR(msghdr *message)
+    cmsghdr *CMSG_NXTHDR(msghdr *message, cmsghdr *control)
+    unsigned char *CMSG_DATA(cmsghdr *control)
+    int recvmmsg(int fd, mmsghdr *messages, unsigned int count, int flags, timespec *timeout)
+    int sendmmsg(int fd, mmsghdr *messages, unsigned int count, int flags)
+    int MSG_DONTWAIT, SOL_PACKET
+
+cdef extern from "linux/if_packet.h" nogil:
+    struct tpacket_auxdata:
+        uint32_t tp_status
+        uint16_t tp_vlan_tci
+        uint16_t tp_vlan_tpid
+    int PACKET_AUXDATA
+    uint32_t TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID
+
+cdef enum:
+    BATCH = 64            # frames a system call takes or sends
+    FRAME_BYTES = 65560   # the longest frame, with a VLAN tag put back
+    TAG_BYTES = 4
+    CONTROL_BYTES = 64    # for one tpacket_auxdata
+    STALL_MS = 20         # how long a full transmit queue may hold up the loop before frames are lost
+
+cdef struct Port:
+    int number
+    int fd
+    int queued
+    uint8_t* frames       # BATCH frames of FRAME_BYTES that wait to be sent
+    mmsghdr messages[BATCH]
+    iovec vectors[BATCH]
+
+cdef struct Loop:
+    int n_ports
+    Port* ports
+    Port** by_number      # NULL where there is no such port
+    int max_number
+    int cpu_port          # -1: none
+    uint8_t* cpu_bytes    # packets for the CPU port, each behind a 4-byte length
+    size_t cpu_used
+    size_t cpu_room
+    uint64_t received
+    uint64_t sent
+    uint64_t send_dropped
+    uint64_t cpu_dropped
+
+
+
+
+cdef void flush(Loop* loop, Port* port) noexcept nogil:
+    """Send what waits on a port. A queue that stays full for STALL_MS loses the rest."""
+    cdef int at = 0, n
+    cdef pollfd writable
+    while at < port.queued:
+        n = sendmmsg(port.fd, &port.messages[at], <unsigned int>(port.queued - at), MSG_DONTWAIT)
+        if n > 0:
+            at += n
+            loop.sent += <uint64_t>n
+        elif errno == EINTR:
+            continue
+        elif errno == EAGAIN or errno == ENOBUFS:
+            writable.fd = port.fd
+            writable.events = POLLOUT
+            writable.revents = 0
+            if poll(&writable, 1, STALL_MS) <= 0:
+                loop.send_dropped += <uint64_t>(port.queued - at)
+                break
+        else:
+            # This frame can't be sent (longer than the MTU, interface down): go on with the next.
+            loop.send_dropped += 1
+            at += 1
+    port.queued = 0
+
+
+cdef void emit(void* context, uint32_t number, const uint8_t* data,
+               uint32_t length) noexcept nogil:
+    cdef Loop* loop = <Loop*>context
+    cdef Port* port
+    cdef uint8_t* frame
+    if <int>number == loop.cpu_port:
+        if loop.cpu_used + length + 4 > loop.cpu_room:
+            loop.cpu_dropped += 1
+            return
+        memcpy(loop.cpu_bytes + loop.cpu_used, &length, 4)
+        memcpy(loop.cpu_bytes + loop.cpu_used + 4, data, length)
+        loop.cpu_used += length + 4
+        return
+    if number > <uint32_t>loop.max_number or loop.by_number[number] == NULL:
+        return
+    if length > FRAME_BYTES:
+        loop.send_dropped += 1
+        return
+    port = loop.by_number[number]
+    if port.queued == BATCH:
+        flush(loop, port)
+    frame = port.frames + <size_t>port.queued * FRAME_BYTES
+    memcpy(frame, data, length)
+    port.vectors[port.queued].iov_len = length
+    port.queued += 1
+
+
+cdef uint32_t put_tag_back(uint8_t* frame, uint32_t length, msghdr* message) noexcept nogil:
+    """The frame's length, after a VLAN tag that the kernel took out has been put back."""
+    cdef cmsghdr* control = CMSG_FIRSTHDR(message)
+    cdef tpacket_auxdata aux
+    cdef uint16_t tpid
+    while control != NULL:
+        if control.cmsg_level == SOL_PACKET and control.cmsg_type == PACKET_AUXDATA:
+            memcpy(&aux, CMSG_DATA(control), sizeof(aux))
+            if aux.tp_status & TP_STATUS_VLAN_VALID and length >= 12:
+                tpid = aux.tp_vlan_tpid if aux.tp_status & TP_STATUS_VLAN_TPID_VALID else 0x8100
+                memmove(frame + 12 + TAG_BYTES, frame + 12, length - 12)
+                frame[12] = tpid >> 8
+                frame[13] = tpid & 0xff
+                frame[14] = aux.tp_vlan_tci >> 8
+                frame[15] = aux.tp_vlan_tci & 0xff
+                return length + TAG_BYTES
+        control = CMSG_NXTHDR(message, control)
+    return length
+
+
+cdef int64_t now_us() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <int64_t>now.tv_sec * 1000000 + now.tv_nsec // 1000
+
+
+cdef class PacketLoop:
+    """Runs frames between sockets and a packet path.
+
+    ``ports``: (port number, file descriptor of a bound AF_PACKET socket); the caller keeps them
+    open while ``run`` runs. ``deliver_to_cpu`` gets what leaves on ``cpu_port``, with the GIL. Frames
+    that leave on other ports are ignored, as by the reference.
+    """
+
+    cdef Loop loop
+    cdef SwitchCore core
+    cdef object deliver_to_cpu
+    cdef int64_t started_us
+
+    def __cinit__(self, SwitchCore core, ports, int cpu_port, deliver_to_cpu):
+        cdef int i, j
+        cdef Port* port
+        ports = list(ports)
+        numbers = [number for number, _ in ports]
+        self.core = core
+        self.deliver_to_cpu = deliver_to_cpu
+        memset(&self.loop, 0, sizeof(Loop))
+        self.loop.cpu_port = cpu_port
+        self.loop.n_ports = len(ports)
+        self.loop.max_number = max(numbers, default=0)
+        self.loop.cpu_room = 4 << 20
+        self.loop.ports = <Port*>calloc(max(len(ports), 1), sizeof(Port))
+        self.loop.by_number = <Port**>calloc(self.loop.max_number + 1, sizeof(Port*))
+        self.loop.cpu_bytes = <uint8_t*>malloc(self.loop.cpu_room)
+        if not self.loop.ports or not self.loop.by_number or not self.loop.cpu_bytes:
+            raise MemoryError
+        for i, (number, fd) in enumerate(ports):
+            port = &self.loop.ports[i]
+            port.number = number
+            port.fd = fd
+            port.frames = <uint8_t*>malloc(<size_t>BATCH * FRAME_BYTES)
+            if not port.frames:
+                raise MemoryError
+            self.loop.by_number[number] = port
+            for j in range(BATCH):
+                port.vectors[j].iov_base = port.frames + <size_t>j * FRAME_BYTES
+                port.messages[j].msg_hdr.msg_iov = &port.vectors[j]
+                port.messages[j].msg_hdr.msg_iovlen = 1
+        self.started_us = now_us()
+
+    def __dealloc__(self):
+        cdef int i
+        if self.loop.ports:
+            for i in range(self.loop.n_ports):
+                free(self.loop.ports[i].frames)
+        free(self.loop.ports)
+        free(self.loop.by_number)
+        free(self.loop.cpu_bytes)
+
+    @property
+    def counters(self) -> dict:
+        """Frames received and sent, and those lost on the way out."""
+        return {
+            "received": self.loop.received,
+            "sent": self.loop.sent,
+            "send_dropped": self.loop.send_dropped,
+            "cpu_dropped": self.loop.cpu_dropped,
+        }
+
+    def run(self, int wake_fd) -> None:
+        """Move frames until ``wake_fd`` becomes readable. Other threads run meanwhile."""
+        cdef Loop* loop = &self.loop
+        cdef int n_ports = loop.n_ports
+        cdef pollfd* descriptors = <pollfd*>calloc(n_ports + 1, sizeof(pollfd))
+        cdef uint8_t* frames = <uint8_t*>malloc(<size_t>BATCH * FRAME_BYTES)
+        cdef uint8_t* controls = <uint8_t*>malloc(BATCH * CONTROL_BYTES)
+        cdef mmsghdr messages[BATCH]
+        cdef iovec vectors[BATCH]
+        cdef int i, j, n, k
+        if not descriptors or not frames or not controls:
+            free(descriptors)
+            free(frames)
+            free(controls)
+            raise MemoryError
+        memset(messages, 0, sizeof(messages))
+        for j in range(BATCH):
+            vectors[j].iov_base = frames + <size_t>j * FRAME_BYTES
+            vectors[j].iov_len = FRAME_BYTES - TAG_BYTES
+            messages[j].msg_hdr.msg_iov = &vectors[j]
+            messages[j].msg_hdr.msg_iovlen = 1
+            messages[j].msg_hdr.msg_control = controls + j * CONTROL_BYTES
+        for i in range(n_ports):
+            descriptors[i].fd = loop.ports[i].fd
+            descriptors[i].events = POLLIN
+        descriptors[n_ports].fd = wake_fd
+        descriptors[n_ports].events = POLLIN
+        try:
+            while True:
+                with nogil:
+                    while loop.cpu_used == 0:
+                        if poll(descriptors, <unsigned long>(n_ports + 1), -1) < 0:
+                            if errno == EINTR:
+                                continue
+                            break
+                        if descriptors[n_ports].revents:
+                            break
+                        for i in range(n_ports):
+                            if descriptors[i].revents == 0:
+                                continue
+                            for j in range(BATCH):
+                                messages[j].msg_hdr.msg_controllen = CONTROL_BYTES
+                            n = recvmmsg(loop.ports[i].fd, messages, BATCH, MSG_DONTWAIT, NULL)
+                            for j in range(n):
+                                loop.received += 1
+                                self.core.c_process(
+                                    <uint32_t>loop.ports[i].number, frames + <size_t>j * FRAME_BYTES,
+                                    put_tag_back(frames + <size_t>j * FRAME_BYTES,
+                                                 messages[j].msg_len, &messages[j].msg_hdr),
+                                    now_us() - self.started_us, emit, loop)
+                            for k in range(n_ports):
+                                if loop.ports[k].queued:
+                                    flush(loop, &loop.ports[k])
+                if loop.cpu_used:
+                    self._hand_over()
+                elif descriptors[n_ports].revents:
+                    return
+        finally:
+            free(descriptors)
+            free(frames)
+            free(controls)
+
+    cdef _hand_over(self):
+        cdef size_t at = 0
+        cdef uint32_t length
+        while at < self.loop.cpu_used:
+            memcpy(&length, self.loop.cpu_bytes + at, 4)
+            self.deliver_to_cpu((<char*>self.loop.cpu_bytes)[at + 4 : at + 4 + length])
+            at += length + 4
+        self.loop.cpu_used = 0
