@@ -215,7 +215,9 @@ def _apriori(
     network = emulation.plan
     nodes = [network.nodes[hop.node] for hop in plan.hops]
     alone = all(
-        not set(other.path) & set(plan.path) for other in plans.values() if other is not plan
+        not {link.index for link in other.path} & {link.index for link in plan.path}
+        for other in plans.values()
+        if other is not plan
     )
     if (
         network.faults.any
