@@ -10,6 +10,8 @@ from qplane.net import loads
 from qplane.simulate.session import Goal, run, simulation
 from qplane.simulate.summary import expectation
 
+PS_PER_MS = 10**9
+
 PERFECT = {"slots": 4}
 DEPHASING = {"slots": 4, "t2": '"20 ms"', "swap_time": '"10 us"'}
 RELAXING = {"slots": 4, "t1": '"20 ms"', "t2": '"40 ms"', "swap_time": '"10 us"'}
@@ -49,7 +51,9 @@ def network(
         text += table("[links]", {"between": f'["{a}", "{b}"]'})
     for kind, items in (("circuits", circuits), ("hosts", hosts), ("pings", pings)):
         for item in items:
-            text += table(f"[{kind}]", {k: v if isinstance(v, int) else f'"{v}"' for k, v in item.items()})
+            text += table(
+                f"[{kind}]", {k: v if isinstance(v, int) else f'"{v}"' for k, v in item.items()}
+            )
     return text + (table("faults", faults) if faults else "")
 
 
@@ -59,9 +63,7 @@ def chain(nodes, **options):
     cutoff = options.pop("cutoff", None)
     if cutoff is not None:
         circuit["cutoff"] = cutoff
-    return network(
-        [(f"n{k}", f"n{k + 1}") for k in range(nodes - 1)], [circuit], **options
-    )
+    return network([(f"n{k}", f"n{k + 1}") for k in range(nodes - 1)], [circuit], **options)
 
 
 @dataclass
@@ -81,7 +83,12 @@ class Outcome:
 
 def simulate(text, pairs=None, *, until_ps=None, during=None, **options):
     """Run a network to the end; `during`, a coroutine function of the simulation, is awaited when
-    generation has ended and before the network drains."""
+    generation has ended and before the network drains.
+
+    A run that does not deliver `pairs` within a time that is ample here fails instead of hanging.
+    """
+    if until_ps is None:
+        until_ps = pairs * 50 * PS_PER_MS
 
     async def scenario():
         async with simulation(loads(text), **options) as simulated:
@@ -94,6 +101,7 @@ def simulate(text, pairs=None, *, until_ps=None, during=None, **options):
 
                 simulated.drain = then_drain
             summary = await run(simulated, Goal(pairs, until_ps))
+            assert pairs is None or summary.stopped == "pairs", engine_state(simulated)
             engine = simulated.emulation.engine
             sample = engine.deliveries()
             return Outcome(
@@ -106,6 +114,12 @@ def simulate(text, pairs=None, *, until_ps=None, during=None, **options):
             )
 
     return asyncio.run(scenario())
+
+
+def engine_state(simulated):
+    """For the message of a run that got stuck."""
+    engine = simulated.emulation.engine
+    return f"{engine.delivered} delivered at {engine.now_ps} ps; {engine.waiting()}"
 
 
 def assert_clean(outcome):

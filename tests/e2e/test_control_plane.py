@@ -77,7 +77,9 @@ def test_a_device_frame_on_a_neighbour_port_changes_nothing_but_a_drop_counter()
         engine.run(until_ps=engine.now_ps + 2_000_000)
         drops = await controller.counters("n1", reasons.DROPS_INGRESS)
         assert drops[10] == len(frames)
-        assert before  # events go on elsewhere meanwhile; that none is due to these is in the frames
+        assert (
+            before
+        )  # events go on elsewhere meanwhile; that none is due to these is in the frames
 
     outcome = rig.simulate(rig.chain(3, slots=2), pairs=200, during=attack)
     rig.assert_clean(outcome)

@@ -69,7 +69,8 @@ def test_qubits_that_expire_at_every_node():
 
 
 def test_sequence_numbers_that_wrap():
-    text = rig.chain(4, slots=3, faults=FAULTS["reordering"], cutoff="20 ms")
+    memory = {**rig.DEPHASING, "slots": 6}
+    text = rig.chain(4, slots=3, memory=memory, faults=FAULTS["reordering"], cutoff="20 ms")
     outcome = rig.simulate(text, pairs=3000, first_seq=2**32 - 1000)
     rig.assert_clean(outcome)
     for end in ("head_seq", "tail_seq"):

@@ -1,7 +1,7 @@
 """The two times that a circuit's devices are given: cut-offs, and the interval of repetition.
 
-A repeater discards a qubit at the circuit's cut-off, as the file says (0: never). An end node can't
-use that value: its qubit has to wait until every swap on the way is done and the other end's TRACK
+A repeater discards a qubit at the circuit's cut-off, as the file says. An end node can't use that
+value: its qubit has to wait until every swap on the way is done and the other end's TRACK
 has come, however late the last link was. With R repeaters, that takes at most
 
     R · wait + R · swap + round trip
@@ -14,7 +14,9 @@ the herald of the last link and the TRACK along all of them: it counts each link
 attempt, and :data:`HOP_ALLOWANCE_PS` for each switch.
 
 An end that gives up too early only costs a pair, and both ends are told. So the value need not be
-tight, but it must be finite: it is what frees the slot when messages are lost for good.
+tight, but it must be finite: it is what frees the slot when messages are lost for good. For the
+same reason repeaters get it as their cut-off where the file has none: a pair between two repeaters
+that waits on both sides when the circuit is stopped would stay for ever.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class LinkUse(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """Cut-offs of the repeaters (0: never) and of the ends, and the ends' repetition of EXPIRED."""
+    """Cut-offs of the repeaters and of the ends, and the ends' interval of repeating EXPIRED."""
 
     cutoff_ps: int
     end_cutoff_ps: int
@@ -55,7 +57,7 @@ class Timing(NamedTuple):
 
 
 def timing(cutoff_ps: int, links: Sequence[LinkUse], repeaters: Sequence[DeviceFeatures]) -> Timing:
-    """The times of a circuit over `links`, with those `repeaters` between them."""
+    """The times of a circuit over `links`, with those `repeaters` between them; cut-off 0: none."""
     hops = len(links)
     round_trip_ps = sum(2 * link.features.delay_ps for link in links) + 2 * hops * HOP_ALLOWANCE_PS
     waits_ps = 0
@@ -67,7 +69,8 @@ def timing(cutoff_ps: int, links: Sequence[LinkUse], repeaters: Sequence[DeviceF
         + sum(link.features.attempt_ps for link in links)
         + round_trip_ps
     )
-    return Timing(cutoff_ps, min(end_cutoff_ps, LONGEST_PS), 2 * round_trip_ps)
+    end_cutoff_ps = min(end_cutoff_ps, LONGEST_PS)
+    return Timing(cutoff_ps or end_cutoff_ps, end_cutoff_ps, 2 * round_trip_ps)
 
 
 def _wait_for_a_pair(link: LinkUse) -> int:

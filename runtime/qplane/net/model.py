@@ -100,7 +100,7 @@ class Circuit:
     head: str
     tail: str
     slots: int
-    cutoff_ps: int  # 0: never
+    cutoff_ps: int  # 0: none given
     path: tuple[Link, ...]
 
     def nodes(self) -> Iterator[str]:
