@@ -50,6 +50,12 @@ def doc_numbers(text: str) -> dict[str, int]:
     return {name: int(number, 16) for number, name in rows}
 
 
+def doc_senders(text: str) -> dict[str, str]:
+    """Name -> "device" or "switch", of the device frames about qubits."""
+    found = re.findall(r"^\| 0x\w+ \| ([A-Z_]+) \| (device|switch) \|", text, re.MULTILINE)
+    return dict(found)
+
+
 def doc_reasons(text: str) -> dict[str, int]:
     """Name -> number, of the reasons of EXPIRE."""
     paragraph = re.search(r"^Reasons: .*?\n\n", text, re.MULTILINE | re.DOTALL)

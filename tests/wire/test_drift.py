@@ -93,6 +93,13 @@ def test_message_types_are_the_same() -> None:
     assert codec == bit_tables.doc_numbers(DOCS)
 
 
+def test_device_frames_come_from_where_the_docs_say() -> None:
+    documented = bit_tables.doc_senders(DOCS)
+    assert set(documented) == {m.name for m in wire.DeviceType if not 0x41 <= m <= 0x47}
+    for name, sender in documented.items():
+        assert wire.DeviceType[name].is_from_device == (sender == "device")
+
+
 def test_expire_reasons_are_the_same() -> None:
     documented = bit_tables.doc_reasons(DOCS)
     assert {m.name: int(m) for m in wire.ExpireReason if m} == documented
