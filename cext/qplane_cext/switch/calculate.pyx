@@ -1,13 +1,13 @@
 """Calculations over a packet's fields and payload, and the core's random numbers."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.hashing cimport RANDOM, ROUND_ROBIN, fold_sum, hash_bytes, sum_bytes
 from qplane_cext.switch.headers cimport header_bytes, pack_header, varbit_bytes
 from qplane_cext.switch.program cimport Calculation, Header, Input, Prog
 from qplane_cext.switch.state cimport OUT_OF_MEMORY, Core, reserve
-from qplane_cext.switch.wide cimport low_mask, put_bits, qp_u128
+from qplane_cext.switch.wide cimport put_bits, qp_u128
 
 cdef enum:
     IN_FIELD, IN_CONST, IN_HEADER, IN_VARBIT, IN_PAYLOAD
@@ -38,9 +38,8 @@ cdef bint quick_sum(Core* core, const Calculation* one, uint64_t* result) noexce
     """csum16 over fields without a buffer; False where a header of theirs is invalid."""
     cdef const Input* item = core.prog.inputs + one.first_input
     cdef const Input* end = item + one.n_inputs
-    cdef uint64_t total = 0, length
+    cdef uint64_t total = 0, word, length
     cdef const uint8_t* data
-    cdef int left = one.max_bits
     if one.has_payload:
         if one.max_bits & 15:
             return False
@@ -48,10 +47,8 @@ cdef bint quick_sum(Core* core, const Calculation* one, uint64_t* result) noexce
     while item < end:
         if item.guard >= 0 and not core.F[item.guard]:
             return False
-        left -= item.bits
-        # 2^16 is 1 modulo 65535: only the place within a 16-bit word matters.
-        total += (core.F[item.slot] & low_mask(item.bits)) << ((left + (-one.max_bits & 15)) & 15)
-        total = (total & <uint64_t>0xFFFFFFFF) + (total >> 32)
+        word = (core.F[item.slot] & item.mask) << item.shift
+        total += <uint32_t>word + (word >> 32)
         item += 1
     if one.has_payload:
         data = payload(core, &length)

@@ -96,6 +96,8 @@ cdef struct Input:
     int32_t slot
     int32_t bits
     int32_t guard  # header that must be valid, -1: none
+    int32_t shift  # of a csum16 over fields: place within a 16-bit word
+    uint64_t mask
 
 cdef struct Calculation:
     int32_t algorithm

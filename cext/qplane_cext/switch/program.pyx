@@ -209,7 +209,7 @@ cdef class Compiled:
             len(source.calculations) * sizeof(Calculation)
         )
         cdef Input* inputs = <Input*>self._block(n_inputs * sizeof(Input))
-        cdef Py_ssize_t i, j = 0
+        cdef Py_ssize_t i, j = 0, k
         for i, one in enumerate(source.calculations):
             out[i].algorithm = one.algorithm
             out[i].first_input, out[i].n_inputs = j, len(one.inputs)
@@ -231,6 +231,11 @@ cdef class Compiled:
                     out[i].simple_sum = 0
                 j += 1
             out[i].max_bits = bits
+            # 2^16 is 1 modulo 65535: only the place within a 16-bit word matters to a sum.
+            left = bits + (-bits) % 16
+            for k in range(out[i].first_input, j):
+                left -= inputs[k].bits
+                inputs[k].shift, inputs[k].mask = left % 16, low_mask(inputs[k].bits)
         self.prog.calculations, self.prog.n_calculations = out, len(source.calculations)
         self.prog.inputs = inputs
         verifies = [one for one in source.checksums if one.verify]

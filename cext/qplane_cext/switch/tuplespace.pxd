@@ -14,12 +14,15 @@ items and handles are numbered apart.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef struct Tuple:
-    uint64_t* mask
+    uint64_t* filter  # a bit per hash: clear means that no such key is here
+    uint64_t filter_limit  # bits - 1
+    uint64_t* mask  # behind the structure
     uint64_t mask_hash
     uint64_t* slots  # capacity * (1 + words): entry + 1 and tag, then the masked key
     uint32_t limit  # capacity - 1
     uint32_t keys  # distinct keys
     uint32_t items
+    uint32_t stale  # keys gone whose bits may still be in the filter
     int64_t best  # no item has a higher priority
 
 cdef struct RangePart:

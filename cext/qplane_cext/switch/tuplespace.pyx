@@ -6,6 +6,8 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 
 cdef enum:
     FIRST_CAPACITY = 8  # slots of a new tuple
+    FILTER_BITS = 8  # per slot, so at least 16 per key
+    FILTERED = 3  # so many tuples make a filter worth its while
     FIRST_ROOM = 64  # items of a new matcher; a multiple of 64
     MAX_SPLIT = 1024  # items that the ranges of one entry may become
     MAX_RANGES = 16  # of one table that are split
@@ -63,7 +65,7 @@ cdef int matcher_ready(Matcher* m) noexcept nogil:
 
 cdef void tuple_free(Tuple* t) noexcept nogil:
     if t != NULL:
-        free(t.mask)
+        free(t.filter)
         free(t.slots)
         free(t)
 
@@ -196,6 +198,7 @@ cdef int64_t matcher_lookup(Matcher* m, const uint64_t* key) noexcept nogil:
     """The entry that matches with the highest priority (the lowest of equals), or -1."""
     cdef int64_t found = -1, best = 0
     cdef int words = m.words, i
+    cdef bint filtered = m.n_tuples >= FILTERED
     cdef Tuple* t
     cdef uint64_t* slot
     cdef uint64_t h
@@ -205,6 +208,8 @@ cdef int64_t matcher_lookup(Matcher* m, const uint64_t* key) noexcept nogil:
         if found >= 0 and t.best < best:
             break
         h = hash_masked(key, t.mask, m.scratch, words)
+        if filtered and not (t.filter[(h & t.filter_limit) >> 6] >> (h & 63)) & 1:
+            continue
         slot = tuple_slot(t, m.scratch, h, words)
         item = <uint32_t>slot[0]
         while item:
@@ -247,14 +252,16 @@ cdef Tuple* new_tuple(Matcher* m, const uint64_t* mask, int64_t priority) noexce
         if grow(<void**>&m.tuples, room * sizeof(void*)):
             return NULL
         m.tuple_room = room
-    t = <Tuple*>calloc(1, sizeof(Tuple))
+    t = <Tuple*>calloc(1, sizeof(Tuple) + m.words * 8)
     if t == NULL:
         return NULL
-    t.mask = <uint64_t*>malloc(m.words * 8)
+    t.mask = <uint64_t*>(t + 1)
     t.slots = <uint64_t*>calloc(FIRST_CAPACITY, (m.words + 1) * 8)
-    if t.mask == NULL or t.slots == NULL:
+    t.filter = <uint64_t*>calloc(FIRST_CAPACITY * FILTER_BITS // 64, 8)
+    if t.filter == NULL or t.slots == NULL:
         tuple_free(t)
         return NULL
+    t.filter_limit = FIRST_CAPACITY * FILTER_BITS - 1
     memcpy(t.mask, mask, m.words * 8)
     t.mask_hash = hash_words(mask, m.words)
     t.limit = FIRST_CAPACITY - 1
@@ -275,27 +282,55 @@ cdef void move_up(Matcher* m, Tuple* t) noexcept nogil:
     m.tuples[i] = t
 
 
+cdef inline void filter_add(Tuple* t, uint64_t h) noexcept nogil:
+    t.filter[(h & t.filter_limit) >> 6] |= (<uint64_t>1) << (h & 63)
+
+
+cdef uint64_t slot_hash(const uint64_t* slot, int words) noexcept nogil:
+    cdef uint64_t h = <uint64_t>0x2545F4914F6CDD1D
+    cdef int i
+    for i in range(words):
+        h = mix(h, slot[1 + i])
+    return h
+
+
+cdef void refilter(Tuple* t, int words) noexcept nogil:
+    """Make the filter anew from the keys that are there."""
+    cdef uint64_t i
+    memset(t.filter, 0, (t.filter_limit + 1) // 8)
+    t.stale = 0
+    for i in range(<uint64_t>t.limit + 1):
+        if t.slots[i * (words + 1)]:
+            filter_add(t, slot_hash(t.slots + i * (words + 1), words))
+
+
 cdef int enlarge(Tuple* t, int words) noexcept nogil:
     """Double the hash table when it is half full."""
     cdef uint64_t* old = t.slots
+    cdef uint64_t* slots
+    cdef uint64_t* filter_
     cdef uint64_t* slot
-    cdef uint64_t capacity = <uint64_t>t.limit + 1, i, h
-    cdef int j
+    cdef uint64_t capacity = <uint64_t>t.limit + 1, i
     if (<uint64_t>t.keys + 1) * 2 <= capacity:
         return 0
-    t.slots = <uint64_t*>calloc(capacity * 2, (words + 1) * 8)
-    if t.slots == NULL:
-        t.slots = old
+    slots = <uint64_t*>calloc(capacity * 2, (words + 1) * 8)
+    filter_ = <uint64_t*>calloc(capacity * 2 * FILTER_BITS // 64, 8)
+    if slots == NULL or filter_ == NULL:
+        free(slots)
+        free(filter_)
         return -1
+    free(t.filter)
+    t.slots, t.filter = slots, filter_
     t.limit = <uint32_t>(capacity * 2 - 1)
+    t.filter_limit = capacity * 2 * FILTER_BITS - 1
     for i in range(capacity):
         if old[i * (words + 1)]:
-            h = <uint64_t>0x2545F4914F6CDD1D
-            for j in range(words):
-                h = mix(h, old[i * (words + 1) + 1 + j])
-            slot = tuple_slot(t, old + i * (words + 1) + 1, h, words)
+            slot = tuple_slot(
+                t, old + i * (words + 1) + 1, slot_hash(old + i * (words + 1), words), words
+            )
             memcpy(slot, old + i * (words + 1), (words + 1) * 8)
     free(old)
+    refilter(t, words)
     return 0
 
 
@@ -371,6 +406,7 @@ cdef int64_t item_insert(
     if slot[0] == 0:
         slot[0] = head_of(h, one)
         memcpy(slot + 1, m.scratch, m.words * 8)
+        filter_add(t, h)
         t.keys += 1
     elif stronger(m, one, <uint32_t>slot[0] - 1):
         m.next[one] = <uint32_t>slot[0]
@@ -400,18 +436,14 @@ cdef void drop_tuple(Matcher* m, Tuple* t) noexcept nogil:
 cdef void clear_slot(Tuple* t, uint64_t* slot, int words) noexcept nogil:
     """Empty a slot and pull up what was displaced by it."""
     cdef uint64_t hole = <uint64_t>(slot - t.slots) // (words + 1)
-    cdef uint64_t place = hole, home, h
+    cdef uint64_t place = hole, home
     cdef uint64_t* other
-    cdef int i
     while True:
         place = (place + 1) & t.limit
         other = t.slots + place * <uint64_t>(words + 1)
         if other[0] == 0:
             break
-        h = <uint64_t>0x2545F4914F6CDD1D
-        for i in range(words):
-            h = mix(h, other[1 + i])
-        home = home_of(h) & t.limit
+        home = home_of(slot_hash(other, words)) & t.limit
         if ((place - home) & t.limit) >= ((place - hole) & t.limit):
             memcpy(t.slots + hole * <uint64_t>(words + 1), other, (words + 1) * 8)
             hole = place
@@ -431,6 +463,9 @@ cdef void item_remove(Matcher* m, uint32_t item) noexcept nogil:
         else:
             clear_slot(t, slot, m.words)
             t.keys -= 1
+            t.stale += 1
+            if t.stale > t.keys + FIRST_CAPACITY:
+                refilter(t, m.words)
     else:
         link = &m.next[<uint32_t>slot[0] - 1]
         while link[0] != item + 1:
