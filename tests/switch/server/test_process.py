@@ -244,19 +244,26 @@ def veths() -> Iterator[None]:
         subprocess.run(f"ip link del {name}".split(), check=True)
 
 
-def test_packets_travel_over_interfaces(start, veths: None, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("captured", [False, True])
+def test_packets_travel_over_interfaces(
+    start,
+    veths: None,
+    tmp_path: Path,
+    captured: bool,  # type: ignore[no-untyped-def]
+) -> None:
+    """Captured, each packet passes through Python; otherwise none does."""
     import socket
 
-    process = start(
-        "--no-p4", "-i", "1@qpt0", "-i", "3@qpt2", "--pcap", str(tmp_path), "--device-id", "1",
-        *FREE,
-    )  # fmt: skip
+    extra = ["--pcap", str(tmp_path)] if captured else []
+    process = start("--no-p4", "-i", "1@qpt0", "-i", "3@qpt2", "--device-id", "1", *extra, *FREE)
     client = Client(process.address, 1)
     assert client.arbitrate(1) == (Code.OK, 1)
     config = load_program("p4runtime")
     names = Names(config.p4info)
     assert client.push(config) is None
     assert client.status(insert(table_entry=host(names, 0xAA, 3))) == Code.OK
+    to_cpu = entry(names, "hosts", [exact_mac(0xBB)], action(names, "to_cpu", 4))
+    assert client.status(insert(table_entry=to_cpu)) == Code.OK
     tagged = PACKET[:12] + b"\x81\x00\x00\x05" + PACKET[12:]
     with (
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) as out_socket,
@@ -272,7 +279,14 @@ def test_packets_travel_over_interfaces(start, veths: None, tmp_path: Path) -> N
                 if found[:6] == PACKET[:6]:
                     break
             assert found.replace(b"\x81\x00\x00\x05", b"") == sent.replace(b"\x81\0\0\5", b"")
+        other = PACKET[:5] + b"\xbb" + PACKET[6:].ljust(54, b"\0")
+        out_socket.send(other)
+        packet = client.next_of("packet").packet
+        assert packet.payload == other
+        assert packet.metadata[0].value == b"\1"
     assert process.end()[0] == 0
+    if not captured:
+        return
     recorded = [r.data for r in read_pcap(tmp_path / "qpt2_out.pcap") if r.data[:6] == PACKET[:6]]
     assert tagged.ljust(64, b"\0") in recorded
     client.close()
