@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,14 +39,15 @@ class Process:
 
     def wait_ready(self) -> None:
         assert self.popen.stdout is not None
-        while not self.address:
-            ready, _, _ = select.select([self.popen.stdout], [], [], 30)
-            assert ready, "no output for 30 s"
-            line = self.popen.stdout.readline()
-            assert line, f"ended: {self.lines}"
+        watchdog = threading.Timer(30, self.popen.kill)
+        watchdog.start()
+        for line in self.popen.stdout:
             self.lines.append(line)
             if line.startswith("Server listening on "):
                 self.address = line.split()[-1]
+                break
+        watchdog.cancel()
+        assert self.address, f"it ended: {self.lines}"
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, float, str]:
         """(exit status, seconds it took, the rest of its output)."""
@@ -129,15 +131,15 @@ def test_packets_travel_over_the_nanomsg_socket_and_ptf_port_states_are_understo
     assert client.status(insert(table_entry=host(names, 0xAA, 3))) == Code.OK
     to_cpu = entry(names, "hosts", [exact_mac(0xBB)], action(names, "to_cpu", 4))
     assert client.status(insert(table_entry=to_cpu)) == Code.OK
-    with pynng.Pair0(dial=url, recv_timeout=10_000) as socket:
-        socket.send(struct.pack("<iii", 0, 1, 0))  # port 1 added
-        socket.send(struct.pack("<iii", 3, 1, len(PACKET)) + PACKET)
-        assert socket.recv() == struct.pack("<iii", 4, 3, len(PACKET)) + PACKET
+    with pynng.Pair0(dial=url, recv_timeout=10_000) as pair:
+        pair.send(struct.pack("<iii", 0, 1, 0))  # port 1 added
+        pair.send(struct.pack("<iii", 3, 1, len(PACKET)) + PACKET)
+        assert pair.recv() == struct.pack("<iii", 4, 3, len(PACKET)) + PACKET
         other = PACKET[:5] + b"\xbb" + PACKET[6:]
-        socket.send(struct.pack("<iii", 3, 1, len(other)) + other)
+        pair.send(struct.pack("<iii", 3, 1, len(other)) + other)
         assert client.next_of("packet").packet.payload == other
-        socket.send(struct.pack("<iii", 5, 1, 1))  # information: not supported, as BMv2 says
-        assert socket.recv() == struct.pack("<iiii", 6, 1, 1, 1)
+        pair.send(struct.pack("<iii", 5, 1, 1))  # information: not supported, as BMv2 says
+        assert pair.recv() == struct.pack("<iiii", 6, 1, 1, 1)
     client.close()
 
 
@@ -252,8 +254,6 @@ def test_packets_travel_over_interfaces(
     captured: bool,  # type: ignore[no-untyped-def]
 ) -> None:
     """Captured, each packet passes through Python; otherwise none does."""
-    import socket
-
     extra = ["--pcap", str(tmp_path)] if captured else []
     process = start("--no-p4", "-i", "1@qpt0", "-i", "3@qpt2", "--device-id", "1", *extra, *FREE)
     client = Client(process.address, 1)
