@@ -61,9 +61,15 @@ class Fabric:
                 else:
                     self.sent.append((node, out_port, out))
 
+    def other(self, node: str, *, role: str = "intruder", election_id: int = 1) -> OtherClient:
+        """Another client of one of the switches."""
+        return OtherClient(
+            self.address, self.net.nodes[node].id, role=role, election_id=election_id
+        )
+
     async def standing(self, node: str) -> list[str]:
         """Every table entry and multicast group of a switch, read by a client of our own."""
-        async with OtherClient(self, node, role="observer") as client:
+        async with self.other(node, role="observer") as client:
             return await client.read()
 
     async def all_standing(self) -> dict[str, list[str]]:
@@ -73,9 +79,11 @@ class Fabric:
 class OtherClient:
     """A second P4Runtime client of one switch: in a role of its own, or with an election id."""
 
-    def __init__(self, fabric: Fabric, node: str, *, role: str = "", election_id: int = 1) -> None:
-        self._client = P4Client(fabric.address, wait_for_ready=False)
-        self._device_id = fabric.net.nodes[node].id
+    def __init__(
+        self, address: str, device_id: int, *, role: str = "intruder", election_id: int = 1
+    ) -> None:
+        self._client = P4Client(address, wait_for_ready=False)
+        self._device_id = device_id
         self._role = role
         self._election_id = U128.encode(election_id)
 

@@ -21,9 +21,11 @@ def network(
     hosts: Iterable[tuple[str, str, str]] = (),
     slots: int = 8,
     classical: Sequence[str] = (),
+    faults: str = "",
 ) -> Network:
     """A network file's model: links are (node, node, km), circuits (name, from, to, other keys),
-    hosts (name, node, ip); the nodes in `classical` have no memory."""
+    hosts (name, node, ip); the nodes in `classical` have no memory;
+    `faults` is a section of its own."""
     text = ['[network]\nname = "test"', f"[memories.m]\nslots = {slots}", "[nodes]"]
     for node in nodes:
         text.append(f"{node} = {{}}" if node in classical else f'{node} = {{ memory = "m" }}')
@@ -33,7 +35,7 @@ def network(
         text.append(f'[[circuits]]\nname = "{name}"\nfrom = "{head}"\nto = "{tail}"\n{more}')
     for name, node, ip in hosts:
         text.append(f'[[hosts]]\nname = "{name}"\nnode = "{node}"\nip = "{ip}"')
-    return loads("\n".join(text), file="test.toml")
+    return loads("\n".join([*text, faults]), file="test.toml")
 
 
 def chain(length: int, **more: object) -> Network:

@@ -24,7 +24,7 @@ from qplane.control.tables import node_mac
 from qplane.net import QUANTUM_PORT
 from qplane.wire import DeviceFrame, DeviceType, LinkStatusCode, Transaction
 
-from .fabric import Fabric, OtherClient
+from .fabric import Fabric
 from .networks import chain, device, network, random_network
 from .proxy import WriteProxy
 
@@ -134,7 +134,7 @@ def test_verify_finds_what_somebody_else_wrote():
     async def scenario(controller, fabric):
         await controller.discover()
         await controller.install()
-        async with OtherClient(fabric, "n2", role="intruder") as other:
+        async with fabric.other("n2") as other:
             await other.insert(foreign)
         (difference,) = await controller.verify()
         assert (difference.node, difference.expected, difference.found) == ("n2", None, foreign)
@@ -156,7 +156,7 @@ def test_a_conflicting_entry_on_any_switch_undoes_the_change_on_all(node):
         links = {"n0": 0, "n1": 0, "n2": 1, "n3": 0}
         match = {"link": links[node], "label": 16}
         conflict = table_entry("pair_in", match, "set_circuit", circuit_id=9, side=1)
-        async with OtherClient(fabric, node, role="intruder") as other:
+        async with fabric.other(node) as other:
             await other.insert(conflict)
         before = await fabric.all_standing()
         with pytest.raises(WriteError) as caught:
@@ -180,7 +180,7 @@ def test_changes_of_many_requests_are_undone_as_well(monkeypatch):
     async def scenario(controller, fabric):
         await controller.discover()
         conflict = table_entry("adjacency", {"circuit": 1, "copy": 1}, "NoAction")
-        async with OtherClient(fabric, "n2", role="intruder") as other:
+        async with fabric.other("n2") as other:
             await other.insert(conflict)
         before = await fabric.all_standing()
         with pytest.raises(WriteError, match=r"n2: INSERT adjacency .*ALREADY_EXISTS"):
@@ -200,7 +200,7 @@ def test_a_full_table_undoes_the_change_on_all_switches():
         filling = [
             table_entry("my_mac", {"dst": 0x0A0000000000 + i}, "NoAction") for i in range(64)
         ]
-        async with OtherClient(fabric, "n2", role="intruder") as other:
+        async with fabric.other("n2") as other:
             await other.insert(*filling)
         before = await fabric.all_standing()
         with pytest.raises(WriteError) as caught:
@@ -501,7 +501,7 @@ def test_a_controller_that_was_pushed_aside_says_so():
         await controller.discover()
         await controller.install()
         before = await fabric.all_standing()
-        async with OtherClient(fabric, "n2", election_id=11):
+        async with fabric.other("n2", role="", election_id=11):
             with pytest.raises(WriteError, match=r"n2: .*another controller is the primary"):
                 await controller.teardown()
             assert {n: sorted(e) for n, e in (await fabric.all_standing()).items()} == {
