@@ -1,4 +1,4 @@
-"""Networks for the end-to-end tests, and running them: real gRPC, the compiled program, the engine."""
+"""Networks for the end-to-end tests, and running them: real gRPC, compiled program, engine."""
 
 import asyncio
 import math
@@ -68,7 +68,7 @@ def chain(nodes, **options):
 
 @dataclass
 class Outcome:
-    """What a run left: its summary, the engine's sample, and the closed form for each pair of it."""
+    """What a run left: its summary, the engine's sample, the closed form for each of its pairs."""
 
     summary: object
     pairs: dict

@@ -1,12 +1,12 @@
-"""What stands in the switches is what the controller wrote, nothing is left behind, and nobody on the
-network can drive a node's memory."""
+"""What stands in the switches is what the controller wrote, nothing is left behind, and nobody on
+the network can drive a node's memory."""
 
 import grpc
 from finsy.proto import p4r, p4r_grpc
 
+from e2e import rig
 from qplane.simulate import reasons
 from qplane.wire import DeviceFrame, DeviceType, QubitBody
-from e2e import rig
 
 
 def read_back(simulated, name):

@@ -1,5 +1,5 @@
-"""Messages that get lost, doubled, late, out of order or damaged, swaps that fail, qubits that expire:
-pairs may be lost then, but never delivered wrongly, and nothing stays behind."""
+"""Messages that get lost, doubled, late, out of order or damaged, swaps that fail, qubits that
+expire: pairs may be lost then, but never delivered wrongly, and nothing stays behind."""
 
 import pytest
 

@@ -49,7 +49,7 @@ def simulate(
     ],
     pairs: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many delivered pairs (1000 unless --until)."),
+        typer.Option(min=1, help="Stop after so many delivered pairs (10000 unless --until)."),
     ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help='Stop at this virtual time, like "2s".')

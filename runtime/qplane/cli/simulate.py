@@ -39,7 +39,7 @@ from qplane.simulate.session import (
 from qplane.simulate.session import run as run_session
 from qplane.simulate.summary import Summary
 
-DEFAULT_PAIRS = 1000
+DEFAULT_PAIRS = 10_000
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
