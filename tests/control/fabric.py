@@ -68,9 +68,9 @@ class Fabric:
         )
 
     async def standing(self, node: str) -> list[str]:
-        """Every table entry and multicast group of a switch, read by a client of our own."""
+        """Every table entry and multicast group of a switch, sorted, read by another client."""
         async with self.other(node, role="observer") as client:
-            return await client.read()
+            return sorted(await client.read())
 
     async def all_standing(self) -> dict[str, list[str]]:
         return {name: await self.standing(name) for name in self.net.nodes}

@@ -110,9 +110,7 @@ def test_one_circuit_is_torn_down_and_set_up_again_beside_another():
         assert len(await fabric.standing("n0")) < len(before["n0"])
         await controller.install(["long"])
         assert await controller.verify() == []
-        assert {n: sorted(e) for n, e in (await fabric.all_standing()).items()} == {
-            n: sorted(e) for n, e in before.items()
-        }
+        assert await fabric.all_standing() == before
 
     run(small(), scenario)
 
@@ -166,9 +164,7 @@ def test_a_conflicting_entry_on_any_switch_undoes_the_change_on_all(node):
         assert f"[link={links[node]}, label=16]" in failure.entry
         assert str(caught.value).startswith(f"{node}: INSERT pair_in [link=")
         assert caught.value.left_behind == ()
-        assert {n: sorted(e) for n, e in (await fabric.all_standing()).items()} == {
-            n: sorted(e) for n, e in before.items()
-        }
+        assert await fabric.all_standing() == before
         assert list(controller.plans) == ["short"]
 
     run(small(), scenario)
@@ -185,9 +181,7 @@ def test_changes_of_many_requests_are_undone_as_well(monkeypatch):
         before = await fabric.all_standing()
         with pytest.raises(WriteError, match=r"n2: INSERT adjacency .*ALREADY_EXISTS"):
             await controller.install()
-        assert {n: sorted(e) for n, e in (await fabric.all_standing()).items()} == {
-            n: sorted(e) for n, e in before.items()
-        }
+        assert await fabric.all_standing() == before
         await controller.install(["long"])
         assert [d.found for d in await controller.verify()] == [conflict]
 
@@ -279,9 +273,7 @@ def test_a_teardown_that_fails_leaves_everything_standing():
         before = await fabric.all_standing()
         with pytest.raises(WriteError, match=r"n1: DELETE adjacency .*NOT_FOUND"):
             await controller.teardown()
-        assert {n: sorted(e) for n, e in (await fabric.all_standing()).items()} == {
-            n: sorted(e) for n, e in before.items()
-        }
+        assert await fabric.all_standing() == before
 
     run(small(), scenario)
 
@@ -504,9 +496,7 @@ def test_a_controller_that_was_pushed_aside_says_so():
         async with fabric.other("n2", role="", election_id=11):
             with pytest.raises(WriteError, match=r"n2: .*another controller is the primary"):
                 await controller.teardown()
-            assert {n: sorted(e) for n, e in (await fabric.all_standing()).items()} == {
-                n: sorted(e) for n, e in before.items()
-            }
+            assert await fabric.all_standing() == before
 
     run(small(), scenario)
 
@@ -522,6 +512,24 @@ def test_a_controller_follows_one_that_left_even_with_a_lower_id():
         await second.install()  # the pipeline was pushed anew: no entry is in the way
         assert await second.verify() == []
         await second.close()
+
+    run(small(), scenario)
+
+
+def test_after_a_loss_everything_is_written_anew():
+    async def scenario(controller, fabric):
+        await controller.discover()
+        await controller.install()
+        before = await fabric.all_standing()
+        async with fabric.other("n2", role="", election_id=11):
+            with pytest.raises(WriteError, match=r"n2: .*another controller is the primary"):
+                await controller.teardown()
+        await controller.connect()
+        assert await fabric.all_standing() == {name: [] for name in controller.network.nodes}
+        await controller.install()
+        assert await controller.verify() == []
+        assert await fabric.all_standing() == before
+        await controller.discover()  # and the devices are heard again
 
     run(small(), scenario)
 

@@ -99,6 +99,7 @@ class Controller:
     async def connect(self) -> None:
         """Become primary of all switches and give them the P4 program; their tables are empty then.
 
+        Once more after a switch or a connection was lost, then ``install`` writes everything anew.
         Raises ConnectionFailedError, ArbitrationError, PipelineError; no connection is kept then.
         """
         bound = asyncio.Semaphore(_PARALLEL)

@@ -119,7 +119,11 @@ class Session:
     # ---- connection ----
 
     async def open(self) -> None:
-        """Become the switch's primary. Raises ConnectionFailedError, ArbitrationError."""
+        """Become the switch's primary, anew if need be.
+
+        Raises ConnectionFailedError, ArbitrationError.
+        """
+        await self.close()
         await self._client.open(schema=self._schema, complete_request=self._complete)
         try:
             await asyncio.wait_for(self._arbitrate(), ANSWER_TIMEOUT_S)
