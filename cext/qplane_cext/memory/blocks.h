@@ -215,7 +215,9 @@ static int fits_tableau(const qm_t *m, uint32_t q, int64_t now_ps) {
 /* A tableau of q's block, with its mixture sampled; for a state that fits_tableau(). */
 static big_t *sample_tableau(const qm_t *m, uint32_t q, bitgen_t *rng) {
     double R[16] = {1}, scratch[16];
+    const big_t *t = tableau_of(m, q);
     vector_t v;
+    if (t) return tableau_join(t, NULL);
     load_vector(m, q, &v, scratch);
     if (v.n == 1) { /* a mixture of the six poles of the Bloch sphere */
         double u = draw(rng);

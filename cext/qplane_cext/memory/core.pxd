@@ -73,3 +73,10 @@ cdef class QuantumMemory:
     cdef int _gate2(self, first, second, now_ps, int gate, error, node, str a, str b) except -1
     cdef int _bell(self, left, right, now_ps, rng, GateNoise noise, node, bint pairs, str a,
                    str b) except -1
+
+
+cdef int64_t as_time(value, str name) except -1
+cdef double as_probability(value, str name) except? -1
+cdef int as_bell(value, str name) except -1
+cdef int as_size(value, int least, int64_t most=*, str name=*) except -1
+cdef tuple as_axis(value, str name)

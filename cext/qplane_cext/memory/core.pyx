@@ -983,3 +983,28 @@ cdef int pair_matrix(state, double* R) except -1:
         R[i] = flat[i]
     R[0] = 1
     return 0
+
+
+def pair_matrices(state, n):
+    """Checked Pauli matrices for n pairs: one for all, shape (1, 16), or one for each."""
+    cdef double[16] R
+    cdef int i
+    if isinstance(state, np.ndarray) and state.dtype == np.float64 and state.shape == (n, 1):
+        state = state[:, 0]
+        if n and not ((state >= 0) & (state <= 1)).all():
+            raise errors.QuantumMemoryError("state: has a fidelity outside [0, 1]")
+        w = (4 * state - 1) / 3
+        out = np.zeros((n, 16))
+        out[:, 0], out[:, 5], out[:, 10], out[:, 15] = 1, w, -w, w
+        return out
+    memset(R, 0, sizeof(R))
+    R[0] = 1
+    if isinstance(state, (int, float)):
+        R[5] = (4 * as_probability(state, "state") - 1) / 3
+        R[10], R[15] = -R[5], R[5]
+    else:
+        pair_matrix(state, R)
+    if not is_pair_state(R):
+        raise errors.QuantumMemoryError(
+            "state: is not a two-qubit state (negative eigenvalue)")
+    return np.array([[R[i] for i in range(16)]])

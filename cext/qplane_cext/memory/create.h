@@ -6,14 +6,9 @@
 
 static int profile_ok(const qm_t *m, int p) { return p >= 0 && (uint32_t)p < m->n_profiles; }
 
-/* A fresh pair; both clocks start at now. R is checked to be a state (once per new matrix). */
-static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, int pa, int pb,
-                          qm_handle *ha, qm_handle *hb) {
-    if (!profile_ok(m, pa) || !profile_ok(m, pb)) return QM_EARG;
-    if (memcmp(R, m->checked, sizeof m->checked)) {
-        if (R[0] != 1 || !is_pair_state(R)) return QM_EARG;
-        memcpy(m->checked, R, sizeof m->checked);
-    }
+/* A fresh pair whose R is a state; both clocks start at now. */
+static inline int place_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, int pa, int pb,
+                             qm_handle *ha, qm_handle *hb) {
     uint32_t i = new_record(m, a);
     if (!i) return QM_EFULL;
     record_t *r = &m->records[i];
@@ -33,6 +28,17 @@ static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, 
     *ha = make_handle(m, 2 * i);
     *hb = make_handle(m, 2 * i + 1);
     return QM_OK;
+}
+
+/* The same with its arguments checked, the state once per new matrix. */
+static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, int pa, int pb,
+                          qm_handle *ha, qm_handle *hb) {
+    if (!profile_ok(m, pa) || !profile_ok(m, pb)) return QM_EARG;
+    if (memcmp(R, m->checked, sizeof m->checked)) {
+        if (R[0] != 1 || !is_pair_state(R)) return QM_EARG;
+        memcpy(m->checked, R, sizeof m->checked);
+    }
+    return place_pair(m, a, now_ps, R, pa, pb, ha, hb);
 }
 
 /* Slots for n qubits with clocks at now and no state yet; all or none. */

@@ -35,6 +35,7 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
         profile_t* profiles
         uint32_t n_profiles
         slot_t* slots
+        uint8_t* marks
         owner_t* owners
         uint32_t n_owners
         bitgen_t* noise
@@ -61,6 +62,7 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
 
     int qm_create_pair(qm_t* m, arena_t* a, int64_t now_ps, const double* R, int pa, int pb,
                        handle_t* ha, handle_t* hb)
+    int is_pair_state(const double* R)
     int qm_create_state(qm_t* m, arena_t* a, int64_t now_ps, int n, const double* R,
                         const int* profiles, handle_t* h)
     int qm_create_ghz(qm_t* m, arena_t* a, int64_t now_ps, int n, const int* profiles, int exact,

@@ -104,6 +104,7 @@ typedef struct qm {
     double checked[16]; /* the last pair matrix that was found to be a state */
     slot_t *slots;      /* by slot index; NULL until a slot has an owner or a deadline */
     wheel_t wheel;
+    uint8_t *marks;  /* by slot index: handles seen in the burst that is being checked */
     owner_t *owners; /* 1 to n_owners */
     uint32_t n_owners;
     bitgen_t *noise; /* for sampled noise on tableaus where a verb has no generator */
@@ -353,6 +354,7 @@ static void qm_delete(qm_t *m) {
         free(m->bigs[i].block);
     free(m->bigs);
     free(m->slots);
+    free(m->marks);
     free(m->owners);
     free(m->profiles);
     pthread_mutex_destroy(&m->lock);

@@ -195,26 +195,33 @@ static void tableau_remove(big_t *t, int q, int row) {
 
 /* ---- joining and splitting ---- */
 
+/* Copies n bits to a place of zeros. */
 static void copy_bits(uint64_t *to, int offset, const uint64_t *from, int n) {
-    for (int q = 0; q < n; q++)
-        if (get_bit(from, q)) flip_bit(to, offset + q, 1);
+    int shift = offset & 63;
+    to += offset >> 6;
+    for (int w = 0; 64 * w < n; w++) {
+        to[w] |= from[w] << shift;
+        if (shift && from[w] >> (64 - shift)) to[w + 1] |= from[w] >> (64 - shift);
+    }
 }
 
-static big_t *tableau_join(const big_t *a, const big_t *b) {
-    big_t *t = big_tableau(a->n + b->n);
-    if (!t) return NULL;
-    for (int part = 0; part < 2; part++) {
-        const big_t *s = part ? b : a;
-        int offset = part ? a->n : 0;
-        for (int r = 0; r < s->n; r++) {
-            copy_bits(row_x(t, offset + r), offset, row_x(s, r), s->n);
-            copy_bits(row_z(t, offset + r), offset, row_z(s, r), s->n);
-            t->sign[offset + r] = s->sign[r];
-        }
-        copy_bits(t->fx, offset, s->fx, s->n);
-        copy_bits(t->fz, offset, s->fz, s->n);
-        memcpy(t->m + offset, s->m, (size_t)s->n * sizeof *t->m);
+static void copy_tableau(big_t *to, int offset, const big_t *from) {
+    for (int r = 0; r < from->n; r++) {
+        copy_bits(row_x(to, offset + r), offset, row_x(from, r), from->n);
+        copy_bits(row_z(to, offset + r), offset, row_z(from, r), from->n);
+        to->sign[offset + r] = from->sign[r];
     }
+    copy_bits(to->fx, offset, from->fx, from->n);
+    copy_bits(to->fz, offset, from->fz, from->n);
+    memcpy(to->m + offset, from->m, (size_t)from->n * sizeof *to->m);
+}
+
+/* The product of two tableaus, or a copy of one where b is NULL. */
+static big_t *tableau_join(const big_t *a, const big_t *b) {
+    big_t *t = big_tableau(a->n + (b ? b->n : 0));
+    if (!t) return NULL;
+    copy_tableau(t, 0, a);
+    if (b) copy_tableau(t, a->n, b);
     return t;
 }
 
