@@ -600,8 +600,8 @@ cdef class QuantumMemory:
     def swap(self, left, right, now_ps, rng, GateNoise noise=None, frame=0, *, node=None):
         """Entanglement swapping on halves of two pairs: ages both, measures, frees them; the far
         halves are one pair. Returns the reported Bell index XOR ``frame`` (0 to 3)."""
-        return self._bell(left, right, now_ps, rng, noise, node, True, "left", "right") ^ as_bell(
-            frame, "frame")
+        cdef int k = as_bell(frame, "frame")
+        return k ^ self._bell(left, right, now_ps, rng, noise, node, True, "left", "right")
 
     def bell_measure(self, left, right, now_ps, rng, GateNoise noise=None, *, node=None):
         """Bell measurement of any two qubits (CNOT from ``left``, H on it, read-out): the reported

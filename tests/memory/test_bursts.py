@@ -1,0 +1,187 @@
+"""Bursts are the scalar verbs one after the other, checked as a whole, without the GIL."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from qplane_cext.memory import errors
+from qplane_cext.memory.core import GateNoise, QuantumMemory
+
+N = 300
+NOISE = GateNoise(0.05, 0.02, 0.1)
+
+
+def generator(seed=1):
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def memory_with_profiles(capacity=2 * N):
+    memory = QuantumMemory(capacity)
+    return memory, memory.profile(math.inf, 1e-3), memory.profile(1e-3, 1.2e-3, 0.1)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_burst_equals_its_elements(which):
+    results = []
+    for burst in (True, False):
+        memory, *profiles = memory_with_profiles(4 * N)
+        p, rng = profiles[which], generator()
+        times = np.arange(N, dtype=np.int64) * 1000
+        now = times + 10**8
+        if burst:
+            verbs = memory.bursts
+            pairs = [verbs.create_pairs(N, times, 0.9, p, p) for _ in range(4)]
+            (a, b), (c, d), (e, f), (g, h) = pairs
+            swapped = verbs.swap(b, c, now, rng, NOISE)
+            verbs.pauli(a, now, swapped, rng, 0.01)
+            verbs.age(d, now, rng)
+            success = verbs.distil(e, f, g, h, now, rng, "dejmps", NOISE)
+            fidelities = verbs.fidelity(a, d, now + 10**8)
+            distilled = verbs.fidelity(e, f)
+            bits = verbs.measure(a, now, rng, "X", 0.1)
+            ends = verbs.measure(d, now, rng, (0.6, 0.0, 0.8))
+            verbs.free(e, rng)
+            left = np.array([memory.pauli_vector(int(q)) for q in f])
+        else:
+            pairs = [[memory.create_pair(int(t), 0.9, p, p) for t in times] for _ in range(4)]
+            (ab, cd, ef, gh) = pairs
+            swapped = [memory.swap(ab[i][1], cd[i][0], int(now[i]), rng, NOISE) for i in range(N)]
+            for i in range(N):
+                memory.pauli(ab[i][0], int(now[i]), swapped[i], 0.01)
+                memory.age(cd[i][1], int(now[i]))
+            success = [
+                memory.distil(ef[i], gh[i], int(now[i]), rng, "dejmps", NOISE)[0] for i in range(N)
+            ]
+            fidelities = [
+                memory.fidelity(ab[i][0], cd[i][1], int(now[i]) + 10**8) for i in range(N)
+            ]
+            distilled = [memory.fidelity(*pair) for pair in ef]
+            bits = [memory.measure(ab[i][0], int(now[i]), rng, "X", 0.1) for i in range(N)]
+            ends = [memory.measure(cd[i][1], int(now[i]), rng, (0.6, 0.0, 0.8)) for i in range(N)]
+            for pair in ef:
+                memory.free(pair[0])
+            left = np.array([memory.pauli_vector(f) for _, f in ef])
+        assert memory.live == N
+        results.append((swapped, success, bits, ends, fidelities, distilled, left))
+    for x, y in zip(*results, strict=True):
+        assert np.allclose(
+            np.asarray(x, dtype=float), np.asarray(y, dtype=float), rtol=0, atol=1e-12
+        )
+
+
+def test_ghz_bursts():
+    memory, rng = QuantumMemory(64), generator()
+    h = memory.bursts.ghz(20, 5, 0)
+    assert h.shape == (20, 5)
+    bits = memory.bursts.measure(h.ravel(), 0, rng, "Z").reshape(20, 5)
+    assert (bits == bits[:, :1]).all()
+    assert 0 < bits[:, 0].sum() < 20
+    assert memory.live == 0
+
+
+def test_fidelities_and_states_for_each_pair():
+    memory = QuantumMemory(8)
+    f = np.array([[0.3], [0.9], [1.0], [0.0]])
+    a, b = memory.bursts.create_pairs(4, 0, f)
+    assert np.allclose(memory.bursts.fidelity(a, b), f[:, 0], atol=1e-12)
+    a, b = memory.bursts.create_pairs(2, 0, (0.1, 0.2, 0.3, 0.4))
+    assert np.allclose(memory.bursts.fidelity(a, b, bell=3), 0.4, atol=1e-12)
+
+
+def snapshot(memory, handles):
+    return [memory.pauli_vector(int(h)).tobytes() for h in handles if memory.is_live(int(h))]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error", "message"),
+    [
+        (lambda a, b: a.__setitem__(5, b[4]), errors.QuantumMemoryError, r"right\[4\].*twice"),
+        (lambda a, b: a.__setitem__(5, 77), errors.StaleHandleError, r"left\[5\]"),
+        (lambda a, b: b.__setitem__(9, 0), errors.StaleHandleError, r"right\[9\]"),
+    ],
+)
+def test_a_bad_element_changes_nothing(break_it, error, message):
+    memory, p, _ = memory_with_profiles()
+    (a, b), (c, d) = (memory.bursts.create_pairs(16, 0, 0.9, p, p) for _ in range(2))
+    handles = np.concatenate([a, b, c, d])
+    left, right = b.copy(), c.copy()
+    break_it(left, right)
+    before, rng = snapshot(memory, handles), generator()
+    state = rng.bit_generator.state["state"]["counter"].tolist()
+    with pytest.raises(error, match=message):
+        memory.bursts.swap(left, right, 10**6, rng)
+    assert snapshot(memory, handles) == before
+    assert rng.bit_generator.state["state"]["counter"].tolist() == state
+    memory.bursts.swap(b, c, 10**6, rng)  # no mark was left behind
+    assert memory.live == 32
+
+
+def test_bad_arrays_are_named():
+    memory, p, _ = memory_with_profiles()
+    verbs, rng = memory.bursts, generator()
+    a, b = verbs.create_pairs(4, 10, 0.9, p, p)
+    cases = [
+        (lambda: verbs.swap(a.astype(np.int64), b, 10, rng), "left: must be a one-dim.*uint64"),
+        (lambda: verbs.swap(a, b[:3], 10, rng), "right: has 3 elements, must have 4"),
+        (lambda: verbs.swap(a, list(b), 10, rng), "right: must be .*list"),
+        (lambda: verbs.measure(a.reshape(2, 2), 10, rng), "qubits: .*shape"),
+        (lambda: verbs.measure(a, np.zeros(4), rng), "now_ps: .*int64"),
+        (lambda: verbs.measure(a, np.zeros(3, dtype=np.int64), rng), "now_ps: has 3 elements"),
+        (lambda: verbs.measure(a, -1, rng), "now_ps: must be a whole number"),
+        (lambda: verbs.measure(a, np.full(4, -1), rng), "now_ps: has a negative"),
+        (lambda: verbs.measure(a, 9, rng), r"now_ps: is before the clock of qubits\[0\], 10"),
+        (lambda: verbs.measure(a, 10, None), "rng: must be"),
+        (lambda: verbs.measure(a, 10, rng, "W"), "basis: must be"),
+        (lambda: verbs.pauli(a, 10, np.full(4, 4, dtype=np.int8), rng), "paulis: must be 0 to 3"),
+        (lambda: verbs.distil(a, a, b, b, 10, rng), r"keep_b\[0\].*twice"),
+        (lambda: verbs.distil(a[:2], a[2:], b[:2], b[2:], 10, rng), "keep_a.*are not halves of pairs"),
+        (lambda: verbs.create_pairs(4, 0, np.full((4, 1), 1.1)), "state: .*outside"),
+        (lambda: verbs.create_pairs(4, 0, math.nan), "state: must be in"),
+        (lambda: verbs.create_pairs(-1, 0), "n: must be"),
+        (lambda: verbs.fidelity(a, b, bell=4), "bell: must be 0 to 3"),
+    ]
+    before = snapshot(memory, a)
+    for call, message in cases:
+        with pytest.raises(errors.QuantumMemoryError, match=f"^{message}"):
+            call()
+        assert snapshot(memory, a) == before
+        assert memory.live == 8
+
+
+def test_a_full_memory_creates_none_of_a_burst():
+    memory = QuantumMemory(100)
+    memory.bursts.create_pairs(60, 0)
+    with pytest.raises(errors.MemoryFullError, match="capacity 100"):
+        memory.bursts.create_pairs(41, 0)
+    assert memory.live == 120
+    memory.bursts.create_pairs(40, 0)
+    with pytest.raises(errors.MemoryFullError):
+        memory.create_pair(0)
+
+
+def test_empty_bursts():
+    memory, none = QuantumMemory(4), np.empty(0, dtype=np.uint64)
+    assert memory.bursts.create_pairs(0, 0)[0].size == 0
+    assert memory.bursts.swap(none, none, 0, generator()).size == 0
+    assert memory.bursts.measure(none, 0, generator()).size == 0
+
+
+def test_threads_on_disjoint_handles():
+    """Two threads give what each would give alone, and every slot is accounted for."""
+    memory, p, q = memory_with_profiles(200_000)
+
+    def work(seed):
+        verbs, rng, out = memory.bursts, generator(seed), []
+        for _ in range(20):
+            (a, b), (c, d) = (verbs.create_pairs(1000, 0, 0.9, p, q) for _ in range(2))
+            out.append(verbs.swap(b, c, 10**8, rng, NOISE))
+            out += [verbs.measure(a, 10**8, rng), verbs.measure(d, 10**8, rng)]
+        return np.concatenate(out)
+
+    alone = [work(1), work(2)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(work, [1, 2]))
+    assert all(np.array_equal(x, y) for x, y in zip(alone, together, strict=True))
+    assert memory.live == 0

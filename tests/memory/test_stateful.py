@@ -1,0 +1,170 @@
+"""Random call sequences: states stay states, and every slot is accounted for."""
+
+import math
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from qplane_cext.memory import errors
+from qplane_cext.memory.core import GateNoise, QuantumMemory
+
+INDEX = st.integers(0, 10**6)
+STEP = st.integers(0, 10**8)
+PROBABILITY = st.floats(0, 1)
+
+
+class Memory(RuleBasedStateMachine):
+    """Qubits in a list; indices are taken modulo its length, so that every call can be made."""
+
+    @initialize(seed=st.integers(0, 1000))
+    def start(self, seed):
+        self.memory = QuantumMemory(24, seed=seed)
+        self.rng = np.random.Generator(np.random.Philox(seed))
+        self.profiles = [
+            0,
+            self.memory.profile(math.inf, 1e-4),
+            self.memory.profile(1e-4, 1e-4),
+            self.memory.profile(1e-4, 2e-4, 0.3),
+        ]
+        self.live, self.dead, self.now, self.refused = [], [], 0, 0
+
+    def pick(self, i):
+        return self.live[i % len(self.live)]
+
+    def gone(self, *handles):
+        for h in handles:
+            self.live.remove(h)
+            self.dead.append(h)
+
+    def attempt(self, call, *arguments):
+        """The call's result; None where it would need too large an exact state."""
+        try:
+            return True, call(*arguments)
+        except (errors.TooManyQubitsError, errors.MemoryFullError):
+            self.refused += 1
+            return False, None
+
+    @rule(dt=STEP)
+    def wait(self, dt):
+        self.now += dt
+
+    @rule(f=PROBABILITY, pa=INDEX, pb=INDEX, bell=st.integers(0, 3))
+    def pair(self, f, pa, pb, bell):
+        p = self.profiles
+        ok, h = self.attempt(self.memory.create_pair, self.now, f, p[pa % 4], p[pb % 4], bell)
+        self.live += h if ok else ()
+
+    @rule(p=INDEX, angle=st.floats(0, 7))
+    def one(self, p, angle):
+        bloch = (math.sin(angle), 0, math.cos(angle))
+        ok, h = self.attempt(self.memory.create_qubit, self.now, bloch, self.profiles[p % 4])
+        self.live += [h] if ok else []
+
+    @rule(n=st.integers(2, 6), p=INDEX)
+    def ghz(self, n, p):
+        ok, h = self.attempt(self.memory.ghz, n, self.now, self.profiles[p % 4])
+        self.live += h if ok else ()
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, name=st.sampled_from(["H", "S", "SX", "X", "Z"]), e=PROBABILITY)
+    def gate(self, i, name, e):
+        self.attempt(self.memory.gate, self.pick(i), self.now, name, e)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, angle=st.floats(-4, 4))
+    def rotate(self, i, angle):
+        self.attempt(self.memory.rotate, self.pick(i), self.now, "Y", angle)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, g=PROBABILITY, pop=PROBABILITY)
+    def damp(self, i, g, pop):
+        self.attempt(self.memory.damp, self.pick(i), self.now, g, pop)
+
+    @precondition(lambda self: len(self.live) > 1)
+    @rule(i=INDEX, j=INDEX, e=PROBABILITY, cz=st.booleans())
+    def two(self, i, j, e, cz):
+        a, b = self.pick(i), self.pick(j)
+        if a != b:
+            self.attempt(self.memory.cz if cz else self.memory.cnot, a, b, self.now, e)
+
+    @precondition(lambda self: len(self.live) > 1)
+    @rule(i=INDEX, j=INDEX, e=PROBABILITY)
+    def bell(self, i, j, e):
+        a, b = self.pick(i), self.pick(j)
+        noise = GateNoise(e, e / 2, e / 3)
+        if a != b and self.attempt(self.memory.bell_measure, a, b, self.now, self.rng, noise)[0]:
+            self.gone(a, b)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, basis=st.sampled_from(["X", "Y", "Z", (0.6, 0.0, 0.8)]), e=PROBABILITY)
+    def measure(self, i, basis, e):
+        q = self.pick(i)
+        if self.attempt(self.memory.measure, q, self.now, self.rng, basis, e)[0]:
+            self.gone(q)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, e=PROBABILITY)
+    def reset(self, i, e):
+        self.memory.reset(self.pick(i), self.now, e)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX)
+    def free(self, i):
+        q = self.pick(i)
+        self.memory.free(q)
+        self.gone(q)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, dt=STEP)
+    def deadline(self, i, dt):
+        self.memory.assign(self.pick(i), 0, deadline_ps=self.now + dt)
+
+    @rule()
+    def expire(self):
+        self.gone(*self.memory.expire(self.now))
+
+    @precondition(lambda self: self.dead)
+    @rule(i=INDEX)
+    def stale(self, i):
+        try:
+            self.memory.measure(self.dead[i % len(self.dead)], self.now, self.rng)
+        except errors.StaleHandleError:
+            return
+        raise AssertionError("a stale handle was taken")
+
+    @invariant()
+    def every_slot_is_accounted_for(self):
+        if hasattr(self, "memory"):
+            assert self.memory.live == len(self.live)
+            assert all(self.memory.is_live(q) for q in self.live)
+
+    def teardown(self):
+        if not hasattr(self, "memory"):
+            return
+        seen = set()
+        for q in self.live:
+            members = self.memory.members(q)
+            assert q in members
+            if members[0] in seen or len(members) > 5:
+                continue
+            seen.add(members[0])
+            R = self.memory.pauli_vector(q)
+            assert np.abs(R).max() <= 1 + 1e-9
+            eigenvalues = np.linalg.eigvalsh(self.memory.density_matrix(q))
+            assert eigenvalues.min() > -1e-9
+            assert abs(eigenvalues.sum() - 1) < 1e-9
+        for q in list(self.live):
+            self.memory.free(q)
+        assert self.memory.live == 0
+
+
+TestMemory = Memory.TestCase
+TestMemory.settings = settings(
+    max_examples=60,
+    stateful_step_count=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
