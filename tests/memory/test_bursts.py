@@ -136,7 +136,10 @@ def test_bad_arrays_are_named():
         (lambda: verbs.measure(a, 10, rng, "W"), "basis: must be"),
         (lambda: verbs.pauli(a, 10, np.full(4, 4, dtype=np.int8), rng), "paulis: must be 0 to 3"),
         (lambda: verbs.distil(a, a, b, b, 10, rng), r"keep_b\[0\].*twice"),
-        (lambda: verbs.distil(a[:2], a[2:], b[:2], b[2:], 10, rng), "keep_a.*are not halves of pairs"),
+        (
+            lambda: verbs.distil(a[:2], a[2:], b[:2], b[2:], 10, rng),
+            "keep_a.*are not halves of pairs",
+        ),
         (lambda: verbs.create_pairs(4, 0, np.full((4, 1), 1.1)), "state: .*outside"),
         (lambda: verbs.create_pairs(4, 0, math.nan), "state: must be in"),
         (lambda: verbs.create_pairs(-1, 0), "n: must be"),
