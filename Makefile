@@ -6,7 +6,7 @@ TARGET ?= embedded
 BIN := $(VENV)/bin
 SOURCES := $(shell find cext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') setup.py
 
-.PHONY: help venv demo test lint p4 ptf shell venv-shell clean
+.PHONY: help venv demo test lint p4 ptf diff golden shell venv-shell clean
 
 help:
 	@echo "make demo    run the main job: a quantum-classical network, end to end"
@@ -16,6 +16,8 @@ help:
 	@echo "make shell   p4runtime-shell on a running network: ADDR=127.0.0.1:9559 DEVICE=1 [WRITE=1]"
 	@echo "make p4      rebuild p4src/build with the p4c on PATH"
 	@echo "make ptf     packet tests of qnode.p4; TARGET=bmv2 for simple_switch_grpc (BMV2=PATH)"
+	@echo "make diff    random states and packets into BMv2 and the embedded switch, compared"
+	@echo "make golden  record BMv2's behaviour anew for tests/golden"
 	@echo "make clean   remove what was built"
 
 venv: $(VENV)/.built
@@ -67,6 +69,13 @@ shell: venv-shell
 
 ptf: venv venv-shell
 	@$(PYTHON) ptf_tests/run.py --target $(TARGET) $(TESTS)
+
+# Both need simple_switch_grpc, on PATH or BMV2=PATH.
+diff: venv
+	@cd tests && ../$(BIN)/python -m diff $(if $(PACKETS),--packets $(PACKETS))
+
+golden: venv
+	@cd tests && ../$(BIN)/python -m golden.record
 
 clean:
 	rm -rf build dist out *.egg-info .venv/.built

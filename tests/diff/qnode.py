@@ -1,0 +1,273 @@
+"""Circuits, entries and packets for qnode.p4, from few values each, so that they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from finsy.proto import p4r
+
+from qplane.wire import (
+    BellIndex,
+    CircuitFrame,
+    DeviceFrame,
+    DeviceType,
+    ExpireReason,
+    LinkFrame,
+    PairBody,
+    ProbeBody,
+    QciFlag,
+    QciMessage,
+    QciType,
+    QubitBody,
+)
+from qplane.wire.device import DeviceFeatures, LinkControl
+
+from .programs import Program
+from .values import number, to_bytes
+
+NODE_MAC = 0x060000000100
+MACS = (NODE_MAC, 0x060000000200, 0x020000000A01, 0xFFFFFFFFFFFF)
+LABELS = (100, 101, 102, 103)
+LINKS = (0, 1, 2)
+CIRCUITS = (0, 1, 2, 3)
+IPV4 = (0x0A000001, 0x0A000002, 0x0A000101, 0xC0000201)
+IPV6 = tuple(0x20010DB8 << 96 | low for low in (1, 2, 1 << 64, 0xFFFF << 80))
+QUANTUM_PORTS = (5, 6)
+
+KNOWN: Mapping[str, Sequence[int]] = {
+    "hdr.ethernet.dst": MACS,
+    "hdr.arp.target_ip": IPV4,
+    "hdr.ipv4.dst": IPV4,
+    "hdr.ipv6.dst": IPV6,
+    "hdr.mpls.label": LABELS,
+    "hdr.qubit.label": LABELS,
+    "hdr.device.link": LINKS,
+    "meta.circuit": CIRCUITS,
+    "meta.copy": (1, 2),
+    "standard_metadata.ingress_port": range(8),
+    "circuit_id": CIRCUITS,
+    "side": (1, 2),
+    "label": LABELS,
+    "link": LINKS,
+    "link_up": LINKS,
+    "link_down": LINKS,
+    "device_port": QUANTUM_PORTS,
+    "kind": (0, 1, 2),
+    "reason": range(20),
+    "ethertype": (0x0800, 0x86DD),
+    **{f"group{suffix}": range(5) for suffix in ("", "_device", "_device_up", "_both")},
+}
+
+
+def circuits(program: Program, rng: Random) -> list[p4r.Update]:
+    """Circuits that fit together; the random entries come on top."""
+    make = _Entries(program)
+    updates = [
+        make.entry("port_kind", {"ingress_port": port}, "set_port_kind", kind=2)
+        for port in QUANTUM_PORTS
+    ]
+    for circuit in CIRCUITS:
+        sides = [(1, LABELS[circuit], 0, 3), (2, LABELS[-1 - circuit], 1, 4)]
+        ends = rng.random() < 0.5
+        if ends:
+            sides = [rng.choice(sides)]
+            side, _, link, port = sides[0]
+            updates.append(
+                make.entry(
+                    "circuit", {"circuit": circuit}, "end_node", device_port=5, side=side,
+                    link=link, port=port, group_device=rng.randint(0, 4),
+                )
+            )  # fmt: skip
+        else:
+            updates.append(
+                make.entry(
+                    "circuit", {"circuit": circuit}, "repeater", device_port=5,
+                    link_up=1, port_up=4, group_device_up=2,
+                    link_down=0, port_down=3, group_device_down=3, group_both=4,
+                )
+            )  # fmt: skip
+        for side, label, link, port in sides:
+            where = {"circuit_id": circuit, "side": side}
+            updates += [
+                make.entry(
+                    "label_in", {"ingress_port": port, "label": label}, "set_circuit", **where
+                ),
+                make.entry("pair_in", {"link": link, "label": label}, "set_circuit", **where),
+                make.entry(
+                    "adjacency", {"circuit": circuit, "copy": side}, "set_adjacency",
+                    label=label, src_mac=NODE_MAC, dst_mac=MACS[1],
+                ),
+            ]  # fmt: skip
+    return updates
+
+
+class _Entries:
+    """Entries with exact keys, by names without their leading parts."""
+
+    def __init__(self, program: Program) -> None:
+        self._tables = {table.preamble.alias: table for table in program.p4info.tables}
+        self._actions = {
+            action.preamble.name.rpartition(".")[2]: action for action in program.p4info.actions
+        }
+
+    def entry(self, table: str, match: Mapping[str, int], action: str, **params: int) -> p4r.Update:
+        update = p4r.Update(type=p4r.Update.INSERT)
+        entry = update.entity.table_entry
+        info, run = self._tables[table], self._actions[action]
+        entry.table_id = info.preamble.id
+        for field in info.match_fields:
+            value = match[field.name.rpartition(".")[2]]
+            entry.match.add(field_id=field.id).exact.value = to_bytes(value)
+        entry.action.action.action_id = run.preamble.id
+        for param in run.params:
+            entry.action.action.params.add(param_id=param.id, value=to_bytes(params[param.name]))
+        return update
+
+
+class Traffic:
+    """Packets of a node's life: pairs that are numbered, swaps that are answered, messages about
+    both, and everything else. `heard` tells it what the switch sent."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self._newest = [rng.choice((0, 1, 4090, 0xFFFFFFF0)) for _ in LINKS]
+        self._swaps: list[DeviceFrame] = []
+        # Now and then all pairs come on one link, so that they fill a ring.
+        self._lopsided = rng.random() < 0.25
+
+    def heard(self, outputs: Sequence[tuple[int, bytes]]) -> None:
+        """Remember what the device was told to swap."""
+        for _, data in outputs:
+            if data[12:14] == b"\x88\xb6" and data[15] == DeviceType.SWAP:
+                self._swaps.append(DeviceFrame.from_bytes(data))
+
+    def packet(self) -> tuple[int, bytes]:
+        """A well-formed packet, and the port it comes in by."""
+        rng = self._rng
+        draw = rng.random()
+        if draw < 0.3:
+            return self._message()
+        if draw < 0.65:
+            port = 5 if rng.random() < 0.95 else rng.randrange(8)
+            return port, self._device_frame()
+        if draw < 0.72:
+            return rng.choice((3, 4, rng.randrange(8))), _probe(rng)
+        return rng.randrange(8), _classical(rng)
+
+    def _seq(self, link: int) -> int:
+        draw = self._rng.random()
+        if draw < 0.9:
+            return (self._newest[link] - self._rng.randrange(8)) & 0xFFFFFFFF
+        return (self._newest[link] + self._rng.choice((1, 2, 4096, -4096))) & 0xFFFFFFFF
+
+    def _circuit(self) -> tuple[int, int, int]:
+        """A circuit's link, label and port on one side; seldom some that do not belong together."""
+        rng = self._rng
+        circuit = rng.choice(CIRCUITS)
+        if rng.random() < 0.05:
+            return rng.choice(LINKS), rng.choice(LABELS), rng.randrange(8)
+        if rng.random() < (0.95 if self._lopsided else 0.5):
+            return 0, LABELS[circuit], 3
+        return 1, LABELS[-1 - circuit], 4
+
+    def _message(self) -> tuple[int, bytes]:
+        rng = self._rng
+        link, label, port = self._circuit()
+        kind = rng.choice((QciType.TRACK,) * 4 + (QciType.EXPIRE, QciType.EXPIRE_ACK))
+        reason = ExpireReason(rng.randrange(5)) if kind == QciType.EXPIRE else ExpireReason.NONE
+        body = PairBody(self._seq(link), rng.randrange(100), BellIndex(rng.randrange(4)), reason)
+        flags = QciFlag.ACK_REQUESTED if rng.random() < 0.3 else QciFlag.NONE
+        ttl = rng.choice((255, 255, 64, 2, 2, 1, 0))
+        message = QciMessage(kind, body, flags)
+        frame = CircuitFrame(NODE_MAC, MACS[1], label, message, ttl, rng.randrange(8))
+        return port, frame.to_bytes()
+
+    def _device_frame(self) -> bytes:
+        rng = self._rng
+        bell = BellIndex(rng.randrange(4))
+        if self._swaps and rng.random() < 0.4:
+            swap = self._swaps[rng.randrange(len(self._swaps))]
+            if rng.random() < 0.8:
+                self._swaps.remove(swap)
+            kind = DeviceType.SWAP_FAILED if rng.random() < 0.2 else DeviceType.SWAPPED
+            return DeviceFrame(kind, swap.link, swap.body, bell).to_bytes()
+        link, label, _ = self._circuit()
+        draw = rng.random()
+        if draw < 0.75:
+            self._newest[link] = (self._newest[link] + 1) & 0xFFFFFFFF
+            body = QubitBody(label, self._newest[link], rng.randrange(9), rng.randrange(9))
+            return DeviceFrame(DeviceType.PAIR, link, body, bell).to_bytes()
+        if draw < 0.95:
+            kind = rng.choice((DeviceType.EXPIRED, DeviceType.EXPIRED, *_EVENTS))
+            body = QubitBody(
+                label, self._seq(link), rng.randrange(9), rng.randrange(9),
+                rng.choice(LINKS), rng.choice(self._newest), 0, 0,
+            )  # fmt: skip
+            return DeviceFrame(kind, link, body, bell).to_bytes()
+        answers: tuple[DeviceFrame, ...] = (
+            DeviceFrame(
+                DeviceType.DEVICE_FEATURES, 0xFF, DeviceFeatures(1, 2, 1, 2, 8, 0, 0, 5, 6, 7)
+            ),
+            DeviceFrame(DeviceType.LINK_STATUS, link, LinkControl(3, label)),
+            DeviceFrame(DeviceType.LINK_START, link, LinkControl(3, label)),
+        )
+        return rng.choice(answers).to_bytes()
+
+
+_EVENTS = (DeviceType.PAIR, DeviceType.SWAPPED, DeviceType.SWAP_FAILED, DeviceType.EXPIRED)
+
+
+def _probe(rng: Random) -> bytes:
+    kind = rng.choice((QciType.HELLO, QciType.PING, QciType.PONG))
+    body = ProbeBody(
+        rng.getrandbits(32), rng.randrange(8), rng.getrandbits(16), rng.getrandbits(40)
+    )
+    return LinkFrame(NODE_MAC, MACS[1], QciMessage(kind, body)).to_bytes()
+
+
+def _classical(rng: Random) -> bytes:
+    ethernet = rng.choice(MACS).to_bytes(6, "big") + MACS[2].to_bytes(6, "big")
+    payload = rng.randbytes(rng.randrange(30))
+    draw = rng.random()
+    if draw < 0.15:
+        arp = (
+            b"\0\1\x08\0\6\4"
+            + rng.choice((1, 1, 2)).to_bytes(2, "big")
+            + MACS[2].to_bytes(6, "big")
+        )
+        arp += rng.choice(IPV4).to_bytes(4, "big") + bytes(6) + rng.choice(IPV4).to_bytes(4, "big")
+        return ethernet + b"\x08\x06" + arp + payload
+    if draw < 0.45:
+        return ethernet + b"\x08\x00" + _ipv4(rng) + payload
+    if draw < 0.65:
+        ttl = rng.choice((0, 1, 2, 64))
+        header = (
+            b"\x60\0\0\0" + len(payload).to_bytes(2, "big") + bytes((rng.choice((6, 17, 58)), ttl))
+        )
+        return (
+            ethernet + b"\x86\xdd" + header + rng.choice(IPV6).to_bytes(16, "big")
+            + rng.choice(IPV6).to_bytes(16, "big") + rng.randbytes(8) + payload
+        )  # fmt: skip
+    if draw < 0.9:
+        stack = b""
+        for last in (False, True) if rng.random() < 0.5 else (True,):
+            word = rng.choice((*LABELS, 13)) << 12 | rng.randrange(8) << 9 | last << 8
+            stack += (word | rng.choice((0, 1, 2, 255))).to_bytes(4, "big")
+        return ethernet + b"\x88\x47" + stack + payload
+    return ethernet + number(rng, 16).to_bytes(2, "big") + payload
+
+
+def _ipv4(rng: Random) -> bytes:
+    options = b"\x01" * (4 * rng.choice((0, 0, 0, 1, 10)))
+    header = bytearray(20)
+    header[0] = 0x45 + len(options) // 4
+    header[6:8] = rng.choice((0, 0, 0x4000, 0x00B9)).to_bytes(2, "big")
+    header[8], header[9] = rng.choice((0, 1, 2, 64)), rng.choice((1, 6, 17))
+    header[12:16], header[16:20] = (rng.choice(IPV4).to_bytes(4, "big") for _ in range(2))
+    header += options
+    total = sum(int.from_bytes(header[at : at + 2], "big") for at in range(0, len(header), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    header[10:12] = (~total & 0xFFFF).to_bytes(2, "big")
+    return bytes(header) + rng.randbytes(rng.choice((0, 8, 8)))
