@@ -1,7 +1,7 @@
 """What the engine's tests share: device frames in and out, and switches written in Python.
 
-The frames are made and read by the runtime's own codecs, so that the device's C code is held against
-a second implementation of docs/wire.md in each of these tests.
+The frames are made and read by the runtime's own codecs, so that the device's C code is held
+against a second implementation of docs/wire.md in each of these tests.
 """
 
 from dataclasses import dataclass, field
@@ -111,7 +111,7 @@ PERFECT = {"length_km": 20.0, "attenuation_db_per_km": 0.0}
 
 def chain(switches, *, seed=1, link=PERFECT, slots=4, node=None, **options):
     """A line of nodes with those switches; link 0 of a node leads back, link 1 onward (the first
-    node's only link is 0). No classical channels: what a switch says to a neighbour goes nowhere."""
+    node's only link is 0). No classical channels: what a switch tells a neighbour goes nowhere."""
     network = Network(seed, **options)
     for i, switch in enumerate(switches):
         network.add_node(
