@@ -97,6 +97,14 @@ def group(
     return message
 
 
+def by_member(member_id: int) -> p4r.TableAction:
+    return p4r.TableAction(action_profile_member_id=member_id)
+
+
+def by_group(group_id: int) -> p4r.TableAction:
+    return p4r.TableAction(action_profile_group_id=group_id)
+
+
 def multicast(group_id: int, ports: Sequence[int]) -> p4r.PacketReplicationEngineEntry:
     message = p4r.PacketReplicationEngineEntry()
     message.multicast_group_entry.multicast_group_id = group_id

@@ -9,7 +9,7 @@ from qplane.switch.errors import Code
 
 from .client import Client, Names, delete, insert, modify
 from .conftest import Bench
-from .entries import action, entry, exact, group, member, one_shot
+from .entries import action, by_group, by_member, entry, exact, group, member, one_shot
 
 # An IPv4 packet: Ethernet, then a header with TOS 6.
 PACKET = bytes.fromhex("0000000000ff 000000000001 0800") + bytes.fromhex(
@@ -25,14 +25,6 @@ def entities(client: Client, kind: str) -> list[object]:
 
 def balanced(names: Names, act: p4r.TableAction, tos: int = 6) -> p4r.TableEntry:
     return entry(names, "balanced", [exact(1, tos)], act)
-
-
-def by_member(member_id: int) -> p4r.TableAction:
-    return p4r.TableAction(action_profile_member_id=member_id)
-
-
-def by_group(group_id: int) -> p4r.TableAction:
-    return p4r.TableAction(action_profile_group_id=group_id)
 
 
 @pytest.fixture

@@ -29,17 +29,17 @@ class DigestStore:
         """INSERT switches a digest on, MODIFY changes its batching, DELETE switches it off."""
         digest = self._index.digest(message.digest_id)
         what = f"digest {digest.name!r}"
-        before = self._configs.get(digest.id)
-        if kind == INSERT and before is not None:
-            raise StatusError(Code.ALREADY_EXISTS, f"{what} is switched on already")
-        if kind != INSERT and before is None:
-            raise not_found(f"{what} is not switched on")
         config = None
         if kind != DELETE:
             config = p4r.DigestEntry.Config()
             config.CopyFrom(message.config)
             if min(config.max_timeout_ns, config.max_list_size, config.ack_timeout_ns) < 0:
                 raise invalid(f"{what}: time-outs and list size can't be negative")
+        before = self._configs.get(digest.id)
+        if kind == INSERT and before is not None:
+            raise StatusError(Code.ALREADY_EXISTS, f"{what} is switched on already")
+        if kind != INSERT and before is None:
+            raise not_found(f"{what} is not switched on")
         self._set(digest, config)
         journal.append(lambda: self._set(digest, before))
 

@@ -53,6 +53,14 @@ class OneShot:
     message: ActionSet  # canonical, as it is read back
 
 
+@dataclass(frozen=True)
+class OneShotPlan:
+    """A well-formed one-shot action set."""
+
+    message: ActionSet
+    actions: list[BoundAction]
+
+
 def _watch_port(
     item: p4r.ActionProfileGroup.Member | p4r.ActionProfileAction, what: str
 ) -> int | None:
@@ -123,15 +131,15 @@ class ProfileStore:
             self._delete_member(member_id)
             journal.append(lambda: self._insert_member(member_id, member.action))
             return
+        if not message.HasField("action"):
+            raise invalid(f"{what}: the action is not set")
+        action = decode_action(self.profile.actions, message.action, what)
         if kind == INSERT:
             self.refuse_one_shots()
             if member_id in self._members:
                 raise StatusError(Code.ALREADY_EXISTS, f"{what} exists")
         else:
             self._member(member_id)
-        if not message.HasField("action"):
-            raise invalid(f"{what}: the action is not set")
-        action = decode_action(self.profile.actions, message.action, what)
         if kind == INSERT:
             if self.profile.size and len(self._members) >= self.profile.size:
                 raise StatusError(
@@ -183,13 +191,14 @@ class ProfileStore:
             self._delete_group(group_id)
             journal.append(lambda: self._insert_group(group_id, group.message))
             return
+        canonical = self._decode_group(message, what)
         if kind == INSERT:
             self.refuse_one_shots()
             if before is not None:
                 raise StatusError(Code.ALREADY_EXISTS, f"{what} exists")
         elif before is None:
             raise not_found(f"there is no {what}")
-        canonical = self._check_group(message, before, what)
+        self._check_group(canonical, before, what)
         if before is None:
             self._insert_group(group_id, canonical)
             journal.append(lambda: self._delete_group(group_id))
@@ -198,14 +207,8 @@ class ProfileStore:
             self._modify_group(group_id, canonical)
             journal.append(lambda: self._modify_group(group_id, previous))
 
-    def _check_group(
-        self, message: p4r.ActionProfileGroup, before: _Group | None, what: str
-    ) -> p4r.ActionProfileGroup:
-        if before is not None and message.max_size != before.message.max_size:
-            raise invalid(
-                f"{what}: max_size is {before.message.max_size}; it can't change to "
-                f"{message.max_size}"
-            )
+    def _decode_group(self, message: p4r.ActionProfileGroup, what: str) -> p4r.ActionProfileGroup:
+        """The canonical form of a well-formed group."""
         limit = self.profile.max_group_size
         if message.max_size < 0 or (limit and not 0 < message.max_size <= limit):
             raise invalid(f"{what}: max_size {message.max_size} must be 1 to {limit}")
@@ -220,16 +223,26 @@ class ProfileStore:
             _watch_port(member, what)
             if member.WhichOneof("watch_kind") == "watch_port" and member.watch_port:
                 member.watch_port = bytestrings.encode(member.watch_port)
-        for member in canonical.members:
+        return canonical
+
+    def _check_group(
+        self, message: p4r.ActionProfileGroup, before: _Group | None, what: str
+    ) -> None:
+        """Whether a well-formed group fits what is there."""
+        if before is not None and message.max_size != before.message.max_size:
+            raise invalid(
+                f"{what}: max_size is {before.message.max_size}; it can't change to "
+                f"{message.max_size}"
+            )
+        for member in message.members:
             self._member(member.member_id)
-        size = self._size(canonical.members)
+        size = self._size(message.members)
         if message.max_size and size > message.max_size:
             raise StatusError(
                 Code.RESOURCE_EXHAUSTED,
                 f"{what}: its members make {size}, max_size is {message.max_size}",
             )
         self._check_total(size, self._size(before.message.members) if before else 0, what)
-        return canonical
 
     def _check_weight(self, weight: int, what: str) -> None:
         if self.profile.weights_disallowed:
@@ -303,20 +316,14 @@ class ProfileStore:
 
     # ---- one-shot ----
 
-    def check_one_shot(
-        self, message: ActionSet, replaced: OneShot | None, what: str
-    ) -> list[BoundAction]:
-        """Validate a one-shot action set; nothing is changed.
+    def decode_one_shot(self, message: ActionSet, what: str) -> OneShotPlan:
+        """A well-formed one-shot action set.
 
-        INVALID_ARGUMENT: bad weights, sizes or actions, or members and groups are in use here;
-        UNIMPLEMENTED: a selection mode this target does not have, or a group action.
+        INVALID_ARGUMENT: bad weights, sizes or actions; UNIMPLEMENTED: a selection mode this
+        target does not have, or a group action.
         """
         if not self.profile.with_selector:
             raise invalid(f"{what}: one-shot entries need an action selector")
-        if self._members or self._groups:
-            raise invalid(
-                f"{self._what} is programmed with members and groups; they can't be mixed"
-            )
         if len(UnknownFieldSet(message)):  # P4Runtime 1.5's group_action
             raise StatusError(Code.UNIMPLEMENTED, f"{what}: group actions are not offered")
         if message.action_selection_mode == ActionSet.RANDOM:
@@ -341,12 +348,23 @@ class ProfileStore:
             raise invalid(
                 f"{what}: size {size} is above max_group_size {self.profile.max_group_size}"
             )
-        before = self._size(replaced.message.action_profile_actions) if replaced else 0
-        self._check_total(size, before, what)
-        return actions
+        return OneShotPlan(message, actions)
 
-    def add_one_shot(self, message: ActionSet, actions: Sequence[BoundAction]) -> OneShot:
+    def check_one_shot(self, plan: OneShotPlan, replaced: OneShot | None, what: str) -> None:
+        """Whether a one-shot entry fits what is there.
+
+        INVALID_ARGUMENT: members and groups are in use here; RESOURCE_EXHAUSTED: it is too much.
+        """
+        if self._members or self._groups:
+            raise invalid(
+                f"{self._what} is programmed with members and groups; they can't be mixed"
+            )
+        before = self._size(replaced.message.action_profile_actions) if replaced else 0
+        self._check_total(self._size(plan.message.action_profile_actions), before, what)
+
+    def add_one_shot(self, plan: OneShotPlan) -> OneShot:
         """Make the anonymous group of a checked action set."""
+        message, actions = plan.message, plan.actions
         name = self.profile.name
         members = [self._core.member_add(name, item.ref.core_id, item.params) for item in actions]
         group = self._core.group_add(name)

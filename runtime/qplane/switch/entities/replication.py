@@ -94,12 +94,13 @@ class _Sessions:
         what = f"{self.name} {entry_id}"
         if not 0 < entry_id <= self.max_id:
             raise invalid(f"{what}: the id must be 1 to {self.max_id}")
+        wanted = None if kind == DELETE else entity()
         before = self.entities.get(entry_id)
         if kind == INSERT and before is not None:
             raise StatusError(Code.ALREADY_EXISTS, f"{what} exists")
         if kind != INSERT and before is None:
             raise not_found(f"there is no {what}")
-        self._set(entry_id, None if kind == DELETE else entity())
+        self._set(entry_id, wanted)
         journal.append(lambda: self._set(entry_id, before))
 
     def _set(self, entry_id: int, entity: p4r.Entity | None) -> None:

@@ -18,7 +18,7 @@ from .base import DELETE, INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
 from .matches import Key, decode_key, encode_key
 from .meters import decode_config, refuse_color_counters
-from .profiles import OneShot, Profiles
+from .profiles import OneShot, OneShotPlan, Profiles
 
 if TYPE_CHECKING:
     from qplane_cext.switch.core import MeterRates, Target
@@ -41,6 +41,7 @@ class GroupRef:
 
 
 EntryAction = BoundAction | MemberRef | GroupRef | OneShot
+GivenAction = BoundAction | MemberRef | GroupRef | OneShotPlan
 
 
 @dataclass(slots=True)
@@ -204,15 +205,17 @@ class TableStore:
         if not self.table.fields:
             raise invalid(f"{self.what} has no key: it has a default entry only")
         where = self.entry_key(message)
-        if where in self.entries:
-            raise StatusError(Code.ALREADY_EXISTS, f"{self.what}: the entry exists")
-        if self.table.is_initial and len(self.entries) >= self.table.size:
-            raise StatusError(Code.RESOURCE_EXHAUSTED, f"{self.what}: size {self.table.size}")
         if not message.HasField("action"):
             raise invalid(f"{self.what}: the action is not set")
         self._check_attributes(message)
         counts, rates = self._direct_values(message)
-        action = self._decode_action(message.action, None)
+        given = self._decode_action(message.action)
+        # Malformed is malformed whatever the state is; only now does the state count.
+        if where in self.entries:
+            raise StatusError(Code.ALREADY_EXISTS, f"{self.what}: the entry exists")
+        if self.table.is_initial and len(self.entries) >= self.table.size:
+            raise StatusError(Code.RESOURCE_EXHAUSTED, f"{self.what}: size {self.table.size}")
+        action = self._resolve(given, None)
         entry = Entry(0, *where, action)
         entry.set_attributes(message)
         self._set_meter(entry, message)
@@ -220,26 +223,25 @@ class TableStore:
         journal.append(lambda: self._remove(entry))
 
     def _modify(self, message: p4r.TableEntry, journal: Journal) -> None:
-        entry = self.entries.get(self.entry_key(message))
+        where = self.entry_key(message)
+        self._check_attributes(message)
+        counts, rates = self._direct_values(message)
+        given = self._decode_action(message.action) if message.HasField("action") else None
+        entry = self.entries.get(where)
         if entry is None:
             if self.table.is_const:
                 raise StatusError(Code.PERMISSION_DENIED, f"{self.what} is constant")
             raise not_found(f"{self.what}: no such entry")
-        self._check_attributes(message)
-        counts, rates = self._direct_values(message)
-        if entry.is_const and (
-            message.HasField("action") or message.metadata or message.controller_metadata
-        ):
+        if entry.is_const and (given or message.metadata or message.controller_metadata):
             raise StatusError(
                 Code.PERMISSION_DENIED,
                 f"{self.what}: only direct resources of a constant entry can be modified",
             )
         old = replace(entry)
         old_counts, old_rates = self._read_direct(entry.handle)
-        if message.HasField("action"):
+        if given is not None:
             replaced = entry.action if isinstance(entry.action, OneShot) else None
-            action = self._decode_action(message.action, replaced)
-            self._replace_action(entry, action)
+            self._replace_action(entry, self._resolve(given, replaced))
         if not entry.is_const:
             entry.set_attributes(message)
             self._set_timeout(entry)
@@ -318,31 +320,36 @@ class TableStore:
 
     # ---- actions ----
 
-    def _decode_action(self, message: p4r.TableAction, replaced: OneShot | None) -> EntryAction:
-        """Validate; only a one-shot action makes something (its group), as the last step."""
+    def _decode_action(self, message: p4r.TableAction) -> GivenAction:
+        """Whether an action is well formed, whatever else there is."""
         kind = message.WhichOneof("type")
         if self._profile is None:
             if kind != "action":
                 raise invalid(f"{self.what} takes an action, not {kind or 'nothing'}")
             return decode_action(self.table.actions, message.action, self.what)
-        if kind == "action_profile_member_id":
-            self._profile.refuse_one_shots()
-            if message.action_profile_member_id == 0:
-                raise invalid(f"{self.what}: member id is not set")
-            self._profile.member_handle(message.action_profile_member_id)
+        if kind == "action_profile_member_id" and message.action_profile_member_id:
             return MemberRef(message.action_profile_member_id)
-        if kind == "action_profile_group_id" and self._profile.profile.with_selector:
-            self._profile.refuse_one_shots()
-            if message.action_profile_group_id == 0:
-                raise invalid(f"{self.what}: group id is not set")
-            self._profile.group_handle(message.action_profile_group_id)
-            return GroupRef(message.action_profile_group_id)
-        if kind == "action_profile_action_set":
-            actions = self._profile.check_one_shot(
-                message.action_profile_action_set, replaced, self.what
-            )
-            return self._profile.add_one_shot(message.action_profile_action_set, actions)
-        raise invalid(f"{self.what} is indirect; {kind or 'nothing'} can't be its action")
+        if kind == "action_profile_group_id" and message.action_profile_group_id:
+            if self._profile.profile.with_selector:
+                return GroupRef(message.action_profile_group_id)
+        elif kind == "action_profile_action_set":
+            return self._profile.decode_one_shot(message.action_profile_action_set, self.what)
+        raise invalid(f"{self.what} is indirect; {kind or 'nothing'}, or id 0, is no action for it")
+
+    def _resolve(self, given: GivenAction, replaced: OneShot | None) -> EntryAction:
+        """What an action refers to must be there; a one-shot action's group is made."""
+        if isinstance(given, BoundAction):
+            return given
+        assert self._profile is not None
+        if isinstance(given, OneShotPlan):
+            self._profile.check_one_shot(given, replaced, self.what)
+            return self._profile.add_one_shot(given)
+        self._profile.refuse_one_shots()
+        if isinstance(given, MemberRef):
+            self._profile.member_handle(given.member_id)
+        else:
+            self._profile.group_handle(given.group_id)
+        return given
 
     def _target(self, action: EntryAction) -> Target:
         if isinstance(action, BoundAction):
@@ -370,8 +377,9 @@ class TableStore:
     def _revive(self, action: EntryAction | None) -> EntryAction | None:
         """The action again, after it was released."""
         if isinstance(action, OneShot) and self._profile is not None:
-            actions = self._profile.check_one_shot(action.message, None, self.what)
-            return self._profile.add_one_shot(action.message, actions)
+            return self._profile.add_one_shot(
+                self._profile.decode_one_shot(action.message, self.what)
+            )
         return action
 
     def _replace_action(self, entry: Entry, action: EntryAction) -> None:
