@@ -5,17 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
 from random import Random
 
-from finsy.proto import p4r
-from google.protobuf import text_format
-
-from . import packets
-from .compare import Difference, Pair, make_state
-from .minimize import minimize, save
+from .compare import Difference, Pair, compare
+from .minimize import minimize, save, show
 from .programs import ROOT, Program, load, names
-from .target import Packet, Target, TargetError, find_bmv2, find_embedded
+from .target import Target, TargetError, find_bmv2, find_embedded
 
 
 def report(difference: Difference) -> str:
@@ -28,23 +23,21 @@ def report(difference: Difference) -> str:
                 lines += [f"    port {port}: {packet.hex()}" for packet in packets]
         else:
             lines += [f"    {item}" for item in seen]
-    lines += [f"  sent to port {port}: {data.hex()}" for port, data in difference.sent]
+    lines += [f"  {show(packet)}" for packet in difference.burst]
     return "\n".join(lines)
 
 
-def shrink(
-    pair: Pair, program: Program, state: Sequence[p4r.Update], sent: Sequence[Packet]
-) -> None:
+def shrink(pair: Pair, program: Program, difference: Difference) -> None:
     """Find, print and save the smallest reproducer."""
-    smallest = minimize(pair, program, state, sent)
+    smallest = minimize(pair, program, difference)
     if smallest is None:
         print("It does not show again from a fresh start: a matter of timing.")
         return
     folder = ROOT / "build" / "diff" / program.name
     save(smallest, folder)
-    print(f"Smallest reproducer ({folder}):")
-    for update in smallest.state:
-        print(text_format.MessageToString(update, as_one_line=True))
+    print(f"\nSmallest reproducer ({folder}):")
+    for step in [*smallest.state, *smallest.steps]:
+        print(f"  {show(step)}")
     print(report(smallest))
 
 
@@ -69,24 +62,22 @@ def main() -> int:
             while pair.packets < given.packets:
                 for name in chosen:
                     program = load(name)
-                    rng = Random(f"{seed} {name}")
-                    state = make_state(program, rng)
-                    sent = packets.sequence(program, state, rng, given.each)
                     try:
-                        pair.load(program, state)
-                        pair.run(sent)
-                        pair.finish()
+                        compare(pair, program, Random(f"{seed} {name}"), given.each)
                     except Difference as difference:
                         print(f"seed {seed}: {report(difference)}")
                         if not difference.loading:
-                            shrink(pair, program, state, sent)
+                            shrink(pair, program, difference)
                         return 1
                 seed += 1
             seconds = time.monotonic() - begun
     except TargetError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    print(f"{pair.packets} packets in, {pair.outputs} out, no difference; {seconds:.0f} s")
+    print(
+        f"{pair.packets} packets in, {pair.outputs} out, {pair.bad_writes} bad writes: "
+        f"no difference; {seconds:.0f} s"
+    )
     return 0
 
 

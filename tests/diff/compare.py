@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,9 +11,10 @@ from finsy.proto import p4r
 
 from qplane.switch import Switch
 
-from . import qnode
+from . import packets, qnode
 from .programs import CPU_PORT, Program
 from .states import StateMaker
+from .status import bad_writes, is_explained
 from .target import OK, Outputs, Packet, Target
 
 BURST = 40
@@ -25,13 +26,18 @@ SECONDS_OF_SILENCE = 0.02  # after which nothing more is under way
 INSERT = p4r.Update.INSERT
 
 
+Step = Packet | p4r.Update
+"""What happens after a state is loaded: a packet comes in, or a write."""
+
+
 @dataclass
 class Difference(Exception):
     """Two switches did not do the same."""
 
     what: str
     state: Sequence[p4r.Update] = ()
-    sent: Sequence[Packet] = ()
+    steps: Sequence[Step] = ()  # all since the state was loaded
+    burst: Sequence[Packet] = ()  # those among which it showed
     seen: dict[str, object] = field(default_factory=dict)
     loading: bool = False  # it is not packets that differ, but whether the state is accepted
 
@@ -39,18 +45,22 @@ class Difference(Exception):
         return self.what
 
 
-def make_state(program: Program, rng: Random) -> list[p4r.Update]:
+def make_state(maker: StateMaker) -> list[p4r.Update]:
     """A random state in which every update is good; of two for one key the first is kept."""
-    known = qnode.KNOWN if program.name == "qnode" else {}
-    updates = qnode.circuits(program, rng) if program.name == "qnode" else []
+    updates = qnode.circuits(maker.program, maker.rng) if maker.program.name == "qnode" else []
     state: dict[bytes, p4r.Update] = {}
-    maker = StateMaker(program, rng, known, one_copy_a_port=program.name not in ONE_BY_ONE)
     for update in [*updates, *maker.state()]:
         state.setdefault(_key(update.entity), update)
-    return _in_order(state.values())
+    return _in_order(list(state.values()))
 
 
-def _in_order(updates: Iterator[p4r.Update] | Sequence[p4r.Update]) -> list[p4r.Update]:
+def make_maker(program: Program, rng: Random) -> StateMaker:
+    """What makes random entities for a program."""
+    known = qnode.KNOWN if program.name == "qnode" else {}
+    return StateMaker(program, rng, known, one_copy_a_port=program.name not in ONE_BY_ONE)
+
+
+def _in_order(updates: Sequence[p4r.Update]) -> list[p4r.Update]:
     """Members before groups before entries."""
     kinds = ["packet_replication_engine_entry", "action_profile_member", "action_profile_group"]
     rank = {kind: place for place, kind in enumerate(kinds)}
@@ -74,7 +84,9 @@ class Pair:
         self.targets = (reference, tested)
         self.oracle: Switch
         self.state: Sequence[p4r.Update] = ()
+        self.steps: Sequence[Step] = ()
         self.packets = 0
+        self.bad_writes = 0
         self.outputs = 0
 
     def load(self, program: Program, state: Sequence[p4r.Update]) -> None:
@@ -88,22 +100,25 @@ class Pair:
         if old:
             for target in self.targets:
                 target.write(old)
-        self.program, self.state = program, state
+        self.program, self.state, self.steps = program, state, ()
         self.oracle = Switch(program.json, program.p4info)
         self._const = {table.preamble.id for table in program.p4info.tables if table.is_const_table}
         for target in self.targets:
             target.push(program)
-        codes = [target.write(state) for target in self.targets]
-        for update, *said in zip(state, *codes, strict=True):
-            if said != [OK, OK]:
-                raise Difference(f"a good write got {said}: {update}", loading=True)
-            self.oracle.write(update.type, update.entity)
+        self._write(state)
 
-    def run(self, sequence: Sequence[Packet]) -> None:
+    def run(self, steps: Sequence[Step]) -> None:
         """Send packets and compare all that leaves. Raises Difference at the first burst."""
+        self.steps = steps
         burst: list[Packet] = []
         wanted: Counter[int] = Counter()
-        for port, data in sequence:
+        for step in steps:
+            if isinstance(step, p4r.Update):
+                self._exchange(burst, wanted)
+                burst, wanted = [], Counter()
+                self._write([step])
+                continue
+            port, data = step
             if burst and (port == CPU_PORT) != (burst[-1][0] == CPU_PORT):
                 self._exchange(burst, wanted)
                 burst, wanted = [], Counter()
@@ -115,7 +130,25 @@ class Pair:
         self._exchange(burst, wanted)
         late = [target.wait({-1: 1}, SECONDS_OF_SILENCE) for target in self.targets]
         if any(late):
-            self._differ("packets that nobody waited for", sequence, self._named(late))
+            self._differ("packets that nobody waited for", (), self._named(late))
+
+    def _write(self, updates: Sequence[p4r.Update]) -> None:
+        codes = [target.write(updates) for target in self.targets]
+        for update, *said in zip(updates, *codes, strict=True):
+            if said != [OK, OK]:
+                raise Difference(f"a good write got {said}: {update}", loading=True)
+            self.oracle.write(update.type, update.entity)
+
+    def refuse(self, bad: Sequence[tuple[str, p4r.Update]]) -> None:
+        """Make named writes that should fail, and compare the codes. Raises Difference."""
+        for name, update in bad:
+            (reference,), (tested,) = (target.write([update]) for target in self.targets)
+            self.bad_writes += 1
+            if reference != tested and not is_explained(name, reference, tested):
+                raise Difference(
+                    f"{self.program.name}: {name}: codes {reference} and {tested}: {update}",
+                    loading=True,
+                )
 
     def _exchange(self, burst: Sequence[Packet], wanted: Counter[int]) -> None:
         for target in self.targets:
@@ -148,8 +181,8 @@ class Pair:
     def _named(self, seen: Sequence[Outputs]) -> dict[str, object]:
         return {target.name: outputs for target, outputs in zip(self.targets, seen, strict=True)}
 
-    def _differ(self, what: str, sent: Sequence[Packet], seen: dict[str, object]) -> None:
-        raise Difference(f"{self.program.name}: {what}", self.state, sent, seen)
+    def _differ(self, what: str, burst: Sequence[Packet], seen: dict[str, object]) -> None:
+        raise Difference(f"{self.program.name}: {what}", self.state, self.steps, burst, seen)
 
 
 def queries(program: Program) -> list[p4r.Entity]:
@@ -182,3 +215,16 @@ def canonical(entities: Sequence[p4r.Entity], const: Set[int] = frozenset()) -> 
                 entity.table_entry.priority = 0
         shown.append(str(entity))
     return sorted(shown)
+
+
+def compare(pair: Pair, program: Program, rng: Random, count: int) -> None:
+    """A random state, packets, changes to the state, packets, counters and entries read back, and
+    writes that should fail. Raises Difference."""
+    maker = make_maker(program, rng)
+    state = make_state(maker)
+    steps: list[Step] = [*packets.sequence(program, state, rng, count)]
+    steps[count // 2 : count // 2] = maker.changes(state)
+    pair.load(program, state)
+    pair.run(steps)
+    pair.finish()
+    pair.refuse(bad_writes(maker, rng))

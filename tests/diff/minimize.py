@@ -12,40 +12,36 @@ from google.protobuf import text_format
 
 from qplane.switch.pcap import PcapWriter
 
-from .compare import Difference, Pair
+from .compare import Difference, Pair, Step
 from .programs import Program
-from .target import Packet
 
 Item = TypeVar("Item")
 SECONDS = 120.0  # a smaller reproducer is not worth waiting longer for
 
 
-def minimize(
-    pair: Pair, program: Program, state: Sequence[p4r.Update], sent: Sequence[Packet]
-) -> Difference | None:
+def minimize(pair: Pair, program: Program, found: Difference) -> Difference | None:
     """The difference with as little as possible; None when it does not show again."""
     deadline = time.monotonic() + SECONDS
     last: Difference | None = None
 
-    def differs(updates: Sequence[p4r.Update], sequence: Sequence[Packet]) -> bool:
+    def differs(state: Sequence[p4r.Update], steps: Sequence[Step]) -> bool:
         nonlocal last
         try:
-            pair.load(program, updates)
-            pair.run(sequence)
+            pair.load(program, state)
+            pair.run(steps)
             pair.finish()
         except Difference as difference:
             if difference.loading:
                 return False
             last = difference
-            last.state, last.sent = updates, sequence
             return True
         return False
 
-    if not differs(state, sent):
+    if not differs(found.state, found.steps):
         return None
-    packets = _shrink(sent, lambda some: differs(state, some), deadline)
-    updates = _shrink(state, lambda some: differs(some, packets), deadline)
-    differs(updates, packets)
+    steps = _shrink(found.steps, lambda some: differs(found.state, some), deadline)
+    state = _shrink(found.state, lambda some: differs(some, steps), deadline)
+    differs(state, steps)
     return last
 
 
@@ -69,13 +65,21 @@ def _shrink(
 
 
 def save(difference: Difference, folder: Path) -> None:
-    """Write the reproducer: entries as text protobuf, packets as pcap and with their ports."""
+    """Write the reproducer: entries as text protobuf, packets as pcap, all steps in order."""
     folder.mkdir(parents=True, exist_ok=True)
     request = p4r.WriteRequest(updates=difference.state)
     (folder / "entries.txtpb").write_text(text_format.MessageToString(request))
-    lines = [f"{port} {data.hex()}" for port, data in difference.sent]
-    (folder / "packets.txt").write_text("\n".join(lines) + "\n")
+    (folder / "steps.txt").write_text("\n".join(map(show, difference.steps)) + "\n")
     pcap = PcapWriter(folder / "packets.pcap")
-    for _, data in difference.sent:
-        pcap.write(data)
+    for step in difference.steps:
+        if not isinstance(step, p4r.Update):
+            pcap.write(step[1])
     pcap.close()
+
+
+def show(step: Step) -> str:
+    """A step in one line."""
+    if isinstance(step, p4r.Update):
+        return text_format.MessageToString(step, as_one_line=True)
+    port, data = step
+    return f"packet into port {port}: {data.hex()}"

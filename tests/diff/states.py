@@ -25,6 +25,7 @@ class StateMaker:
     def __init__(
         self, program: Program, rng: Random, known: Known, *, one_copy_a_port: bool = True
     ) -> None:
+        self.program = program
         self.one_copy_a_port = one_copy_a_port
         self.info = program.p4info
         self.rng = rng
@@ -42,6 +43,23 @@ class StateMaker:
         for table in self.info.tables:
             if not table.is_const_table:
                 updates += self._table(table)
+        return updates
+
+    def changes(self, state: Sequence[p4r.Update]) -> list[p4r.Update]:
+        """Good changes to a state: some entries get another action, some go."""
+        tables = {table.preamble.id: table for table in self.info.tables}
+        updates = []
+        for update in state:
+            entry = update.entity.table_entry
+            if not update.entity.HasField("table_entry") or entry.is_default_action:
+                continue
+            draw = self.rng.random()
+            if draw < 0.1:
+                updates.append(p4r.Update(type=p4r.Update.DELETE, entity=update.entity))
+            elif draw < 0.3:
+                change = p4r.Update(type=p4r.Update.MODIFY, entity=update.entity)
+                self._run(tables[entry.table_id], change.entity.table_entry)
+                updates.append(change)
         return updates
 
     # ---- replication ----

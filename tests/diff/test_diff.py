@@ -4,8 +4,7 @@ from random import Random
 
 import pytest
 
-from diff import packets
-from diff.compare import Difference, Pair, make_state
+from diff.compare import Difference, Pair, compare
 from diff.minimize import minimize
 from diff.programs import load, names
 from diff.target import Target, find_bmv2, find_embedded
@@ -26,11 +25,7 @@ def pair():
 
 @pytest.mark.parametrize("name", names())
 def test_no_difference(pair, name):
-    program, rng = load(name), Random(f"test {name}")
-    state = make_state(program, rng)
-    pair.load(program, state)
-    pair.run(packets.sequence(program, state, rng, PACKETS))
-    pair.finish()
+    compare(pair, load(name), Random(f"test {name}"), PACKETS)
 
 
 class Forgetful(Target):
@@ -51,14 +46,9 @@ def test_a_difference_is_found_and_made_small():
     program, rng = load("lookup"), Random("forgetful")
     with Target("bmv2", find_bmv2()) as good, Forgetful("forgetful", find_embedded()) as bad:
         pair = Pair(good, bad)
-        state = make_state(program, rng)
-        assert any(map(is_lpm, state))
-        sent = packets.sequence(program, state, rng, 200)
-        with pytest.raises(Difference):
-            pair.load(program, state)
-            pair.run(sent)
-            pair.finish()
-        smallest = minimize(pair, program, state, sent)
+        with pytest.raises(Difference) as found:
+            compare(pair, program, rng, 200)
+        smallest = minimize(pair, program, found.value)
         assert smallest is not None
-        assert len(smallest.sent) <= 1
+        assert len(smallest.steps) <= 1
         assert len(smallest.state) == 1 and is_lpm(smallest.state[0])

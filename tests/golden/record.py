@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from diff import packets
-from diff.compare import make_state, queries
+from diff.compare import make_maker, make_state, queries
 from diff.programs import Program, load, names
 from diff.target import OK, Packet, Target, TargetError, find_bmv2
 
@@ -30,7 +30,7 @@ def record(target: Target, reference: str, program: Program, seed: int) -> Path:
     rng = Random(f"golden {seed} {program.name}")
     target.push(program)
     recording = Recording(program.name, digest(program), reference)
-    recording.writes = make_state(program, rng)
+    recording.writes = make_state(make_maker(program, rng))
     codes = target.write(recording.writes)
     if set(codes) != {OK}:
         raise TargetError(f"BMv2 refuses a write: {codes}")
