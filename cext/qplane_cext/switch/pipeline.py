@@ -1,0 +1,71 @@
+"""A loaded program: compiled once, shared by any number of switches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .compiler.control import Table
+from .compiler.program import Array, Program, compile_json
+from .info import ActionInfo, ArrayInfo, DigestInfo, KeyInfo, ProfileInfo, TableInfo
+from .program import Compiled
+
+
+class Pipeline:
+    """A compiled program. Raises PipelineError when it can't run exactly as written."""
+
+    def __init__(self, json: bytes) -> None:
+        self._json = bytes(json)
+        self._compiled = Compiled(compile_json(self._json))
+        self._traced: Any = None
+        source = self._compiled.source
+        self.program = source.name
+        self.tables = {one.name: _table_info(source, one) for one in source.tables}
+        self.actions: dict[str, list[ActionInfo]] = {}
+        for one in source.actions:
+            self.actions.setdefault(one.name, []).append(
+                ActionInfo(one.name, one.id, tuple(one.bits))
+            )
+        self.registers = _arrays(source.registers)
+        self.counters = _arrays(source.counters)
+        self.meters = _arrays(source.meters)
+        self.profiles = {
+            one.name: ProfileInfo(one.name, one.max_size, one.calculation >= 0, tuple(one.actions))
+            for one in source.profiles
+        }
+        self.digests = {
+            one.name: DigestInfo(one.name, one.id, tuple(bits for _, bits, _ in one.fields))
+            for one in source.digests
+        }
+        self.value_sets = {one.name: tuple(one.fields) for one in source.value_sets}
+
+    def compiled(self, traced: bool) -> Any:
+        """The program in C structures; the one with tracing is compiled when first asked for."""
+        if not traced:
+            return self._compiled
+        if self._traced is None:
+            self._traced = Compiled(compile_json(self._json, traced=True))
+        return self._traced
+
+
+def _table_info(source: Program, table: Table) -> TableInfo:
+    return TableInfo(
+        name=table.name,
+        keys=tuple(KeyInfo(key.name, key.kind, key.bits) for key in table.keys),
+        max_size=table.max_size,
+        actions=tuple(table.actions),
+        implementation=table.type,
+        profile=source.profiles[table.profile].name if table.profile >= 0 else None,
+        has_counter=table.has_counter,
+        meter=source.meters[table.meter].name if table.meter >= 0 else None,
+        support_timeout=table.timeout,
+        const_default=table.const_default,
+        has_const_entries=table.const_entries,
+        action_ids={source.actions[i].name: source.actions[i].id for i in table.action_indices},
+    )
+
+
+def _arrays(arrays: Iterable[Array]) -> dict[str, ArrayInfo]:
+    return {
+        one.name: ArrayInfo(one.name, one.size, one.bits, one.unit, one.table) for one in arrays
+    }
