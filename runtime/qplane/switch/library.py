@@ -13,9 +13,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 from finsy.proto import p4i, p4r
 from google.protobuf import text_format
+from numpy.typing import NDArray
 
 from qplane_cext.switch.core import Pipeline, SwitchCore
 
@@ -53,6 +56,21 @@ def read_p4info(source: str | Path | bytes | p4i.P4Info) -> p4i.P4Info:
     return message
 
 
+class Burst(NamedTuple):
+    """What left for a batch. Packet i is ``data[offsets[i] : offsets[i] + lengths[i]]``."""
+
+    ports: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+    lengths: NDArray[np.uint32]
+    sources: NDArray[np.int64]  # the number of the packet that caused it
+    data: NDArray[np.uint8]
+
+    def packet(self, number: int) -> bytes:
+        """The bytes of one packet that left."""
+        start = int(self.offsets[number])
+        return self.data[start : start + int(self.lengths[number])].tobytes()
+
+
 class Switch:
     """A loaded switch. Errors are :class:`qplane.switch.errors.StatusError`.
 
@@ -85,10 +103,28 @@ class Switch:
         """One packet in; the packets that leave, as (port, bytes)."""
         return self.core.process(port, packet, now_us)
 
-    def inject_all(self, packets: Iterable[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:
-        """Many packets in, each as (port, bytes); what leaves for each."""
-        process = self.core.process
-        return [process(port, packet) for port, packet in packets]
+    def inject_batch(
+        self,
+        ports: int | NDArray[np.integer[Any]],
+        packets: NDArray[np.uint8],
+        lengths: NDArray[np.integer[Any]] | None = None,
+        now_us: int | None = None,
+    ) -> Burst:
+        """Many packets in at once: one a row of ``packets``, of ``lengths`` bytes (None: all).
+
+        ``ports`` is one port for all or one a packet. Raises ValueError when shapes differ.
+        """
+        count, width = packets.shape
+        sizes = np.full(count, width, np.uint32)
+        if lengths is not None:
+            sizes[:] = lengths
+            if sizes.max(initial=0) > width:
+                raise ValueError(f"a packet is longer than a row of {width} bytes")
+        numbers = np.empty(count, np.uint32)
+        numbers[:] = ports
+        offsets = np.arange(count, dtype=np.int64) * width
+        data = np.ascontiguousarray(packets, np.uint8).reshape(-1)
+        return Burst(*self.core.process_batch(numbers, offsets, sizes, data, now_us))
 
     # ---- entries by name ----
 
