@@ -1,47 +1,14 @@
-"""`qplane simulate`: runs a network, shows how far it is, prints and writes what was measured."""
+"""`qplane simulate`: checks what the user gave before anything heavy is loaded, then runs it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from qplane.cli.errors import FAILED, fail
-from qplane.control import ControlError
+from qplane.cli.errors import fail
 from qplane.net import Network, NetworkFileError, load, units
-from qplane.simulate.clock import ControllerStuckError
-from qplane.simulate.report import report
-from qplane.simulate.session import (
-    Goal,
-    LeftBehindError,
-    Simulation,
-    Stopped,
-    StuckError,
-    simulation,
-)
-from qplane.simulate.session import run as run_session
-from qplane.simulate.summary import Summary
 
 DEFAULT_PAIRS = 10_000
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +32,15 @@ def run(options: Options) -> None:
         plan = load(options.network)
     except NetworkFileError as error:
         fail(str(error))
-    goal = _goal(options, plan)
+    pairs, until_ps = _goal(options, plan)
     _prepare(options.out)
-    try:
-        summary = asyncio.run(_simulate(options, plan, goal))
-    except OSError as error:
-        fail(str(error) if error.filename is None else f"{error.filename}: {error.strerror}")
-    except (ControlError, StuckError, LeftBehindError, ControllerStuckError) as error:
-        fail(str(error), FAILED)
-    if summary.stopped == Stopped.INTERRUPTED:
-        raise typer.Exit(INTERRUPTED)
+    from qplane.cli.running import execute
+
+    execute(options, plan, pairs, until_ps)
 
 
-def _goal(options: Options, plan: Network) -> Goal:
+def _goal(options: Options, plan: Network) -> tuple[int | None, int | None]:
+    """How many pairs to deliver, and the virtual time to stop at."""
     until_ps: int | None = None
     if options.until is not None:
         try:
@@ -92,7 +55,7 @@ def _goal(options: Options, plan: Network) -> Goal:
             fail(f"{options.network} has no [[circuits]]: say with --until when to stop")
     elif pairs is None and until_ps is None:
         pairs = DEFAULT_PAIRS
-    return Goal(pairs, until_ps)
+    return pairs, until_ps
 
 
 def _prepare(out: Path | None) -> None:
@@ -106,100 +69,3 @@ def _prepare(out: Path | None) -> None:
         probe.unlink()
     except OSError as error:
         fail(f"--out {out}: can't be written: {error.strerror}; name a folder that can")
-
-
-async def _simulate(options: Options, plan: Network, goal: Goal) -> Summary:
-    async with simulation(
-        plan,
-        seed=options.seed,
-        pcap_dir=options.out if options.pcap else None,
-        listen=options.listen,
-    ) as simulated:
-        if options.serve:
-            _announce(simulated)
-        with _interruptible(simulated), _progress(simulated, goal) as on_progress:
-            summary = await run_session(simulated, goal, on_progress, keep=options.serve)
-        _print(summary, options.as_json)
-        _write(summary, simulated, options)
-        if options.serve and summary.stopped != Stopped.INTERRUPTED:
-            with _interruptible(simulated):
-                await _serve(simulated)
-        return summary
-
-
-def _announce(simulated: Simulation) -> None:
-    ids = ", ".join(f"{node.name} {node.id}" for node in simulated.plan.nodes.values())
-    print(f"P4Runtime server: {simulated.emulation.address}", file=sys.stderr)
-    print(f"device ids: {ids}", file=sys.stderr, flush=True)
-
-
-async def _serve(simulated: Simulation) -> None:
-    print("The network goes on, in real time. Ctrl-C ends it.", file=sys.stderr, flush=True)
-    await simulated.keep_going()
-
-
-@contextmanager
-def _interruptible(simulated: Simulation) -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop the engine and the task at hand; a second one ends everything."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None  # we are inside a coroutine
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for handled, before in handlers.items():
-            signal.signal(handled, before)
-        simulated.emulation.engine.interrupt()
-        loop.call_soon_threadsafe(task.cancel)
-
-    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, before in handlers.items():
-            signal.signal(number, before)
-
-
-@contextmanager
-def _progress(simulated: Simulation, goal: Goal) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, where that is a terminal; yields what moves it."""
-    engine = simulated.emulation.engine
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn() if goal.pairs else TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        total = goal.pairs if goal.pairs is not None else goal.until_ps
-        task = bar.add_task("pairs" if goal.pairs else "virtual time", total=total)
-
-        def on_progress() -> None:
-            bar.update(task, completed=engine.delivered if goal.pairs else engine.now_ps)
-
-        yield on_progress
-
-
-def _print(summary: Summary, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(summary.as_dict(), indent=2, ensure_ascii=False), flush=True)
-    else:
-        Console().print(report(summary))
-
-
-def _write(summary: Summary, simulated: Simulation, options: Options) -> None:
-    if options.out is None:
-        return
-    text = json.dumps(summary.as_dict(), indent=2, ensure_ascii=False) + "\n"
-    (options.out / "summary.json").write_text(text, encoding="utf-8")
-    if summary.stopped == Stopped.INTERRUPTED:
-        return  # a picture takes longer than an impatient user
-    from qplane.simulate.plot import plot
-
-    plot(summary, simulated.emulation, options.out / "plot.png")
-    if not options.as_json:
-        what = "captures, " if options.pcap else ""
-        print(f"{what}plot.png and summary.json are in {options.out}/")

@@ -138,13 +138,13 @@ class Simulation:
 
     async def keep_going(self) -> None:
         """Generate pairs again, as fast as real time passes, until the task is cancelled."""
-        await self.controller.start()
-        self.emulation.start_pings()
         try:
+            await self.controller.start()
+            self.emulation.start_pings()
             while True:
                 await self.clock.advance(self.clock.now_ps() + _SLICE_PS)
                 await asyncio.sleep(_SLICE_PS / PS_PER_SECOND)
-        except asyncio.CancelledError:
+        except (Interrupted, asyncio.CancelledError):
             return
 
     async def summary(self) -> Summary:
