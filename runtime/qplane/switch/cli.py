@@ -32,9 +32,10 @@ def run(options: Options) -> None:
     """Run a switch until SIGTERM or SIGINT. Raises StartError."""
     # Imported here: --help and a wrong command line answer at once.
     from .backends.base import BackendError
+    from .listen import ListenError
     from .logs import set_up_logging
     from .runner import SwitchRunner
-    from .server import ListenError, TlsConfig
+    from .server import TlsConfig
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

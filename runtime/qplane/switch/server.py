@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import logging
-import os
-import socket
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,19 +11,14 @@ import grpc
 
 from .device import Device
 from .errors import Code, StatusError
+from .listen import LISTEN_OPTIONS, ListenError, bind
 from .service import P4RuntimeService
-
-log = logging.getLogger(__name__)
 
 # The specification's guidelines ask for a generous limit: a device config can be large.
 MAX_RECEIVE_BYTES = 128 << 20
 # A StreamChannel holds a worker as long as it is open.
 MAX_WORKERS = 8192
 TICK_SECONDS = 0.02  # how often digest and idle time-outs are looked at
-
-
-class ListenError(OSError):
-    """The server can't listen on the address it was given; says why."""
 
 
 @dataclass(frozen=True)
@@ -48,32 +39,6 @@ class TlsConfig:
             root_certificates=self.ca,
             require_client_auth=self.client_auth,
         )
-
-
-def _split_address(address: str) -> tuple[str, int]:
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ListenError(f"address {address!r} is not HOST:PORT")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _check_free(host: str, port: int) -> None:
-    """Raise ListenError when another socket listens there: gRPC's own message says nothing."""
-    family, kind, protocol, _, target = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(target)
 
 
 class P4RuntimeServer:
@@ -116,49 +81,21 @@ class P4RuntimeServer:
         server = grpc.server(
             self._pool,
             options=[
-                ("grpc.so_reuseport", 0),
+                *LISTEN_OPTIONS,
                 ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", 1 << 20),
             ],
         )
         server.add_generic_rpc_handlers((self._service.handler(),))
-        bound = self._bind(server)
+        credentials = self._tls.credentials() if self._tls is not None else None
+        bound = bind(server, self._address, credentials, "P4Runtime")
         server.start()
         self._server = server
         self._stopping.clear()
         self._ticker = threading.Thread(target=self._tick, name="p4runtime-ticker", daemon=True)
         self._ticker.start()
         return bound
-
-    def _bind(self, server: grpc.Server) -> str:
-        credentials = self._tls.credentials() if self._tls is not None else None
-        if self._address.startswith("unix:"):
-            target, host = self._address, None
-        else:
-            host, port = _split_address(self._address)
-            try:
-                _check_free(host, port)
-            except OSError as error:
-                code = error.errno or 0
-                reason = os.strerror(code) if code > 0 else str(error)
-                raise ListenError(f"can't listen on {self._address}: {reason}") from error
-            if credentials is None and not _is_loopback(host):
-                log.warning(
-                    "P4Runtime listens on %s without TLS: anybody who reaches it controls the "
-                    "switch",
-                    self._address,
-                )
-            shown = f"[{host}]" if ":" in host else host
-            target = f"{shown}:{port}"
-        try:
-            if credentials is None:
-                bound_port = server.add_insecure_port(target)
-            else:
-                bound_port = server.add_secure_port(target, credentials)
-        except RuntimeError as error:
-            raise ListenError(f"can't listen on {self._address}: {error}") from error
-        return target if host is None else f"{shown}:{bound_port}"
 
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):

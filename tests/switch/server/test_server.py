@@ -13,8 +13,9 @@ from finsy.proto import p4i, p4r
 
 from qplane.switch.device import Device
 from qplane.switch.errors import Code
+from qplane.switch.listen import ListenError
 from qplane.switch.packet_io import ControllerHeader
-from qplane.switch.server import ListenError, P4RuntimeServer
+from qplane.switch.server import P4RuntimeServer
 from qplane.switch.stream import MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES
 from qplane_cext.switch.core import SwitchCore
 
@@ -71,7 +72,7 @@ def test_a_unix_socket_works(tmp_path: Path) -> None:
 
 
 def test_listening_beyond_loopback_without_tls_warns(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "qplane.switch.server"):
+    with caplog.at_level(logging.WARNING, "qplane.switch.listen"):
         server = P4RuntimeServer([], "0.0.0.0:0")
         server.start()
         server.stop()

@@ -16,7 +16,8 @@ from cryptography.x509.oid import NameOID
 from finsy.proto import p4r
 
 from qplane.switch.device import Device
-from qplane.switch.server import ListenError, P4RuntimeServer, TlsConfig
+from qplane.switch.listen import ListenError
+from qplane.switch.server import P4RuntimeServer, TlsConfig
 from qplane_cext.switch.core import SwitchCore
 
 from .client import Client

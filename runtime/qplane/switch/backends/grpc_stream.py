@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from ..listen import LISTEN_OPTIONS, ListenError, bind
 from ..stream import ClientStream
 from .base import BackendError, Direct, PortStatus, Receive
 
@@ -62,6 +63,7 @@ class GrpcStreamBackend:
 
     def __init__(self, address: str, device_id: int) -> None:
         self._address = address
+        self.address = address  # as bound
         self._device_id = device_id
         self._server: grpc.Server | None = None
         self._client: ClientStream | None = None
@@ -71,7 +73,9 @@ class GrpcStreamBackend:
     def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
         """Listen on the address."""
         self._receive, self._port_status = receive, port_status
-        server = grpc.server(ThreadPoolExecutor(8, thread_name_prefix="dataplane"))
+        server = grpc.server(
+            ThreadPoolExecutor(8, thread_name_prefix="dataplane"), options=LISTEN_OPTIONS
+        )
         server.add_generic_rpc_handlers(
             (
                 grpc.method_handlers_generic_handler(
@@ -88,9 +92,9 @@ class GrpcStreamBackend:
             )
         )
         try:
-            server.add_insecure_port(self._address)
-        except RuntimeError as error:
-            raise BackendError(f"--dp-grpc-server-addr: can't listen on {self._address}") from error
+            self.address = bind(server, self._address, None, "DataplaneInterface")
+        except ListenError as error:
+            raise BackendError(f"--dp-grpc-server-addr: {error}") from error
         server.start()
         self._server = server
 
