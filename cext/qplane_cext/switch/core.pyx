@@ -5,7 +5,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.base cimport pthread_mutex_t
-from qplane_cext.switch.interp cimport core_process
+from qplane_cext.switch.passes cimport core_process
 from qplane_cext.switch.program cimport Compiled
 from qplane_cext.switch.state cimport (
     TARGET_ACTION, Core, EntryData, Event, ProfileState, TableState, Target, core_open,
@@ -50,7 +50,7 @@ cdef void collect(
 ) noexcept nogil:
     cdef Collector* all = <Collector*>ctx
     cdef Packet* packet
-    if reserve(&all.data, &all.room, all.used + length) or reserve(
+    if reserve(&all.data, &all.room, all.used + length + 1) or reserve(
         &all.packets, &all.packets_room, (all.count + 1) * sizeof(Packet)
     ):
         all.failed = 1

@@ -50,7 +50,8 @@ cdef class ProfileControl(TableControl):
                 old = state.members
                 with nogil:
                     pthread_mutex_lock(&self.mutex)
-                    memcpy(moved, old, state.members_room * sizeof(Member))
+                    if old != NULL:
+                        memcpy(moved, old, state.members_room * sizeof(Member))
                     state.members = moved
                     state.members_room = room
                     pthread_mutex_unlock(&self.mutex)
@@ -124,7 +125,8 @@ cdef class ProfileControl(TableControl):
                 old = state.groups
                 with nogil:
                     pthread_mutex_lock(&self.mutex)
-                    memcpy(moved, old, state.groups_room * sizeof(MemberGroup))
+                    if old != NULL:
+                        memcpy(moved, old, state.groups_room * sizeof(MemberGroup))
                     state.groups = moved
                     state.groups_room = room
                     pthread_mutex_unlock(&self.mutex)

@@ -396,8 +396,9 @@ cdef int64_t item_insert(
     slot = tuple_slot(t, m.scratch, h, m.words)
     one = <uint32_t>number
     memcpy(m.keys + <size_t>one * m.words, m.scratch, m.words * 8)
-    memcpy(m.low + <size_t>one * m.range_words, low, m.range_words * 8)
-    memcpy(m.high + <size_t>one * m.range_words, high, m.range_words * 8)
+    if m.range_words:
+        memcpy(m.low + <size_t>one * m.range_words, low, m.range_words * 8)
+        memcpy(m.high + <size_t>one * m.range_words, high, m.range_words * 8)
     m.priority[one] = priority
     m.owner[one] = t
     m.next[one] = 0

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import PipelineError
 from .emitter import Emitter, Label, Op
-from .expressions import Node, as_bool, hexstr
 from .layout import Field, Json, Layout, limbs, where
+from .nodes import Node, as_bool, hexstr
 from .primitives import TRACE_CONDITION, Primitives
 
 KINDS = {"exact": 0, "lpm": 1, "ternary": 2, "range": 3}

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..errors import PipelineError
 from .emitter import Emitter, Label, Op
-from .expressions import Generator, Node, hexstr
+from .generator import Generator
 from .layout import Field, Json, Layout, limbs, type_field, where
+from .nodes import Node, hexstr
 from .primitives import Primitives
 
 CASE_VALUE, CASE_SET = range(2)

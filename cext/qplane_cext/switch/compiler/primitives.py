@@ -8,8 +8,9 @@ from typing import Any
 
 from ..errors import PipelineError
 from .emitter import Emitter, Label, Op
-from .expressions import Builder, Generator, Node, arithmetic, field_node
+from .generator import Generator
 from .layout import Json, Layout, limbs, where
+from .nodes import Builder, Node, arithmetic, field_node
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import PipelineError
 from .control import Action, ControlCompiler, Profile, Table, action_data
 from .emitter import Emitter, Label, Op
-from .expressions import as_bool, field_node, hexstr
 from .layout import Field, Json, Layout, limbs, where
+from .nodes import as_bool, field_node, hexstr
 from .parsing import ParserCompiler, Select, ValueSet
 from .primitives import TRACE_ACTION, Message, Names, Primitives
 
