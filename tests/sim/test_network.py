@@ -214,22 +214,6 @@ def test_accumulators_cover_all_pairs_and_the_sample_is_bounded():
         assert circuit[f"{letter}_errors"] == (chosen & wrong).sum()
 
 
-def test_quantiles_are_within_half_a_percent():
-    from qplane_cext.sim.record import Quantiles
-
-    values = np.sort(np.random.default_rng(1).lognormal(20, 2, 50_000))
-    bins = np.zeros(4400, dtype=np.uint64)
-    for value in values:
-        bins[1 + int(np.floor(np.log(value) / np.log(1.01)))] += 1
-    quantiles = Quantiles(bins)
-    for q in (0.0, 0.1, 0.5, 0.99, 1.0):
-        exact = values[min(int(q * len(values)), len(values) - 1)]
-        assert quantiles(q) == pytest.approx(exact, rel=0.0051)
-    with pytest.raises(ValueError, match=r"q is 1\.5"):
-        quantiles(1.5)
-    assert np.isnan(Quantiles(np.zeros(4400))(0.5))
-
-
 def test_bookkeeping_does_not_grow_with_the_number_of_pairs():
     network = generating(sample_limit=10)
     network.run(deliveries=1000)

@@ -3,7 +3,8 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from qplane_cext.memory.core cimport QuantumMemory
-from qplane_cext.sim.events cimport Packet, Queue
+from qplane_cext.sim.events cimport Queue
+from qplane_cext.sim.frames cimport QubitFrame
 from qplane_cext.sim.keymap cimport KeyMap
 from qplane_cext.sim.ledger cimport Ledger
 
@@ -113,10 +114,27 @@ cdef struct Device:
 
 cdef int device_init(Device* device, int32_t slots) noexcept nogil
 cdef void device_free(Device* device) noexcept nogil
-# A frame from the switch. Takes the packet over.
-cdef void device_receive(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Packet* packet
+# To the switch; the frame begins with its Ethernet header, which does not count in the length.
+cdef void device_send(
+    Device* device, Queue* queue, const uint8_t* frame, uint32_t behind_ethernet
 ) noexcept nogil
+
+# ---- commands ----
+cdef void device_swap(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
+) noexcept nogil
+cdef void device_deliver(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
+) noexcept nogil
+cdef void device_release(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
+) noexcept nogil
+cdef void device_void(
+    Device* device, Ledger* ledger, QuantumMemory memory, QubitFrame* command
+) noexcept nogil
+cdef void device_expire_confirmed(Device* device, QubitFrame* command) noexcept nogil
+
+# ---- timers ----
 cdef void device_swap_done(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int64_t slots
 ) noexcept nogil
@@ -129,7 +147,6 @@ cdef bint device_retry_void(Device* device, int64_t value) noexcept nogil
 cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nogil
 
 # ---- for the quantum link ----
-cdef Request* device_request(Device* device, uint8_t link, uint32_t label) noexcept nogil
 cdef int32_t device_free_slot(Device* device, Request* request) noexcept nogil  # -1: none
 cdef void device_reserve(
     Device* device, int32_t slot, uint8_t link, Request* request

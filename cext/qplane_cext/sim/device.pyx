@@ -5,14 +5,16 @@ all name one qubit in memory; anything else is counted as stale and changes noth
 whose other qubit would be of no use: it is discarded and SWAP_FAILED reported.
 """
 
-from libc.math cimport isinf, rint
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 from qplane_cext.sim.events cimport (
-    ARRIVE, CUTOFF, LINK_WAKE, RETRY, SWAP_DONE, packet_new, queue_push, time_sum
+    ARRIVE, CUTOFF, LINK_WAKE, RETRY, SWAP_DONE, Packet, packet_new, queue_push, time_sum
 )
-from qplane_cext.sim.frames cimport *
+from qplane_cext.sim.frames cimport (
+    ANNOUNCE, CORRECT, ETHERNET_BYTES, FRAME_EXPIRED, FRAME_PAIR, FRAME_SWAP_FAILED,
+    FRAME_SWAPPED, LARGEST_FRAME_BYTES, QUBIT_FRAME_BYTES, QubitFrame, write_qubit
+)
 from qplane_cext.sim.keymap cimport (
     keymap_free, keymap_get, keymap_init, keymap_remove, keymap_set
 )
@@ -22,8 +24,6 @@ from qplane_cext.sim.ledger cimport (
 )
 from qplane_cext.sim.streams cimport chance
 
-cdef double ALL_ONES = 4294967295.0  # 2^32 - 1 stands for probability 1
-
 
 cdef int device_init(Device* device, int32_t slots) noexcept nogil:
     """0, or -1 where the machine has no memory."""
@@ -31,7 +31,7 @@ cdef int device_init(Device* device, int32_t slots) noexcept nogil:
     memset(device, 0, sizeof(Device))
     keymap_init(&device.unconfirmed)
     device.slot_count = slots
-    device.slots = <Slot*>calloc(slots, sizeof(Slot))
+    device.slots = <Slot*>calloc(max(slots, 1), sizeof(Slot))
     device.links = <DeviceLink*>calloc(256, sizeof(DeviceLink))
     if device.slots == NULL or device.links == NULL:
         return -1
@@ -54,7 +54,7 @@ cdef void device_free(Device* device) noexcept nogil:
 
 # ---- frames out ----
 
-cdef void send_frame(
+cdef void device_send(
     Device* device, Queue* queue, const uint8_t* frame, uint32_t behind_ethernet
 ) noexcept nogil:
     cdef Packet* packet = packet_new(queue, frame, ETHERNET_BYTES + behind_ethernet)
@@ -68,7 +68,7 @@ cdef void send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept 
     fields.time_ps = queue.now_ps
     memset(frame, 0, LARGEST_FRAME_BYTES)
     write_qubit(frame, fields)
-    send_frame(device, queue, frame, QUBIT_FRAME_BYTES)
+    device_send(device, queue, frame, QUBIT_FRAME_BYTES)
 
 
 cdef void send_expired(Device* device, Queue* queue, Expiry* expiry) noexcept nogil:
@@ -84,7 +84,7 @@ cdef void send_expired(Device* device, Queue* queue, Expiry* expiry) noexcept no
     event.time_ps = expiry.expired_ps
     memset(frame, 0, LARGEST_FRAME_BYTES)
     write_qubit(frame, &event)
-    send_frame(device, queue, frame, QUBIT_FRAME_BYTES)
+    device_send(device, queue, frame, QUBIT_FRAME_BYTES)
 
 
 # ---- slots ----
@@ -143,7 +143,7 @@ cdef bint in_swap(Device* device, QubitFrame* command) noexcept nogil:
     )
 
 
-cdef void on_swap(
+cdef void device_swap(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     cdef Slot* a = held(device, command.slot, command.generation, command.link, command.seq)
@@ -202,7 +202,7 @@ cdef void device_swap_done(
     send_event(device, queue, &event)
 
 
-cdef void on_deliver(
+cdef void device_deliver(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     cdef Slot* slot = held(device, command.slot, command.generation, command.link, command.seq)
@@ -217,7 +217,7 @@ cdef void on_deliver(
     vacate(device, queue, slot)
 
 
-cdef void on_void(
+cdef void device_void(
     Device* device, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     cdef VoidResult result = ledger_void(
@@ -317,7 +317,7 @@ cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nog
     )
 
 
-cdef void on_release(
+cdef void device_release(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     cdef Slot* slot = held(device, command.slot, command.generation, command.link, command.seq)
@@ -332,7 +332,7 @@ cdef void on_release(
         discard(device, queue, ledger, memory, slot)
 
 
-cdef void on_expire_confirmed(Device* device, QubitFrame* command) noexcept nogil:
+cdef void device_expire_confirmed(Device* device, QubitFrame* command) noexcept nogil:
     cdef uint64_t key = expiry_key(command.link, command.seq)
     cdef int32_t index = keymap_get(&device.unconfirmed, key)
     if index < 0:
@@ -341,220 +341,6 @@ cdef void on_expire_confirmed(Device* device, QubitFrame* command) noexcept nogi
     device.counters[EXPIRES_CONFIRMED] += 1
     device.expiries[index].used = False
     keymap_remove(&device.unconfirmed, key)
-
-
-# ---- features and link control ----
-
-cdef uint64_t fraction(double probability) noexcept nogil:
-    return <uint64_t>rint(probability * ALL_ONES)
-
-
-cdef uint64_t picoseconds(double seconds) noexcept nogil:
-    return 0 if isinf(seconds) else <uint64_t>rint(seconds * 1e12)
-
-
-cdef void send_features(Device* device, Queue* queue, uint32_t transaction) noexcept nogil:
-    cdef uint8_t[LARGEST_FRAME_BYTES] frame
-    cdef uint8_t* body = &frame[18]
-    cdef DeviceLink* link
-    cdef int number
-    memset(frame, 0, LARGEST_FRAME_BYTES)
-    put_header(frame, 0, FRAME_DEVICE_FEATURES, WHOLE_DEVICE, 0)
-    put_bits(body, 4, transaction)
-    put_bits(body + 4, 4, device.node_id)
-    put_bits(body + 8, 1, 1)
-    put_bits(body + 9, 1, device.link_count)
-    put_bits(body + 10, 2, device.slot_count)
-    put_bits(body + 12, 8, picoseconds(device.t1_s))
-    put_bits(body + 20, 8, picoseconds(device.t2_s))
-    put_bits(body + 28, 8, device.swap_time_ps)
-    put_bits(body + 36, 4, fraction(device.two_qubit_error))
-    put_bits(body + 40, 4, fraction(device.readout_error))
-    send_frame(device, queue, frame, DEVICE_FEATURES_BYTES)
-    for number in range(WHOLE_DEVICE):
-        link = &device.links[number]
-        if link.quantum_link < 0:
-            continue
-        memset(frame, 0, LARGEST_FRAME_BYTES)
-        put_header(frame, 0, FRAME_LINK_FEATURES, number, 0)
-        put_bits(body, 4, transaction)
-        put_bits(body + 4, 4, link.remote_node_id)
-        put_bits(body + 8, 1, link.remote_link)
-        put_bits(body + 9, 1, 1)
-        put_bits(body + 12, 4, link.length_m)
-        put_bits(body + 16, 8, link.attempt_ps)
-        put_bits(body + 24, 4, fraction(link.success))
-        put_bits(body + 28, 4, fraction(link.fidelity))
-        put_bits(body + 32, 8, link.delay_ps)
-        send_frame(device, queue, frame, LINK_FEATURES_BYTES)
-
-
-cdef Request* device_request(Device* device, uint8_t link, uint32_t label) noexcept nogil:
-    cdef DeviceLink* l = &device.links[link]
-    cdef int32_t i
-    for i in range(l.request_count):
-        if l.requests[i].label == label:
-            return &l.requests[i]
-    return NULL
-
-
-cdef Request* new_request(Device* device, Queue* queue, uint8_t link) noexcept nogil:
-    cdef DeviceLink* l = &device.links[link]
-    cdef Request* requests
-    cdef int32_t wider
-    if l.request_count == l.request_capacity:
-        wider = 2 * l.request_capacity if l.request_capacity else 4
-        requests = <Request*>realloc(l.requests, wider * sizeof(Request))
-        if requests == NULL:
-            queue.out_of_memory = True
-            return NULL
-        l.requests = requests
-        l.request_capacity = wider
-    l.request_count += 1
-    memset(&l.requests[l.request_count - 1], 0, sizeof(Request))
-    l.requests[l.request_count - 1].peer = -1
-    return &l.requests[l.request_count - 1]
-
-
-cdef void start(
-    Device* device, Queue* queue, uint8_t flags, uint8_t link, LinkControl* control
-) noexcept nogil:
-    cdef Request* request = device_request(device, link, control.label)
-    if request == NULL:
-        request = new_request(device, queue, link)
-        if request == NULL:
-            return
-        request.label = control.label
-    request.active = True
-    request.end = flags & END != 0
-    request.slot_first = control.slot_first
-    request.slot_count = control.slot_count
-    request.next_slot = 0
-    request.cutoff_ps = control.cutoff_ps
-    request.retry_ps = control.retry_ps
-
-
-cdef uint8_t status_of(
-    Device* device, uint8_t frame_type, uint8_t link, LinkControl* control
-) noexcept nogil:
-    """Whether a control frame can be obeyed: LINK_IDLE, or what is wrong."""
-    if link == WHOLE_DEVICE or device.links[link].quantum_link < 0:
-        return LINK_REFUSED
-    if frame_type == FRAME_LINK_START:
-        if (
-            control.slot_count == 0
-            or control.slot_first + control.slot_count > device.slot_count
-            or control.cutoff_ps < 0
-            or control.retry_ps < 0
-        ):
-            return LINK_REFUSED
-        return LINK_IDLE
-    return LINK_IDLE if device_request(device, link, control.label) != NULL else LINK_UNKNOWN_LABEL
-
-
-cdef void on_link_control(
-    Device* device, Queue* queue, uint8_t flags, uint8_t frame_type, uint8_t link,
-    LinkControl* control
-) noexcept nogil:
-    cdef uint8_t[LARGEST_FRAME_BYTES] frame
-    cdef Request* request
-    cdef int32_t i
-    cdef uint32_t in_use = 0, unconfirmed = 0
-    control.status = status_of(device, frame_type, link, control)
-    if control.status == LINK_IDLE:
-        if frame_type == FRAME_LINK_START:
-            start(device, queue, flags, link, control)
-        request = device_request(device, link, control.label)
-        if request == NULL:
-            return  # out of memory
-        if frame_type == FRAME_LINK_STOP:
-            request.active = False
-        if frame_type != FRAME_LINK_STATUS_REQUEST:
-            queue_push(
-                queue, queue.now_ps, LINK_WAKE, device.links[link].quantum_link, 0, NULL
-            )
-        for i in range(device.slot_count):
-            in_use += (
-                device.slots[i].state != FREE
-                and device.slots[i].link == link
-                and device.slots[i].label == control.label
-            )
-        for i in range(device.expiry_count):
-            unconfirmed += (
-                device.expiries[i].used
-                and device.expiries[i].link == link
-                and device.expiries[i].label == control.label
-            )
-        flags = END if request.end else 0
-        control.slot_first = request.slot_first
-        control.slot_count = request.slot_count
-        control.cutoff_ps = request.cutoff_ps
-        control.retry_ps = request.retry_ps
-        control.in_use = min(in_use, 0xFFFF)
-        control.unconfirmed = min(unconfirmed, 0xFFFF)
-        control.status = LINK_GENERATING if request.active else LINK_IDLE
-    memset(frame, 0, LARGEST_FRAME_BYTES)
-    write_control(frame, flags & END, link, control)
-    send_frame(device, queue, frame, LINK_CONTROL_BYTES)
-
-
-# ---- frames in ----
-
-cdef int refusal(Packet* packet) noexcept nogil:
-    """The counter of what is wrong with a frame before its fields are looked at, or -1."""
-    cdef const uint8_t* frame = packet.data
-    if (
-        packet.length < ETHERNET_BYTES
-        or get_bits(frame, 6) != 0x020000000002LL
-        or get_bits(frame + 12, 2) != DEVICE_ETHER_TYPE
-    ):
-        return BAD_ETHERNET
-    if packet.length < ETHERNET_BYTES + 4:
-        return BAD_LENGTH
-    if frame[14] >> 4 != DEVICE_VERSION:
-        return BAD_VERSION
-    if command_bytes(frame[15]) == 0:
-        return BAD_TYPE
-    if packet.length != <uint32_t>(ETHERNET_BYTES + command_bytes(frame[15])):
-        return BAD_LENGTH
-    return -1
-
-
-cdef void obey(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, const uint8_t* frame
-) noexcept nogil:
-    cdef uint8_t frame_type = frame[15]
-    cdef QubitFrame command
-    cdef LinkControl control
-    if frame_type == FRAME_FEATURES_REQUEST:
-        send_features(device, queue, get_bits(frame + 18, 4))
-        return
-    if FRAME_LINK_START <= frame_type <= FRAME_LINK_STATUS_REQUEST:
-        read_control(frame, &control)
-        on_link_control(device, queue, frame[14] & 0xF, frame_type, frame[16], &control)
-        return
-    read_qubit(frame, &command)
-    if frame_type == FRAME_SWAP:
-        on_swap(device, queue, ledger, memory, &command)
-    elif frame_type == FRAME_DELIVER:
-        on_deliver(device, queue, ledger, memory, &command)
-    elif frame_type == FRAME_RELEASE:
-        on_release(device, queue, ledger, memory, &command)
-    elif frame_type == FRAME_VOID:
-        on_void(device, ledger, memory, &command)
-    else:
-        on_expire_confirmed(device, &command)
-
-
-cdef void device_receive(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Packet* packet
-) noexcept nogil:
-    cdef int counter = refusal(packet)
-    if counter >= 0:
-        device.counters[counter] += 1
-    else:
-        obey(device, queue, ledger, memory, packet.data)
-    free(packet)
 
 
 # ---- for the quantum link ----

@@ -7,9 +7,9 @@ from libc.string cimport memset
 from qplane_cext.sim.capture cimport capture_frame
 from qplane_cext.sim.channel cimport channel_send
 from qplane_cext.sim.device cimport (
-    device_cutoff, device_cutoff_void, device_receive, device_retry, device_retry_void,
-    device_swap_done
+    device_cutoff, device_cutoff_void, device_retry, device_retry_void, device_swap_done
 )
+from qplane_cext.sim.device_port cimport device_port_receive
 from qplane_cext.sim.events cimport (
     ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, PING,
     PING_TIMEOUT, PROCESS, RETRY, STATION, SWAP_DONE, Event, packet_new, queue_free, queue_pop,
@@ -148,7 +148,7 @@ cdef void dispatch(Engine* engine, QuantumMemory memory, Event* event) noexcept 
     elif kind == PROCESS:
         process(engine, engine.nodes[where], event.value, event.packet)
     elif kind == DEVICE_RECEIVE:
-        device_receive(engine.nodes[where].device, queue, ledger, memory, event.packet)
+        device_port_receive(engine.nodes[where].device, queue, ledger, memory, event.packet)
     elif kind == HERALD:
         link_herald(engine.links[where], queue, ledger, event.value)
     elif kind == LINK_WAKE:

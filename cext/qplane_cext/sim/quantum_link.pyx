@@ -10,11 +10,11 @@ given; a real link spends messages on it.
 from libc.stdint cimport INT64_MAX
 
 from qplane_cext.sim.device cimport (
-    DeviceLink, Request, Slot, device_free_slot, device_heralded, device_request, device_reserve,
-    device_unreserve
+    DeviceLink, Request, Slot, device_free_slot, device_heralded, device_reserve, device_unreserve
 )
 from qplane_cext.sim.events cimport HERALD, LINK_NEXT, STATION, queue_push, time_sum
 from qplane_cext.sim.ledger cimport Half, half_at, ledger_pair
+from qplane_cext.sim.requests cimport request_for
 from qplane_cext.sim.streams cimport geometric, uniform
 
 
@@ -30,7 +30,7 @@ cdef Request* partner_request(QuantumLink* link, Request* request) noexcept nogi
     cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
     cdef Request* found
     if request.peer < 0:
-        found = device_request(link.devices[1], link.numbers[1], request.label)
+        found = request_for(link.devices[1], link.numbers[1], request.label)
         if found == NULL:
             return NULL
         request.peer = found - far.requests
@@ -83,8 +83,8 @@ cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
 cdef bint wanted(QuantumLink* link) noexcept nogil:
     """Whether both ends still ask for the label that is being attempted."""
     return (
-        device_request(link.devices[0], link.numbers[0], link.label).active
-        and device_request(link.devices[1], link.numbers[1], link.label).active
+        request_for(link.devices[0], link.numbers[0], link.label).active
+        and request_for(link.devices[1], link.numbers[1], link.label).active
     )
 
 

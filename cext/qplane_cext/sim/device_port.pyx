@@ -1,0 +1,68 @@
+"""The device's side of the quantum port; see device_port.pxd."""
+
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport free
+
+from qplane_cext.sim.device cimport (
+    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_deliver, device_expire_confirmed,
+    device_release, device_swap, device_void
+)
+from qplane_cext.sim.frames cimport *
+from qplane_cext.sim.requests cimport answer_features, answer_link_control
+
+
+cdef int refusal(Packet* packet) noexcept nogil:
+    """The counter of what is wrong with a frame before its fields are looked at, or -1."""
+    cdef const uint8_t* frame = packet.data
+    if (
+        packet.length < ETHERNET_BYTES
+        or get_bits(frame, 6) != 0x020000000002LL
+        or get_bits(frame + 12, 2) != DEVICE_ETHER_TYPE
+    ):
+        return BAD_ETHERNET
+    if packet.length < ETHERNET_BYTES + 4:
+        return BAD_LENGTH
+    if frame[14] >> 4 != DEVICE_VERSION:
+        return BAD_VERSION
+    if command_bytes(frame[15]) == 0:
+        return BAD_TYPE
+    if packet.length != <uint32_t>(ETHERNET_BYTES + command_bytes(frame[15])):
+        return BAD_LENGTH
+    return -1
+
+
+cdef void obey(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, const uint8_t* frame
+) noexcept nogil:
+    cdef uint8_t frame_type = frame[15]
+    cdef QubitFrame command
+    cdef LinkControl control
+    if frame_type == FRAME_FEATURES_REQUEST:
+        answer_features(device, queue, get_bits(frame + 18, 4))
+        return
+    if FRAME_LINK_START <= frame_type <= FRAME_LINK_STATUS_REQUEST:
+        read_control(frame, &control)
+        answer_link_control(device, queue, frame[14] & 0xF, frame_type, frame[16], &control)
+        return
+    read_qubit(frame, &command)
+    if frame_type == FRAME_SWAP:
+        device_swap(device, queue, ledger, memory, &command)
+    elif frame_type == FRAME_DELIVER:
+        device_deliver(device, queue, ledger, memory, &command)
+    elif frame_type == FRAME_RELEASE:
+        device_release(device, queue, ledger, memory, &command)
+    elif frame_type == FRAME_VOID:
+        device_void(device, ledger, memory, &command)
+    else:
+        device_expire_confirmed(device, &command)
+
+
+cdef void device_port_receive(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Packet* packet
+) noexcept nogil:
+    cdef int counter = refusal(packet)
+    if counter >= 0:
+        device.counters[counter] += 1
+    else:
+        obey(device, queue, ledger, memory, packet.data)
+    free(packet)
