@@ -69,7 +69,7 @@ class Target:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        address = f"127.0.0.1:{port}"
+        self.address = address = f"127.0.0.1:{port}"
         self._log = Path(folder) / "log"
         command = [
             self._executable, "--no-p4", "--device-id", "0",

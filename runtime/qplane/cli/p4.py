@@ -81,3 +81,42 @@ def build(
         fail(str(error), FAILED)
     except OSError as error:
         fail(f"{error.filename}: can't be written: {error.strerror}")
+
+
+@app.command(epilog="Example:  qplane p4 load s1-runtime.json --address 127.0.0.1:50051 --device 0")
+def load(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROGRAM|FILE.json",
+            help="Name of a program of this package, a compiled program with its P4Info beside it, "
+            "or a runtime file of the P4 tutorials (s1-runtime.json).",
+        ),
+    ] = "qnode",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the target's P4Runtime server listens.")
+    ] = "127.0.0.1:9559",
+    device: Annotated[int, typer.Option(help="Device id of the target.")] = 1,
+    p4info: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The program's P4Info, text or .bin.")
+    ] = None,
+    election_id: Annotated[int, typer.Option(help="The highest is the primary controller.")] = 1,
+) -> None:
+    """Push a P4 program to a P4Runtime target, BMv2 or embedded, and print what it has then."""
+    from qplane.p4 import push as pushing
+    from qplane.p4.info import summarize
+    from qplane.p4.runtime_json import RuntimeFileError
+    from qplane.p4.sources import P4SourceError
+
+    try:
+        pipeline = pushing.find(source, p4info)
+        summary = summarize(pipeline.program)
+        pushing.push(pipeline, address, device, election_id)
+    except (P4SourceError, RuntimeFileError) as error:
+        fail(str(error))
+    except pushing.P4LoadError as error:
+        fail(str(error), FAILED)
+    print(f"{address}, device {device}, runs {pipeline.program.name}")
+    _print(summary)
+    if pipeline.entities:
+        print(f"{len(pipeline.entities)} entries written")

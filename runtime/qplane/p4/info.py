@@ -23,7 +23,7 @@ class TableSummary:
 
 @dataclass(frozen=True)
 class ArraySummary:
-    """A register, counter, meter or digest. `size`: number of cells, 0 where there are none."""
+    """A register, counter, meter, action profile or digest. `size`: cells, 0 if there are none."""
 
     kind: str
     name: str
@@ -90,6 +90,11 @@ def _arrays(info: Any) -> list[ArraySummary]:
         ArraySummary("direct counter", item.preamble.name, 0, 0) for item in info.direct_counters
     ]
     found += [ArraySummary("meter", item.preamble.name, item.size, 0) for item in info.meters]
+    found += [ArraySummary("direct meter", m.preamble.name, 0, 0) for m in info.direct_meters]
+    found += [
+        ArraySummary("action profile", item.preamble.name, item.size, 0)
+        for item in info.action_profiles
+    ]
     found += [ArraySummary("digest", item.preamble.name, 0, 0) for item in info.digests]
     return found
 
