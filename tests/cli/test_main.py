@@ -31,7 +31,8 @@ def test_version():
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["simulate"], ["p4"], ["p4", "info"], ["p4", "build"], ["p4", "load"], ["new", "chain"]]
+    "command",
+    [[], ["simulate"], ["p4"], ["p4", "info"], ["p4", "build"], ["p4", "load"], ["new", "chain"]],
 )
 def test_help_has_an_example(command):
     done = run(*command, "--help")
