@@ -8,10 +8,12 @@ from typing import Any
 
 from ..errors import PipelineError
 from .emitter import Emitter, Label, Op
+from .graph import has_cycle
 from .layout import Field, Json, Layout, limbs, where
 from .nodes import Node, as_bool, hexstr
 from .primitives import TRACE_CONDITION, Primitives
 
+MAX_INLINE = 64  # primitives of an action that is run in place
 KINDS = {"exact": 0, "lpm": 1, "ternary": 2, "range": 3}
 
 
@@ -120,6 +122,7 @@ class ControlCompiler:
         emitter: Emitter,
         primitives: Primitives,
         actions: list[Action],
+        bodies: list[list[Json]],
         meters: dict[str, tuple[int, int, bool]],
         calculation: Callable[[str, Json], int],
     ) -> None:
@@ -127,6 +130,7 @@ class ControlCompiler:
         self.emit = emitter
         self.primitives = primitives
         self.actions = actions
+        self.bodies = bodies  # primitive calls of each action
         self.by_id = {action.id: action for action in actions}
         self.meters = meters  # direct meter -> (index, target slot, ...)
         self.calculation = calculation
@@ -269,7 +273,25 @@ class ControlCompiler:
             source=where(item),
         )  # fmt: skip
         self.tables.append(table)
-        self.emit.op(Op.TABLE, table.index)
+        if self._is_call(table):
+            body = self.bodies[table.default_action]
+            self.primitives.body(body, f"action {self.actions[table.default_action].name!r}")
+            after = table.next_miss if table.next_miss is not None else table.next_default
+            self.emit.op(Op.JMP, table.next_by_action.get(table.default_action, after))
+        else:
+            self.emit.op(Op.TABLE, table.index)
+
+    def _is_call(self, table: Table) -> bool:
+        """Whether applying the table is nothing but running one action: p4c makes such tables of
+        the statements between others. It is run in place then, but for traces."""
+        if self.primitives.traced or table.keys or table.type != "simple" or table.has_counter:
+            return False
+        if not table.const_default or table.default_action < 0:
+            return False
+        body = self.bodies[table.default_action]
+        if self.actions[table.default_action].bits or any(call["op"] == "exit" for call in body):
+            return False
+        return len(body) <= MAX_INLINE
 
     def _profile_of(self, item: Json, table_type: str, actions: list[Action]) -> int:
         if table_type == "simple":
@@ -391,17 +413,5 @@ def _check_acyclic(pipeline: Json) -> None:
         edges[item["name"]] = {name for name in after if name is not None}
     for item in pipeline.get("action_calls", ()):
         edges[item["name"]] = {item["next_node"]} - {None}
-    incoming = dict.fromkeys(edges, 0)
-    for targets in edges.values():
-        for name in targets:
-            incoming[name] = incoming.get(name, 0) + 1
-    ready = [name for name, count in incoming.items() if not count]
-    seen = 0
-    while ready:
-        seen += 1
-        for name in edges.get(ready.pop(), ()):
-            incoming[name] -= 1
-            if not incoming[name]:
-                ready.append(name)
-    if seen != len(incoming):
+    if has_cycle(edges):
         raise PipelineError(f"the pipeline {pipeline['name']!r} has a loop")

@@ -94,8 +94,20 @@ class Emitter:
         for chunk in self._chunks:
             chunk[2] = 0
 
+    def thread(self, label: Label) -> None:
+        """Let a label skip the jumps that it points at."""
+        seen = set()
+        while self.code[label.pc][0] == Op.JMP and label.pc not in seen:
+            seen.add(label.pc)
+            target = self.code[label.pc][2]
+            label.pc = target.pc if isinstance(target, Label) else target
+
     def resolved(self) -> list[tuple[int, int, int, int, int, int]]:
         """The code with labels turned into program counters."""
+        for instruction in self.code:
+            for operand in instruction[2:5]:
+                if isinstance(operand, Label):
+                    self.thread(operand)
         return [
             (
                 int(op),

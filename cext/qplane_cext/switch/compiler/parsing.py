@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import PipelineError
 from .emitter import Emitter, Label, Op
 from .generator import Generator
+from .graph import has_cycle
 from .layout import Field, Json, Layout, limbs, type_field, where
 from .nodes import Node, hexstr
 from .primitives import Primitives
@@ -63,6 +64,7 @@ class ParserCompiler:
         self.selects = selects
         self.value_sets = value_sets
         self.state_names: list[str] = []
+        self.loops = True  # whether states are counted as they are visited
 
     def compile(self, parser: Json) -> Label:
         """Emit all states; returns the label of the first."""
@@ -70,6 +72,7 @@ class ParserCompiler:
         if len(states) != len(parser["parse_states"]):
             raise PipelineError(f"parser {parser['name']!r} has two states of one name")
         end = Label()
+        self.loops = self.primitives.traced or _has_loop(parser)
         for state in parser["parse_states"]:
             self.emit.place(states[state["name"]])
             try:
@@ -87,7 +90,8 @@ class ParserCompiler:
         return states[start]
 
     def _state(self, state: Json, states: dict[str, Label], end: Label) -> None:
-        self.emit.op(Op.STATE, len(self.state_names))
+        if self.loops:
+            self.emit.op(Op.STATE, len(self.state_names))
         self.state_names.append(state["name"])
         for op in state["parser_ops"]:
             try:
@@ -257,6 +261,16 @@ class ParserCompiler:
         value_set.fields = widths
         _, masks = _words(item.get("mask"), None, widths)
         return Case(CASE_SET, [], masks, target, value_set.id)
+
+
+def _has_loop(parser: Json) -> bool:
+    """Whether a state can be visited twice."""
+    return has_cycle(
+        {
+            state["name"]: {item["next_state"] for item in state["transitions"]} - {None}
+            for state in parser["parse_states"]
+        }
+    )
 
 
 def _value_case(item: Json, widths: list[int], target: Label) -> Case:

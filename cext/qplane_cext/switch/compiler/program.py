@@ -172,8 +172,9 @@ class _Compiler:
         selects: list[Select] = []
         parser = ParserCompiler(self.layout, emit, self.primitives, selects, value_sets)
         parser_start = parser.compile(_named(root["parsers"], "parser", "parser"))
+        bodies = [item["primitives"] for item in root["actions"]]
         control = ControlCompiler(
-            self.layout, emit, self.primitives, self.actions, self.direct_meters,
+            self.layout, emit, self.primitives, self.actions, bodies, self.direct_meters,
             self._calculation,
         )  # fmt: skip
         ingress = control.compile(_named(root["pipelines"], "ingress", "pipeline"))
@@ -185,6 +186,14 @@ class _Compiler:
             self.primitives.body(deparser["primitives"], "deparser")
         emit.op(Op.END)
         self._mark_direct(control.tables)
+        for table in control.tables:
+            for label in (*table.next_by_action.values(), table.next_hit, table.next_miss):
+                if label is not None:
+                    emit.thread(label)
+            emit.thread(table.next_default)
+        for select in selects:
+            for label in (select.default, *(case.target for case in select.cases)):
+                emit.thread(label)
         return Program(
             name=str(root.get("program", "")), layout=self.layout, words=emit.words,
             param_slot=emit.param_slot, drop_port_slot=emit.drop_port,
