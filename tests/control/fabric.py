@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import finsy as fy
 from finsy.p4client import P4Client
 from finsy.proto import U128, p4r
 
@@ -112,6 +113,10 @@ class OtherClient:
                 ],
             )
         )
+
+    async def packet_out(self, port: int, packet: bytes) -> None:
+        message = fy.P4PacketOut(packet, egress_port=port, pad=0)
+        await self._client.send(message.encode_update(schema()))
 
     async def read(self) -> list[str]:
         request = p4r.ReadRequest(device_id=self._device_id, role=self._role)

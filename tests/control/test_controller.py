@@ -307,9 +307,8 @@ def test_features_are_what_the_devices_said():
             assert found.features.slots == truth.features.slots
             assert set(found.links) == set(truth.links)
             assert all(found.links[n].delay_ps == truth.links[n].delay_ps for n in truth.links)
-        answers = sum(1 + len(d.links) for d in topology.devices.values())
-        assert controller.packet_ins_handled == answers
-        assert controller.packet_outs_sent == len(topology.devices)
+        for name, found in topology.devices.items():
+            assert controller.packets(name) == (1 + len(found.links), 1)
 
     run(small(), scenario)
 
@@ -357,9 +356,9 @@ def test_packets_that_answer_nothing_are_counted_and_change_nothing():
         stray = DeviceFrame(DeviceType.DEVICE_FEATURES, 255, truth.features).to_bytes()
         fabric.inject("n0", QUANTUM_PORT, stray)  # no quantum port yet: dropped by the switch
         await controller.discover()
-        handled = controller.packet_ins_handled
+        handled = controller.packets("n0").ins_handled
         fabric.inject("n0", QUANTUM_PORT, stray)
-        while controller.packet_ins_handled == handled:
+        while controller.packets("n0").ins_handled == handled:
             await asyncio.sleep(0)
         assert await controller.verify() == []
         assert (await controller.counters("n0", "QnodeIngress.drops")) == {10: 1}
@@ -497,6 +496,8 @@ def test_a_controller_that_was_pushed_aside_says_so():
             with pytest.raises(WriteError, match=r"n2: .*another controller is the primary"):
                 await controller.teardown()
             assert await fabric.all_standing() == before
+            assert controller.packets("n2") is None
+            assert controller.packets("n1") is not None
 
     run(small(), scenario)
 

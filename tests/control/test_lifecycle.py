@@ -6,7 +6,9 @@ import pytest
 
 from qplane.control import WriteError
 from qplane.control.entries import table_entry
+from qplane.net import QUANTUM_PORT
 from qplane.simulate.session import Goal, simulation
+from qplane.wire import WHOLE_DEVICE, DeviceFrame, DeviceType, Transaction
 
 from .fabric import OtherClient
 from .networks import chain
@@ -83,5 +85,27 @@ def test_an_error_in_the_middle_of_a_run_leaves_what_runs_alone():
             await running.drain()
             await controller.teardown()
             assert [d.found for d in await controller.verify()] == [conflict]
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_takes_a_switch_over_does_not_hold_time_up():
+    net = chain(3, circuits=[("c", "n0", "n2", "slots = 2")])
+    question = DeviceFrame(DeviceType.FEATURES_REQUEST, WHOLE_DEVICE, Transaction(7)).to_bytes()
+
+    async def scenario():
+        async with simulation(net) as running:
+            await running.set_up()
+            await running.generate(Goal(pairs=50))
+            address, device_id = running.emulation.address, net.nodes["n1"].id
+            async with OtherClient(address, device_id, role="", election_id=11) as other:
+                while running.controller.packets("n1") is not None:
+                    await asyncio.sleep(0)
+                await other.packet_out(QUANTUM_PORT, question)
+                while running.emulation.packet_outs_received["n1"] == 3:
+                    await asyncio.sleep(0)
+                await running.generate(Goal(pairs=200))
+                assert running.emulation.devices["n1"].packet_ins_sent == 3 + 2 + 3
+                assert running.emulation.engine.delivered >= 200
 
     asyncio.run(scenario())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import finsy as fy
 
@@ -42,6 +42,13 @@ class Difference:
     def __str__(self) -> str:
         table = (self.expected or self.found).table  # type: ignore[union-attr]  # one is there
         return f"{self.node}: {table}: expected {self.expected}, found {self.found}"
+
+
+class Packets(NamedTuple):
+    """Packet-ins that have been dealt with, writes included; packet-outs given to gRPC."""
+
+    ins_handled: int
+    outs_sent: int
 
 
 class Controller:
@@ -84,15 +91,15 @@ class Controller:
 
     # ---- what a virtual clock needs to know ----
 
-    @property
-    def packet_ins_handled(self) -> int:
-        """Packet-ins of all switches that have been dealt with, writes included."""
-        return sum(session.packet_ins for session in self._sessions.values())
+    def packets(self, node: str) -> Packets | None:
+        """Packets exchanged with a switch; None where this controller is not its primary.
 
-    @property
-    def packet_outs_sent(self) -> int:
-        """Packet-outs given to gRPC. Time may go on once the switches have taken as many."""
-        return sum(session.packet_outs for session in self._sessions.values())
+        Time may go on once the switch has sent and received as many.
+        """
+        session = self._sessions[node]
+        if not session.is_primary:
+            return None
+        return Packets(session.packet_ins, session.packet_outs)
 
     # ---- connection ----
 

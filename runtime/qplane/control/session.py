@@ -116,6 +116,11 @@ class Session:
         self._receiver: asyncio.Task[None] | None = None
         self._lost: ControlError | None = self._no_connection()  # None: we are primary
 
+    @property
+    def is_primary(self) -> bool:
+        """Whether packet-ins come here, and writes and packet-outs are allowed."""
+        return self._lost is None
+
     # ---- connection ----
 
     async def open(self) -> None:

@@ -50,7 +50,7 @@ class Emulation:
         self.links: dict[int, int] = {}
         self.channels: dict[int, int] = {}
         self.hosts: dict[str, int] = {}
-        self.packet_outs_received = 0
+        self.packet_outs_received = dict.fromkeys(plan.nodes, 0)
         self._count = threading.Lock()
         for node in plan.nodes.values():
             self._add_node(node)
@@ -138,7 +138,7 @@ class Emulation:
         """Called from the streams' threads."""
         self.engine.inject(self.nodes[node], port, data)
         with self._count:
-            self.packet_outs_received += 1
+            self.packet_outs_received[node] += 1
 
     def start_pings(self) -> None:
         """From now on, the pings of the network file."""
@@ -149,11 +149,6 @@ class Emulation:
                 interval_ps=ping.interval_ps,
                 count=ping.count or None,
             )
-
-    @property
-    def packet_ins_sent(self) -> int:
-        """Packets handed to a P4Runtime client so far, over all switches."""
-        return sum(device.packet_ins_sent for device in self.devices.values())
 
     def close(self) -> None:
         """End the P4Runtime server and finish the captures."""

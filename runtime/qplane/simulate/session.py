@@ -74,9 +74,13 @@ class Simulation:
         self._standing: list[LinkStatus] | None = None
 
     def _under_way(self) -> tuple[int, str]:
-        controller, emulation = self.controller, self.emulation
-        ins = emulation.packet_ins_sent - controller.packet_ins_handled
-        outs = controller.packet_outs_sent - emulation.packet_outs_received
+        """A switch that another client has taken over exchanges nothing with our controller."""
+        ins = outs = 0
+        for name, device in self.emulation.devices.items():
+            packets = self.controller.packets(name)
+            if packets is not None:
+                ins += device.packet_ins_sent - packets.ins_handled
+                outs += packets.outs_sent - self.emulation.packet_outs_received[name]
         return max(ins, 0) + max(outs, 0), f"{ins} packet-ins, {outs} packet-outs"
 
     async def set_up(self) -> None:
