@@ -215,10 +215,15 @@ class Device:
         """Let time-outs take effect; the server calls this a few dozen times a second."""
         if self._digests.active:
             self._digests.tick()
+        state = self._state
+        if state is None or not state.tables.timed_stores:
+            return
         # A long Write holds the lock: the next tick is soon enough then.
-        if self._state is not None and self._lock.acquire(blocking=False):
+        if self._lock.acquire(blocking=False):
             try:
-                for table_id, message in self._idle.expired(self._state):
+                if state is not self._state:
+                    return
+                for table_id, message in self._idle.expired(state):
                     response = p4r.StreamMessageResponse(idle_timeout_notification=message)
                     self._notify_primaries(table_id, response)
             finally:

@@ -18,22 +18,23 @@ class IdleWatch:
 
     def expired(self, state: ForwardingState) -> Iterator[tuple[int, p4r.IdleTimeoutNotification]]:
         """One message a table that has entries to report, with the table's id."""
-        for store in state.tables.stores.values():
-            if not store.table.has_timeout:
+        # Only what is idle now can have been reported and not been hit since.
+        before, self._reported = self._reported, {}
+        for store in state.tables.timed_stores:
+            if not store.timed:
                 continue
             message = p4r.IdleTimeoutNotification()
-            for entry in store.entries.values():
-                if not entry.idle_timeout_ns:
-                    continue
-                idle = state.core.table_idle_ns(store.table.name, entry.handle)
-                where = store.table.id, entry.handle
-                reported = self._reported.get(where, 0)
-                if idle < reported:  # it was hit since
+            for handle in state.core.idle_entries(store.table.name):
+                entry = store.timed[handle]
+                idle = state.core.table_idle_ns(store.table.name, handle)
+                where = store.table.id, handle
+                reported = before.get(where, 0)
+                if idle < reported:  # hit between two looks
                     reported = 0
-                if idle - reported < entry.idle_timeout_ns:
-                    continue
-                self._reported[where] = idle
-                message.table_entry.append(store.entry_message(entry))
+                if idle - reported >= entry.idle_timeout_ns:
+                    reported = idle
+                    message.table_entry.append(store.entry_message(entry))
+                self._reported[where] = reported
             if message.table_entry:
                 message.timestamp = time.time_ns()
                 yield store.table.id, message

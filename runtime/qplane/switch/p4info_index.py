@@ -35,6 +35,7 @@ _MATCH_KINDS = {
     p4i.MatchField.RANGE: MatchKind.RANGE,
     p4i.MatchField.OPTIONAL: MatchKind.OPTIONAL,
 }
+_SCOPES = {scope.value: scope for scope in Scope}
 
 
 class _Named(Protocol):
@@ -183,7 +184,9 @@ def _action_refs(
         core_id = info.action_ids.get(action.name)
         if core_id is None:
             raise invalid(f"table {info.name!r}: the device config knows no action {action.name!r}")
-        found[ref.id] = ActionRef(action, Scope(ref.scope), core_id)
+        if ref.scope not in _SCOPES:
+            raise invalid(f"table {info.name!r}: scope {ref.scope} of an action is not known")
+        found[ref.id] = ActionRef(action, _SCOPES[ref.scope], core_id)
     return found
 
 

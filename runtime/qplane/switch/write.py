@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finsy.proto import p4r
+from google.protobuf.message import DecodeError
 
 from qplane_cext.switch.p4rt_fast import decode_updates
 
@@ -89,17 +90,24 @@ def apply_wire(state: ForwardingState, request: bytes, scope: RoleScope) -> None
 
     ``request`` is one that ``parse_header`` accepted. Raises WriteError.
     """
+    try:
+        updates = [
+            update if isinstance(update, tuple) else p4r.Update.FromString(update)
+            for update in decode_updates(request, state.tables.decoders)
+        ]
+    except DecodeError as error:  # before anything was applied
+        raise StatusError(Code.INTERNAL, f"can't decode the WriteRequest: {error}") from error
     errors: list[StatusError | None] = []
     failed = False
-    for update in decode_updates(request, state.tables.decoders):
+    for update in updates:
         if isinstance(update, tuple):
             if update[1].write_simple(update):
                 errors.append(None)
                 continue
-            update = update[-1]  # noqa: PLW2901 - its bytes
+            update = p4r.Update.FromString(update[-1])  # noqa: PLW2901 - for the general path
         journal: Journal = []
         try:
-            state.apply(p4r.Update.FromString(update), scope, journal)
+            state.apply(update, scope, journal)
         except StatusError as error:
             undo(journal)
             errors.append(error)

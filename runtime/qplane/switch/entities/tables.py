@@ -82,6 +82,7 @@ class TableStore:
         self._core = core
         self._profile = profiles.store(table.profile.id) if table.profile is not None else None
         self.entries: dict[EntryKey, Entry] = {}
+        self.timed: dict[int, Entry] = {}  # by handle: the entries with an idle time-out
         self.default = Entry(DEFAULT_HANDLE, (), 0, None)
         for handle, key, core_priority, target, is_const in core.table_entries(table.name):
             action = self._action_of(target)
@@ -192,11 +193,13 @@ class TableStore:
             else:
                 self._core.table_delete(self.table.name, entry.handle)
                 del self.entries[where]
+                self.timed.pop(entry.handle, None)
                 return True
         except SwitchError:
             return False
         if self.table.has_timeout and (timeout or kind == MODIFY):
-            self._core.table_set_timeout(self.table.name, entry.handle, timeout)
+            self._set_timeout(entry)
+            entry.wire = wire
         return True
 
     def _insert(self, message: p4r.TableEntry, journal: Journal) -> None:
@@ -427,6 +430,7 @@ class TableStore:
     def _remove(self, entry: Entry) -> None:
         self._core.table_delete(self.table.name, entry.handle)
         del self.entries[entry.key, entry.priority]
+        self.timed.pop(entry.handle, None)
         self._release(entry.action)
 
     def _restore(
@@ -446,6 +450,10 @@ class TableStore:
         entry.wire = None
         if self.table.has_timeout:
             self._core.table_set_timeout(self.table.name, entry.handle, entry.idle_timeout_ns)
+            if entry.idle_timeout_ns:
+                self.timed[entry.handle] = entry
+            else:
+                self.timed.pop(entry.handle, None)
 
     def _direct_values(
         self, message: p4r.TableEntry
@@ -658,6 +666,7 @@ class Tables:
         self.stores = {
             table.id: TableStore(table, core, profiles) for table in index.tables.values()
         }
+        self.timed_stores = [store for store in self.stores.values() if store.table.has_timeout]
         decoders = {table_id: store.decoder() for table_id, store in self.stores.items()}
         self.decoders: dict[int, TableDecoder] = {
             table_id: decoder for table_id, decoder in decoders.items() if decoder is not None
