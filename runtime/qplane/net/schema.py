@@ -183,7 +183,7 @@ class Faults(Section):
     delay: Probability = 0.0  # an extra delay that keeps the order
     corruption: Probability = 0.0  # some bits flip
     mean_delay: Picoseconds = 1_000_000_000  # of the exponential extra delays, 1 ms
-    max_flipped_bits: int = Field(default=3, ge=1)
+    max_flipped_bits: int = Field(default=3, ge=1, le=16)
     all_traffic: bool = False  # classical frames as well
 
     @property
