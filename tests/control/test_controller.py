@@ -1,6 +1,7 @@
 """The controller against embedded switches behind a real P4Runtime server."""
 
 import asyncio
+import socket
 from collections import deque
 
 import pytest
@@ -548,6 +549,20 @@ def test_nobody_at_the_address():
             await controller.connect()
 
     asyncio.run(scenario())
+
+
+def test_somebody_at_the_address_who_does_not_answer(monkeypatch):
+    monkeypatch.setattr(session, "ANSWER_TIMEOUT_S", 0.3)
+    net = small()
+
+    async def scenario(address):
+        with Fabric(net) as fabric:
+            controller = Controller(net, address, fabric.clock)
+            with pytest.raises(ConnectionFailedError, match=r"n0: .* did not answer within 0.3 s"):
+                await controller.connect()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(scenario(f"127.0.0.1:{silent.getsockname()[1]}"))
 
 
 def test_nothing_is_done_without_a_connection():
