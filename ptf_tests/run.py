@@ -142,7 +142,7 @@ def run(target: str, switch: str | None, tests: list[str]) -> int:
             *(f"--interface=0-{port}@p{port}" for port in range(PORTS)),
             "--device-socket", f"0-{{0-{PORTS - 1}}}@{running.packets}",
             "--log-file", str(logs / "ptf.log"), "--test-case-timeout", "60",
-            "--default-negative-timeout", "0.05",
+            "--default-negative-timeout", "0.02",
             "--test-params", ";".join(f"{key}={value!r}" for key, value in parameters.items()),
             *tests,
         ]  # fmt: skip

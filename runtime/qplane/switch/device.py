@@ -349,10 +349,13 @@ class Device:
             self._take_over(config)
 
     def _load(self, config: LoadedConfig) -> None:
-        try:
-            self.core.commit(config.pipeline, initial=config.index.initial_tables())
-        except (SwitchError, PipelineError) as error:
-            raise invalid(f"the device config can't be realised: {error}") from error
+        with self.core.hold():
+            try:
+                self.core.commit(config.pipeline, initial=config.index.initial_tables())
+            except (SwitchError, PipelineError) as error:
+                raise invalid(f"the device config can't be realised: {error}") from error
+            if self._state is not None:
+                self._state.retire()
 
     def _take_over(self, config: LoadedConfig) -> ForwardingState:
         self._digests.clear()

@@ -70,6 +70,10 @@ class ForwardingState:
         except SwitchError as error:
             raise from_switch_error(error) from error
 
+    def retire(self) -> None:
+        """Take out of the packet path what a new program would not replace."""
+        self._replication.retire()
+
     def read(self, query: p4r.Entity, scope: RoleScope) -> Iterator[p4r.Entity]:
         """The entities that a query selects and the role may see."""
         name = query.WhichOneof("entity")

@@ -49,6 +49,23 @@ def test_a_multicast_group_replicates_and_is_read_back(
     assert primary.status(pre(modify, other)) == Code.NOT_FOUND
 
 
+def test_a_push_empties_the_replication_engine(
+    bench: Bench, primary: Client, names: Names, config: p4r.ForwardingPipelineConfig
+) -> None:
+    flood = entry(names, "hosts", [exact(1, 0xAA)], action(names, "flood", 9))
+    assert primary.status(pre(insert, multicast(9, [2]))) == Code.OK
+    assert primary.status(pre(insert, clone(5, [3]))) == Code.OK
+    assert primary.push(config) is None
+    assert read(primary, Entry()) == []
+    assert primary.status(insert(table_entry=flood)) == Code.OK
+    assert bench.process(1, PACKET) == []
+    mirror = entry(names, "hosts", [exact(1, 0xBB)], action(names, "mirror"))
+    assert primary.status(insert(table_entry=mirror)) == Code.OK
+    assert bench.process(1, PACKET[:5] + b"\xbb" + PACKET[6:]) == [
+        (0, PACKET[:5] + b"\xbb" + PACKET[6:])
+    ]
+
+
 def test_ports_as_the_deprecated_number_are_accepted_and_read_back_so(
     primary: Client, names: Names
 ) -> None:

@@ -197,6 +197,12 @@ class ReplicationStore:
             min(clone.class_of_service, self._core.priority_queues - 1),
         )
 
+    def retire(self) -> None:
+        """Take all groups and sessions out of the packet path, which keeps them over a push."""
+        for sessions in (self._groups, self._clones):
+            for entry_id in sessions.entities:
+                sessions.program(entry_id, None)
+
     def ports_changed(self) -> None:
         """Choose again among replicas and backups."""
         for sessions in (self._groups, self._clones):
