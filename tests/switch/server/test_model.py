@@ -146,7 +146,7 @@ KEY_MUTATIONS: list[Mutation] = [
     (INVALID, True, put("priority", -1)),
 ]
 ENTRY_MUTATIONS: list[Mutation] = [
-    (INVALID, False, put("is_const", True)),
+    (INVALID, True, put("is_const", True)),
     (INVALID, False, put("idle_timeout_ns", -1)),
     (INVALID, False, lambda m: m.time_since_last_hit.SetInParent()),
     (INVALID, False, lambda m: m.action.SetInParent() or m.action.ClearField("type")),

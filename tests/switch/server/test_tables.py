@@ -207,6 +207,15 @@ def test_an_update_without_type_or_entity_is_invalid(primary: Client, names: Nam
     assert primary.status(p4r.Update(type=p4r.Update.INSERT)) == Code.INVALID_ARGUMENT
 
 
+@pytest.mark.parametrize("kind", [insert, modify, delete])
+def test_is_const_is_refused_in_every_kind_of_update(
+    primary: Client, names: Names, kind: Callable[..., p4r.Update]
+) -> None:
+    assert primary.status(insert(table_entry=host(names, 1))) == Code.OK
+    update = kind(table_entry=host(names, 1, is_const=True))
+    assert primary.status(update) == Code.INVALID_ARGUMENT
+
+
 def test_a_full_table_is_resource_exhausted(primary: Client, names: Names) -> None:
     for value in (1, 2, 3):
         message = entry(names, "small", [exact(1, value)], action(names, "forward", 1))

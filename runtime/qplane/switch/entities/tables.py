@@ -133,7 +133,7 @@ class TableStore:
     def write(self, kind: Kind, message: p4r.TableEntry, journal: Journal) -> None:
         """Apply one update."""
         try:
-            if message.is_const and kind != DELETE:
+            if message.is_const:
                 raise invalid(f"{self.what}: is_const can't be set in a write")
             if message.is_default_action:
                 self._write_default(kind, message, journal)
