@@ -175,11 +175,12 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                     } else if (identity2.seq == oldest_seq
                                && identity2.circuit == meta.circuit
                                && identity2.state == WAITING) {
-                        // Full of live pairs: no place for this one.
+                        // Full of live pairs: no place for this one. Its other half must not wait.
                         write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
                                        hdr.device.bell);
                         command(DEVICE_RELEASE);
-                        to_device();
+                        message(QCI_EXPIRE, 0, 0, REASON_NO_ROOM);
+                        standard_metadata.mcast_grp = meta.group_device;
                         pair_events.count(EVENT_RING_FULL);
                     } else {
                         drop_oldest();

@@ -33,6 +33,7 @@ const bit<8> REASON_CUTOFF = 1;
 const bit<8> REASON_SWAP_FAILED = 2;
 const bit<8> REASON_UNKNOWN_PAIR = 3;
 const bit<8> REASON_DEAD_PAIR = 4;
+const bit<8> REASON_NO_ROOM = 5;
 
 const bit<4> DEVICE_VERSION = 1;
 const bit<4> DEVICE_FLAG_CORRECT = 1;   // of DELIVER

@@ -14,8 +14,9 @@ from qnode import (
 
 from qplane.wire.scapy import Device, Qubit
 
-CUTOFF, SWAP_FAILED, DEAD_PAIR, UNKNOWN_PAIR = (
-    CONSTANTS[f"REASON_{name}"] for name in ("CUTOFF", "SWAP_FAILED", "DEAD_PAIR", "UNKNOWN_PAIR")
+CUTOFF, SWAP_FAILED, DEAD_PAIR, UNKNOWN_PAIR, NO_ROOM = (
+    CONSTANTS[f"REASON_{name}"]
+    for name in ("CUTOFF", "SWAP_FAILED", "DEAD_PAIR", "UNKNOWN_PAIR", "NO_ROOM")
 )
 RING = 32
 
@@ -176,7 +177,8 @@ class NoPlaceForMoreWaitingPairsTest(RepeaterTest):
             self.send(QUANTUM, self.up.event("PAIR", seq, slot=seq))
         with self.counts(pair_events="EVENT_RING_FULL"):
             self.send(QUANTUM, self.up.event("PAIR", RING, slot=RING))
-            self.expect_only(QUANTUM, self.up.command("RELEASE", RING, slot=RING))
+            self.expect(QUANTUM, self.up.command("RELEASE", RING, slot=RING))
+            self.expect_only(UP, self.up.leaving("EXPIRE", RING, RING, reason=NO_ROOM))
         for seq in range(RING):
             self.send(QUANTUM, self.down.event("PAIR", seq))
             self.expect(

@@ -182,7 +182,7 @@ def rebuilt(data: bytes, offset: int, value: bytes, label: int) -> bytes:
         (1, "10", "length"),  # a HELLO of 20 bytes
         (2, "0013", "length"),
         (2, "0018", "length"),
-        (17, "05", "reason"),
+        (17, "06", "reason"),
     ],
 )
 def test_a_message_with_a_right_checksum_and_a_wrong_field_is_refused(

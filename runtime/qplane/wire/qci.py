@@ -66,6 +66,7 @@ class ExpireReason(IntEnum):
     SWAP_FAILED = 2
     UNKNOWN_PAIR = 3
     DEAD_PAIR = 4
+    NO_ROOM = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,8 @@ class NodeModel:
             queue.popleft()
         if len(queue) == RING:
             self.put(side, replace(record, state=State.EXPIRED))
-            return Step([command(D.RELEASE, side, qubit(side, seq, handle))])
+            expire = qci(QciType.EXPIRE, seq, seq, reason=ExpireReason.NO_ROOM)
+            return Step([sent(side, expire), command(D.RELEASE, side, qubit(side, seq, handle))])
         queue.append(seq)
         self.put(side, record)
         return Step()
