@@ -69,42 +69,206 @@ static int burst_check(const qm_t *m, int64_t n, const operand_t *o, int operand
     return code;
 }
 
+/* ---- pairs of one state: everything but the clock is worked out once ---- */
+
 static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now_ps,
                               int64_t now_step, const double *R, int64_t r_step, int pa, int pb,
                               qm_handle *ha, qm_handle *hb) {
-    for (int64_t i = 0; i < n; i++) {
-        int code = place_pair(m, a, now_ps[now_step * i], R + r_step * i, pa, pb, &ha[i], &hb[i]);
-        if (!code) continue;
-        while (i--) { /* none of them */
-            qm_free(m, a, ha[i], NULL);
-            qm_free(m, a, hb[i], NULL);
+    int bell = !m->exact_only && m->profiles[pa].pauli && m->profiles[pb].pauli && !r_step &&
+               is_bell_diagonal(R);
+    double v[3] = {R[5], R[10], R[15]};
+    record_t like = {{0}};
+    rec_set_compact(&like, (uint32_t)pa, (uint32_t)pb, 0, v);
+    int64_t i = 0;
+    int code = QM_OK;
+    for (; i < n && !code; i++) {
+        int64_t now = now_ps[now_step * i];
+        uint32_t rec;
+        if (!bell || !rec_fits_compact((uint32_t)pa, (uint32_t)pb, now)) {
+            code = place_pair(m, a, now, R + r_step * i, pa, pb, &ha[i], &hb[i]);
+            continue;
         }
-        return code;
+        if (!(rec = new_record(m, a))) {
+            code = QM_EFULL;
+            continue;
+        }
+        uint64_t c = (uint64_t)now, *w = m->records[rec].w, generation = (uint32_t)w[0];
+        w[0] = generation | like.w[0] | c >> 48 << 56;
+        for (int j = 0; j < 3; j++) w[1 + j] = like.w[1 + j] | (c >> (16 * j) & 0xffff);
+        ha[i] = generation << 32 | 2 * rec;
+        hb[i] = ha[i] + 1;
+        a->live += 2;
     }
-    return QM_OK;
+    for (i--; code && i--;) { /* none of them */
+        qm_free(m, a, ha[i], NULL);
+        qm_free(m, a, hb[i], NULL);
+    }
+    return code;
+}
+
+/* ---- swap and measurement, in chunks whose exponentials are taken together ---- */
+
+#define CHUNK 64
+
+/* Fair bits, 64 to a draw. */
+typedef struct {
+    uint64_t bits;
+    int left;
+} coins_t;
+
+static inline int toss(coins_t *c, int n, bitgen_t *rng) {
+    if (c->left < n) {
+        c->bits = rng->next_uint64(rng->state);
+        c->left = 64;
+    }
+    int got = (int)(c->bits & ((1u << n) - 1));
+    c->bits >>= n;
+    c->left -= n;
+    return got;
+}
+
+/* <XX>, <YY>, <ZZ> of a Bell-diagonal pair, where it is one; block 0: a compact record. */
+static inline int load_bell(const qm_t *m, uint32_t q, double *v, uint32_t *partner,
+                            uint32_t *small) {
+    const record_t *r = &m->records[q >> 1];
+    if (rec_kind(r) == REC_COMPACT) {
+        rec_compact_state(r, v);
+        *partner = q ^ 1;
+        *small = 0;
+        return 1;
+    }
+    uint32_t id = rec_block(r, q & 1);
+    if (BLK_KIND(id) != BLK_BELL) return 0;
+    const small_t *b = &m->smalls[*small = BLK_INDEX(id)];
+    memcpy(v, b->v, sizeof b->v);
+    *partner = b->m[0] ^ b->m[1] ^ q;
+    return 1;
+}
+
+/* Puts `id` as the block of a qubit whose record may still be compact. */
+static inline void settle(qm_t *m, uint32_t q, uint32_t id) {
+    record_t *r = &m->records[q >> 1];
+    if (rec_kind(r) == REC_COMPACT) open_record(r);
+    rec_set_block(r, q & 1, id);
 }
 
 static int burst_swap(qm_t *m, arena_t *a, int64_t n, const operand_t *o, const gate_noise_t *g,
                       bitgen_t *rng, int8_t *outcomes) {
-    for (int64_t i = 0; i < n; i++) {
-        int outcome, actual;
-        ask_for_block(m, &o[0], i, n);
-        ask_for_block(m, &o[1], i, n);
-        int code = qm_bell(m, a, time_at(&o[0], i), o[0].h[i], o[1].h[i], g, rng, &outcome, &actual);
-        if (code) return code;
-        outcomes[i] = (int8_t)outcome;
+    coins_t coins = {0, 0};
+    double weights[4][4];
+    for (int k = 0; k < 4; k++) bell_weights(g, k, weights[k]);
+    for (int64_t base = 0; base < n; base += CHUNK) {
+        int count = n - base < CHUNK ? (int)(n - base) : CHUNK, relaxes = 0;
+        double ex[CHUNK], ez[CHUNK];
+        for (int i = 0; i < count; i++) { /* clocks and profiles do not change in a burst */
+            ez[i] = ex[i] = 0;
+            for (int side = 0; side < 2; side++) {
+                uint32_t q = (uint32_t)o[side].h[base + i];
+                const profile_t *p = profile_of(m, q);
+                double dt = (double)(time_at(&o[side], base + i) - clock_of(m, q));
+                ex[i] += dt * p->rate2;
+                ez[i] += dt * p->rate1;
+                relaxes |= p->rate1 != 0;
+                ask_for_block(m, &o[side], base + i, n);
+            }
+        }
+        exp_minus(ex, count);
+        if (relaxes) exp_minus(ez, count);
+        for (int i = 0; i < count; i++) {
+            uint32_t l = (uint32_t)o[0].h[base + i], r = (uint32_t)o[1].h[base + i];
+            uint32_t pl, pr, sl, sr;
+            double A[3], B[3];
+            int k, outcome;
+            if (!load_bell(m, l, A, &pl, &sl) || !load_bell(m, r, B, &pr, &sr) || pl == r) {
+                int code = qm_bell(m, a, time_at(&o[0], base + i), o[0].h[base + i],
+                                   o[1].h[base + i], g, rng, &outcome, &k);
+                if (code) return code;
+                outcomes[base + i] = (int8_t)outcome;
+                continue;
+            }
+            if (g->readout_error > 0) {
+                double u = 4 * draw(rng);
+                k = (int)u;
+                u -= k;
+                outcomes[base + i] = (int8_t)misread(k, g->readout_error, &u);
+            } else {
+                outcomes[base + i] = (int8_t)(k = toss(&coins, 2, rng));
+            }
+            const double *w = weights[k];
+            double z = relaxes ? ez[i] : 1;
+            if (sl && sr) free_small(m, a, sr);
+            uint32_t small = sl ? sl : sr ? sr : new_small(m, a), id = BLK_ID(BLK_BELL, small);
+            small_t *b = &m->smalls[small];
+            b->m[0] = pl;
+            b->m[1] = pr;
+            b->v[0] = w[1] * A[0] * B[0] * ex[i];
+            b->v[1] = w[2] * A[1] * B[1] * ex[i];
+            b->v[2] = w[3] * A[2] * B[2] * z;
+            settle(m, pl, id);
+            settle(m, pr, id);
+            kill_qubit(m, a, l);
+            kill_qubit(m, a, r);
+        }
     }
     return QM_OK;
 }
 
 static int burst_measure(qm_t *m, arena_t *a, int64_t n, const operand_t *o, const double *axis,
                          double readout_error, bitgen_t *rng, int8_t *bits) {
-    for (int64_t i = 0; i < n; i++) {
-        int bit;
-        ask_for_block(m, o, i, n);
-        int code = qm_measure(m, a, time_at(o, i), o->h[i], axis, readout_error, rng, &bit);
-        if (code) return code;
-        bits[i] = (int8_t)bit;
+    coins_t coins = {0, 0};
+    for (int64_t base = 0; base < n; base += CHUNK) {
+        int count = n - base < CHUNK ? (int)(n - base) : CHUNK, relaxes = 0;
+        double ex[CHUNK], ez[CHUNK];
+        for (int i = 0; i < count; i++) {
+            uint32_t q = (uint32_t)o->h[base + i];
+            const profile_t *p = profile_of(m, q);
+            double dt = (double)(time_at(o, base + i) - clock_of(m, q));
+            ex[i] = dt * p->rate2;
+            ez[i] = dt * p->rate1;
+            relaxes |= p->rate1 != 0;
+            ask_for_block(m, o, base + i, n);
+        }
+        exp_minus(ex, count);
+        if (relaxes) exp_minus(ez, count);
+        for (int i = 0; i < count; i++) {
+            uint32_t q = (uint32_t)o->h[base + i], p, small, id = block_of(m, q);
+            double v[3], u = 0, z = relaxes ? ez[i] : 1;
+            int bit;
+            if (id && BLK_KIND(id) == BLK_ONE) {
+                const double *bloch = m->smalls[BLK_INDEX(id)].v;
+                double s = (1 - z) * profile_of(m, q)->z_eq;
+                double mean = ex[i] * (axis[0] * bloch[0] + axis[1] * bloch[1]) +
+                              axis[2] * (z * bloch[2] + s);
+                u = draw(rng);
+                bit = !decide((1 + mean) / 2, &u);
+                free_small(m, a, BLK_INDEX(id));
+            } else if (load_bell(m, q, v, &p, &small)) {
+                if (readout_error > 0) {
+                    u = draw(rng);
+                    bit = !decide(0.5, &u);
+                } else {
+                    bit = toss(&coins, 1, rng);
+                }
+                double s = bit ? -1 : 1;
+                if (!small) small = new_small(m, a);
+                small_t *b = &m->smalls[small];
+                b->m[0] = p;
+                b->m[1] = 0;
+                b->v[0] = s * axis[0] * v[0] * ex[i];
+                b->v[1] = s * axis[1] * v[1] * ex[i];
+                b->v[2] = s * axis[2] * v[2] * z;
+                settle(m, p, BLK_ID(BLK_ONE, small));
+            } else {
+                int code = qm_measure(m, a, time_at(o, base + i), o->h[base + i], axis,
+                                      readout_error, rng, &bit);
+                if (code) return code;
+                bits[base + i] = (int8_t)bit;
+                continue;
+            }
+            if (readout_error > 0) bit ^= decide(readout_error, &u);
+            kill_qubit(m, a, q);
+            bits[base + i] = (int8_t)bit;
+        }
     }
     return QM_OK;
 }

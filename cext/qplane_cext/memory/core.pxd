@@ -80,3 +80,4 @@ cdef double as_probability(value, str name) except? -1
 cdef int as_bell(value, str name) except -1
 cdef int as_size(value, int least, int64_t most=*, str name=*) except -1
 cdef tuple as_axis(value, str name)
+cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL

@@ -3,7 +3,13 @@
 
 from collections import namedtuple
 
-from cpython.long cimport PyLong_AsLongLong, PyLong_AsUnsignedLongLong, PyLong_CheckExact
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport (
+    PyLong_AsLongLong,
+    PyLong_AsLongLongAndOverflow,
+    PyLong_AsUnsignedLongLong,
+    PyLong_CheckExact,
+)
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport cos, fabs, isfinite, sin, sqrt
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -23,6 +29,7 @@ SlotInfo = namedtuple("SlotInfo", "node purpose slice deadline_ps")
 
 cdef dict _BASES = {"Z": (0.0, 0.0, 1.0), "X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0),
                     0: (0.0, 0.0, 1.0), 1: (1.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0)}
+cdef dict _AXIS = {"X": 0, "Y": 1, "Z": 2}
 cdef dict _PAULIS = {"I": 0, "Z": 1, "X": 2, "Y": 3}
 cdef dict _PROTOCOLS = {"bbpssw": 0, "dejmps": 1, "epl": 2}
 # Rotations of the Bloch sphere; S is diag(1, i), SX its like about X
@@ -40,6 +47,8 @@ cdef dict _CLIFFORDS = {
     "SYDG": ((0, 0, -1), (0, 1, 0), (1, 0, 0)),
 }
 
+cdef int overflow  # where PyLong_AsLongLongAndOverflow says so; the result is -1 then
+
 # ---- arguments: one message that names the argument ----
 
 cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL:
@@ -56,8 +65,17 @@ cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL:
 
 cdef int64_t as_time(value, str name) except -1:
     cdef int64_t t
+    if PyLong_CheckExact(value):
+        t = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if t >= 0:
+            return t
+    return odd_time(value, name)
+
+
+cdef int64_t odd_time(value, str name) except -1:
+    cdef int64_t t
     try:
-        t = PyLong_AsLongLong(value if PyLong_CheckExact(value) else operator.index(value))
+        t = PyLong_AsLongLong(operator.index(value))
     except (TypeError, OverflowError):
         t = -1
     if t < 0:
@@ -67,15 +85,27 @@ cdef int64_t as_time(value, str name) except -1:
 
 
 cdef handle_t as_handle(value, str name) except? 0:
+    cdef int64_t h
+    if PyLong_CheckExact(value):
+        h = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if h >= 0:
+            return <handle_t>h
+    return odd_handle(value, name)
+
+
+cdef handle_t odd_handle(value, str name) except? 0:
     try:
-        return PyLong_AsUnsignedLongLong(
-            value if PyLong_CheckExact(value) else operator.index(value))
+        return PyLong_AsUnsignedLongLong(operator.index(value))
     except (TypeError, OverflowError):
         raise errors.QuantumMemoryError(f"{name}: must be a handle, not {value!r}") from None
 
 
 cdef double as_probability(value, str name) except? -1:
     cdef double p
+    if PyFloat_CheckExact(value):
+        p = PyFloat_AS_DOUBLE(value)
+        if 0 <= p <= 1:
+            return p
     try:
         p = value
     except (TypeError, ValueError):
@@ -286,11 +316,11 @@ cdef class QuantumMemory:
         return code
 
     cdef int _profile_index(self, value, str name) except -1:
-        cdef int64_t p
-        try:
+        cdef int64_t p = -1
+        if PyLong_CheckExact(value):
+            p = PyLong_AsLongLongAndOverflow(value, &overflow)
+        elif hasattr(value, "__index__"):
             p = operator.index(value)
-        except TypeError:
-            p = -1
         if not 0 <= p < (<qm_t*>self._m).n_profiles:
             raise errors.QuantumMemoryError(f"{name}: {value!r} is not a profile of this memory")
         return <int>p
@@ -310,7 +340,7 @@ cdef class QuantumMemory:
         cdef int pb = self._profile_index(profile_b, "profile_b")
         memset(R, 0, sizeof(R))
         R[0] = 1
-        if isinstance(state, (int, float)):
+        if PyFloat_CheckExact(state) or isinstance(state, (int, float)):
             f = as_probability(state, "state")
             k = as_bell(bell, "bell")
             w = (4 * f - 1) / 3
@@ -569,7 +599,12 @@ cdef class QuantumMemory:
         cdef handle_t h = as_handle(qubit, "qubit")
         cdef int64_t now = as_time(now_ps, "now_ps")
         cdef double error = as_probability(readout_error, "readout_error")
-        axis[0], axis[1], axis[2] = as_axis(basis, "basis")
+        letter = _AXIS.get(basis) if type(basis) is str else None
+        if letter is not None:
+            memset(axis, 0, sizeof(axis))
+            axis[<int>letter] = 1
+        else:
+            axis[0], axis[1], axis[2] = as_axis(basis, "basis")
         if node is not None:
             self._own(node, {"qubit": h})
         code = self.c_measure_along(now, h, axis, error, bitgen_of(self, rng), &bit)
@@ -919,11 +954,11 @@ cdef class QuantumMemory:
 
 
 cdef int as_bell(value, str name) except -1:
-    cdef int64_t k
-    try:
+    cdef int64_t k = -1
+    if PyLong_CheckExact(value):
+        k = PyLong_AsLongLongAndOverflow(value, &overflow)
+    elif hasattr(value, "__index__"):
         k = operator.index(value)
-    except TypeError:
-        k = -1
     if not 0 <= k <= 3:
         raise errors.QuantumMemoryError(f"{name}: must be 0 to 3, not {value!r}")
     return <int>k

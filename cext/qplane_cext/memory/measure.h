@@ -51,8 +51,9 @@ static void swap_pairs(qm_t *m, arena_t *a, int64_t now_ps, view_t *A, view_t *B
     view_age(m, A, now_ps);
     view_age(m, B, now_ps);
     if (bell) {
-        static const double NOTHING[4] = {1, 0, 0, 0};
-        *actual = pick_bell(g, NOTHING, u);
+        double four = 4 * *u; /* each outcome has probability 1/4 */
+        *actual = (int)four;
+        *u = four - *actual;
         bell_weights(g, *actual, w);
         for (int j = 0; j < 3; j++) v[j] = w[1 + j] * A->v[j] * B->v[j];
     } else {

@@ -1,0 +1,533 @@
+"""The quantum memory against its peers: `make bench-memory`.
+
+The cycle: create two pairs of fidelity 0.9, let each age by its own random time under dephasing
+(T2), swap them, measure both ends in X. Every row is a ratio of medians over interleaved rounds in
+one run, by CPU time of the thread, so that another process on the machine changes little. Every
+implementation's answer is checked: the mean of (-1)^(a + d + frame) has a closed form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import math
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from qplane_cext.memory.core import QuantumMemory
+
+T_PS = 10**9  # the longest age
+T2_S = 2e-3  # dephasing time
+W = (4 * 0.9 - 1) / 3
+# E[exp(-2 t/T2)] for t uniform in [0, T], for each pair
+DECAY = (1 - math.exp(-2 * T_PS * 1e-12 / T2_S)) / (2 * T_PS * 1e-12 / T2_S)
+PARITY = (W * DECAY) ** 2
+
+# A peer runs n cycles; returns the sum of (-1)^(a + d + frame) over them.
+Peer = Callable[[int], float]
+
+
+def ages(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.integers(0, T_PS, n, dtype=np.int64)
+
+
+def signs(a: np.ndarray, d: np.ndarray, k: np.ndarray) -> float:
+    return float((1 - 2 * ((a ^ d ^ k) & 1)).sum())
+
+
+# ---- ours ----
+
+
+def ours(memory: QuantumMemory, profile: int) -> tuple[Peer, Callable[[int], Peer]]:
+    """One fused call per message, and bursts of a given size."""
+    rng = np.random.Generator(np.random.Philox(1))
+
+    def fused(n: int) -> float:
+        create, swap, measure = memory.create_pair, memory.swap, memory.measure
+        total = 0
+        for t1, t2 in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            a, b = create(T_PS - t1, 0.9, profile, profile)
+            c, d = create(T_PS - t2, 0.9, profile, profile)
+            k = swap(b, c, T_PS, rng)
+            total += 1 - 2 * ((measure(a, T_PS, rng, "X") ^ measure(d, T_PS, rng, "X") ^ k) & 1)
+        return total
+
+    def burst(size: int) -> Peer:
+        def run(n: int) -> float:
+            verbs, total = memory.bursts, 0.0
+            t1, t2 = T_PS - ages(rng, n), T_PS - ages(rng, n)
+            for i in range(0, n, size):
+                a, b = verbs.create_pairs(size, t1[i : i + size], 0.9, profile, profile)
+                c, d = verbs.create_pairs(size, t2[i : i + size], 0.9, profile, profile)
+                k = verbs.swap(b, c, T_PS, rng)
+                total += signs(verbs.measure(a, T_PS, rng, "X"), verbs.measure(d, T_PS, rng, "X"), k)
+            return total
+
+        return run
+
+    return fused, burst
+
+
+# ---- peers ----
+
+
+def python_records() -> Peer:
+    """Three floats and two clocks a pair, a function a verb, plain Python."""
+    exp, draw = math.exp, random.Random(1).random
+    t2 = T2_S * 1e12
+
+    def create(now: int) -> list[float]:
+        return [W, -W, W, now, now]
+
+    def age(pair: list[float], half: int, now: int) -> None:
+        e = exp((pair[half] - now) / t2)
+        pair[0] *= e
+        pair[1] *= e
+        pair[half] = now
+
+    def swap(p: list[float], q: list[float], now: int) -> tuple[int, list[float]]:
+        age(p, 4, now)
+        age(q, 3, now)
+        k = int(4 * draw())
+        x, y, z = p[0] * q[0], -p[1] * q[1], p[2] * q[2]
+        if k & 1:
+            x, y = -x, -y
+        if k & 2:
+            y, z = -y, -z
+        return k, [x, y, z, p[3], q[4]]
+
+    def measure_first(pair: list[float], now: int) -> int:
+        age(pair, 3, now)
+        bit = int(draw() >= 0.5)
+        if bit:
+            pair[0] = -pair[0]
+        return bit
+
+    def measure_second(pair: list[float], now: int) -> int:
+        age(pair, 4, now)
+        return int(draw() >= (1 + pair[0]) / 2)
+
+    rng = np.random.Generator(np.random.Philox(2))
+
+    def run(n: int) -> float:
+        total = 0
+        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            p, q = create(T_PS - t1), create(T_PS - t2_)
+            k, pair = swap(p, q, T_PS)
+            total += 1 - 2 * ((measure_first(pair, T_PS) ^ measure_second(pair, T_PS) ^ k) & 1)
+        return total
+
+    return run
+
+
+def python_inline() -> Peer:
+    """The same mathematics in the body of one loop: no records, no clocks, two exponentials."""
+    rng = np.random.Generator(np.random.Philox(3))
+
+    def run(n: int) -> float:
+        exp, draw, t2, total = math.exp, random.random, T2_S * 1e12, 0
+        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            x = W * W * exp(-2 * (t1 + t2_) / t2)
+            k = int(4 * draw())
+            if k & 1:
+                x = -x
+            a = draw() >= 0.5
+            d = draw() >= (1 - x if a else 1 + x) / 2
+            total += 1 - 2 * ((a ^ d ^ k) & 1)
+        return total
+
+    return run
+
+
+def numba_loop() -> Peer:
+    import numba
+
+    w, t_ps, t2 = W, T_PS, T2_S * 1e12
+
+    @numba.njit
+    def loop(n: int) -> float:
+        total = 0
+        for _ in range(n):
+            t1, t2_ = np.random.random() * t_ps, np.random.random() * t_ps
+            x1, y1, z1, x2, y2, z2 = w, -w, w, w, -w, w
+            e1, e2 = math.exp(-t1 / t2), math.exp(-t2_ / t2)
+            x1, y1, x2, y2 = x1 * e1, y1 * e1, x2 * e2, y2 * e2
+            k = int(4 * np.random.random())
+            x, y, z = x1 * x2, -y1 * y2, z1 * z2
+            if k & 1:
+                x, y = -x, -y
+            if k & 2:
+                y, z = -y, -z
+            x *= math.exp(-t1 / t2)
+            a = int(np.random.random() >= 0.5)
+            x = (-x if a else x) * math.exp(-t2_ / t2)
+            d = int(np.random.random() >= (1 + x) / 2)
+            total += 1 - 2 * ((a ^ d ^ k) & 1)
+        return total
+
+    loop(1)
+    return lambda n: float(loop(n))
+
+
+def c_loop() -> Peer:
+    source = Path(__file__).with_name("memory_loop.c")
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "loop.so"
+        subprocess.run(
+            [os.environ.get("CC", "cc"), "-O3", "-fno-math-errno", "-shared", "-fPIC", str(source),
+             "-o", str(library), "-lm"],
+            check=True,
+        )  # fmt: skip
+        cycles = ctypes.CDLL(str(library)).cycles
+    rng = np.random.Generator(np.random.Philox(4))
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    bitgen = ctypes.c_void_p(get(rng.bit_generator.capsule, b"BitGenerator"))
+
+    def run(n: int) -> float:
+        t1, t2 = ages(rng, n), ages(rng, n)
+        out = np.empty((3, n), dtype=np.int8)
+        p = [ctypes.c_void_p(x.ctypes.data) for x in (t1, t2, *out)]
+        cycles(ctypes.c_int64(n), p[0], p[1], ctypes.c_double(T2_S * 1e12), ctypes.c_double(W),
+               bitgen, *p[2:])  # fmt: skip
+        return signs(out[1], out[2], out[0])
+
+    return run
+
+
+def stim_cycle(reuse: bool) -> Peer:
+    import stim
+
+    rng = np.random.Generator(np.random.Philox(5))
+    kept = stim.TableauSimulator(seed=1)
+
+    def run(n: int) -> float:
+        total, t2 = 0, T2_S * 1e12
+        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            s = kept if reuse else stim.TableauSimulator()
+            if reuse:
+                s.reset(0, 1, 2, 3)
+            s.h(0, 2)
+            s.cx(0, 1, 2, 3)
+            s.depolarize1(0, 2, p=0.1)
+            s.z_error(0, 1, p=(1 - math.exp(-t1 / t2)) / 2)
+            s.z_error(2, 3, p=(1 - math.exp(-t2_ / t2)) / 2)
+            s.cx(1, 2)
+            s.h(0, 1, 3)
+            a, k, _, d = s.measure_many(0, 1, 2, 3)
+            total += 1 - 2 * (a ^ d ^ k)
+        return total
+
+    return run
+
+
+def simqn() -> Peer:
+    """SimQN's Bell-diagonal pair. Its storage model depolarises (there is no dephasing), and its
+    swap has no outcome; the ends are measured in X on its density matrix."""
+    from qns.models.epr import MixedStateEntanglement
+
+    rng = np.random.Generator(np.random.Philox(6))
+
+    def run(n: int) -> float:
+        total = 0
+        for t1, t2 in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            p, q = MixedStateEntanglement(0.9), MixedStateEntanglement(0.9)
+            p.store_error_model(t1 * 1e-12, 2 / T2_S)
+            q.store_error_model(t2 * 1e-12, 2 / T2_S)
+            a, d = p.swapping(q).to_qubits()
+            total += 1 - 2 * (a.measureX() ^ d.measureX())
+        return total
+
+    return run
+
+
+def sequence_ket() -> Peer:
+    """SeQUeNCe's state vectors, errors as sampled gates: its Bell-diagonal formalism cannot measure
+    the ends, and its density matrices are slower."""
+    from sequence.components.circuit import Circuit
+    from sequence.kernel.quantum_manager import QuantumManagerKet
+
+    rng = np.random.Generator(np.random.Philox(7))
+    manager, draw = QuantumManagerKet(), random.Random(7).random
+    root = complex(math.sqrt(0.5))
+    bell = [root, 0j, 0j, root]
+
+    def run(n: int) -> float:
+        total, t2 = 0, T2_S * 1e12
+        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            keys = [manager.new() for _ in range(4)]
+            manager.set(keys[:2], bell)
+            manager.set(keys[2:], bell)
+            circuit = Circuit(4)
+            for first, t in ((0, t1), (2, t2_)):
+                u = draw()
+                if u < 0.1:
+                    (circuit.x, circuit.y, circuit.z)[int(30 * u)](first)
+                for q in (first, first + 1):
+                    if draw() < (1 - math.exp(-t / t2)) / 2:
+                        circuit.z(q)
+            circuit.cx(1, 2)
+            for q in (0, 1, 3):
+                circuit.h(q)
+            for q in range(4):
+                circuit.measure(q)
+            got = manager.run_circuit(circuit, keys, draw())
+            a, k, d = (got[keys[i]] for i in (0, 1, 3))
+            total += 1 - 2 * (a ^ d ^ k)
+            for key in keys:
+                manager.remove(key)
+        return total
+
+    return run
+
+
+def qutip_cycle() -> Peer:
+    """QuTiP's density matrices of four qubits, for reference."""
+    import qutip
+
+    rng, draw = np.random.Generator(np.random.Philox(8)), random.Random(8).random
+    bell = qutip.ket2dm(qutip.bell_state("00"))
+    werner = W * bell + (1 - W) / 4 * qutip.qeye([2, 2])
+    z, one = qutip.sigmaz(), qutip.qeye(2)
+    states = [qutip.ket2dm(qutip.bell_state(s)) for s in ("00", "01", "10", "11")]
+    plus = [qutip.ket2dm((qutip.basis(2, 0) + s * qutip.basis(2, 1)).unit()) for s in (1, -1)]
+    phases = [qutip.tensor(z, one), qutip.tensor(one, z)]
+    projectors = [qutip.tensor(one, s, one) for s in states]
+    ends = [[qutip.tensor(plus[a], plus[d]) for d in (0, 1)] for a in (0, 1)]
+
+    def aged(t: int) -> object:
+        rho, p = werner, (1 - math.exp(-t / (T2_S * 1e12))) / 2
+        for phase in phases:
+            rho = (1 - p) * rho + p * phase * rho * phase
+        return rho
+
+    def run(n: int) -> float:
+        total = 0
+        for t1, t2 in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+            rho = qutip.tensor(aged(t1), aged(t2))
+            k = int(4 * draw())  # all four have probability 1/4 here
+            rho = (projectors[k] * rho * projectors[k]).ptrace([0, 3])
+            rho = rho / rho.tr()
+            u, a, d = draw(), 0, 0
+            for a, d in ((0, 0), (0, 1), (1, 0), (1, 1)):  # noqa: B007
+                u -= (ends[a][d] * rho).tr().real
+                if u < 0:
+                    break
+            total += 1 - 2 * (a ^ d ^ (k & 1))
+        return total
+
+    return run
+
+
+# ---- GHZ states ----
+
+
+def ghz_ours(memory: QuantumMemory, n: int) -> Peer:
+    rng = np.random.Generator(np.random.Philox(9))
+
+    def run(count: int) -> float:
+        h = memory.bursts.ghz(count, n, 0)
+        bits = memory.bursts.measure(h.reshape(-1), 0, rng, "Z").reshape(count, n)
+        assert (bits == bits[:, :1]).all()
+        return float(bits[:, 0].sum())
+
+    return run
+
+
+def ghz_stim(n: int, reuse: bool) -> Peer:
+    import stim
+
+    kept, qubits = stim.TableauSimulator(seed=2), list(range(n))
+    pairs = [x for q in range(1, n) for x in (0, q)]
+
+    def run(count: int) -> float:
+        total = 0
+        for _ in range(count):
+            s = kept if reuse else stim.TableauSimulator()
+            if reuse:
+                s.reset(*qubits)
+            s.h(0)
+            s.cx(*pairs)
+            bits = s.measure_many(*qubits)
+            total += bits[0]
+        return total
+
+    return run
+
+
+# ---- measuring ----
+
+
+def interleaved(peers: dict[str, tuple[Peer, int]], rounds: int) -> dict[str, float]:
+    """Median CPU time a cycle, in seconds; checks each peer's answer over all rounds."""
+    times: dict[str, list[float]] = {name: [] for name in peers}
+    sums, counts = dict.fromkeys(peers, 0.0), dict.fromkeys(peers, 0)
+    for _ in range(rounds):
+        for name, (run, n) in peers.items():
+            start = time.thread_time()
+            sums[name] += run(n)
+            times[name].append((time.thread_time() - start) / n)
+            counts[name] += n
+    for name in peers:
+        expected = 0.5 if name.startswith("GHZ") else PARITY
+        mean = sums[name] / counts[name]
+        if name.startswith("SimQN"):  # it depolarises: Z decays too, X as here
+            expected = PARITY
+        if abs(mean - expected) > 5 / math.sqrt(counts[name]):
+            raise SystemExit(f"{name}: wrong answer, {mean:.4f} is not {expected:.4f}")
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def live_pairs(pairs: int, profile_t1: float, rounds: int = 20_000) -> tuple[float, int]:
+    """CPU seconds a cycle with this many pairs alive, random ones swapped; bytes resident."""
+    memory = QuantumMemory(pairs + 4096)
+    profile = memory.profile(profile_t1, 1e-3 if profile_t1 == math.inf else 2e-3)
+    rng = np.random.Generator(np.random.Philox(10))
+    before = resident()
+    halves = [memory.bursts.create_pairs(min(10**6, pairs - i), 0, 0.9, profile, profile)
+              for i in range(0, pairs, 10**6)]  # fmt: skip
+    a = np.concatenate([x for x, _ in halves])
+    b = np.concatenate([y for _, y in halves])
+    del halves
+    used = resident() - before - a.nbytes - b.nbytes
+    best = []
+    size = min(512, pairs // 2)
+    for _ in range(max(1, rounds // size)):
+        i, j = rng.choice(pairs, (2, size), replace=False)
+        now = 10**6
+        start = time.thread_time()
+        memory.bursts.swap(b[i], a[j], now, rng)
+        memory.bursts.measure(a[i], now, rng, "X")
+        memory.bursts.measure(b[j], now, rng, "X")
+        a[i], b[i] = memory.bursts.create_pairs(size, 0, 0.9, profile, profile)
+        a[j], b[j] = memory.bursts.create_pairs(size, 0, 0.9, profile, profile)
+        best.append((time.thread_time() - start) / size)
+    assert memory.live == 2 * pairs
+    return statistics.median(best), used
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def threads(memory: QuantumMemory, profile: int, n: int = 200_000, rounds: int = 7) -> float:
+    """Wall time of a burst on one thread over that of its halves on two, the best of each."""
+
+    def work(count: int, seed: int) -> None:
+        rng, verbs = np.random.Generator(np.random.Philox(seed)), memory.bursts
+        for _ in range(count // 10_000):
+            a, b = verbs.create_pairs(10_000, 0, 0.9, profile, profile)
+            c, d = verbs.create_pairs(10_000, 0, 0.9, profile, profile)
+            verbs.swap(b, c, T_PS, rng)
+            verbs.measure(a, T_PS, rng, "X")
+            verbs.measure(d, T_PS, rng, "X")
+
+    one, two = [], []
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(rounds):
+            start = time.perf_counter()
+            work(n, 1)
+            one.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            list(pool.map(work, [n // 2] * 2, [1, 2]))
+            two.append(time.perf_counter() - start)
+    return min(one) / min(two)
+
+
+def row(name: str, value: float, goal: float | None, unit: str = "x") -> None:
+    verdict = "" if goal is None else f"goal {goal:g}{unit}".ljust(14)
+    if goal is not None:
+        verdict += "reached" if value >= goal else "not reached"
+    print(f"  {name:<58} {value:>10.4g}{unit:<2} {verdict}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--quick", action="store_true", help="without ten million pairs")
+    options = parser.parse_args()
+    memory = QuantumMemory(400_000)
+    bell = memory.profile(math.inf, T2_S)
+    # the same dephasing with a T1 far beyond the ages: never Bell-diagonal, so the exact pair
+    exact = memory.profile(1e6, T2_S)
+    (fused, burst), (fused_exact, burst_exact) = ours(memory, bell), ours(memory, exact)
+    peers = {
+        "ours, one call a message": (fused, 400),
+        "ours, bursts of 64": (burst(64), 1280),
+        "ours, bursts of 4096": (burst(4096), 8192),
+        "ours, exact pairs, one call a message": (fused_exact, 400),
+        "ours, exact pairs, bursts of 64": (burst_exact(64), 1280),
+        "ours, exact pairs, bursts of 4096": (burst_exact(4096), 8192),
+        "stim, one simulator a cycle": (stim_cycle(False), 40),
+        "stim, one simulator reused": (stim_cycle(True), 200),
+        "SimQN, Bell-diagonal": (simqn(), 30),
+        "SeQUeNCe, kets": (sequence_ket(), 10),
+        "QuTiP, density matrices": (qutip_cycle(), 3),
+        "Python, three floats": (python_records(), 400),
+        "Python, one inlined loop": (python_inline(), 1000),
+        "numba, the same loop": (numba_loop(), 20_000),
+        "C, the same loop": (c_loop(), 20_000),
+    }
+    t = interleaved(peers, options.rounds)
+    print("CPU time a cycle (create two pairs, age, swap, measure both ends), median")
+    for name, seconds in t.items():
+        print(f"  {name:<58} {seconds * 1e9:>10.0f} ns")
+    one, b64, b4k = (t["ours, one call a message"], t["ours, bursts of 64"],
+                     t["ours, bursts of 4096"])  # fmt: skip
+    e4k = t["ours, exact pairs, bursts of 4096"]
+    print("Ratios: one call a message")
+    row("stim TableauSimulator, one a cycle", t["stim, one simulator a cycle"] / one, 40)
+    row("stim TableauSimulator, reused", t["stim, one simulator reused"] / one, 40)
+    row("SimQN Bell-diagonal", t["SimQN, Bell-diagonal"] / one, 400)
+    row("SeQUeNCe kets", t["SeQUeNCe, kets"] / one, 3000)
+    row("Python, three floats", t["Python, three floats"] / one, 4)
+    row("Python, one inlined loop", t["Python, one inlined loop"] / one, None)
+    for size, b in (("64", b64), ("4096", b4k)):
+        print(f"Ratios: bursts of {size}")
+        row("stim TableauSimulator, one a cycle", t["stim, one simulator a cycle"] / b, 300)
+        row("stim TableauSimulator, reused", t["stim, one simulator reused"] / b, 300)
+        row("SimQN Bell-diagonal", t["SimQN, Bell-diagonal"] / b, 3000)
+        row("SeQUeNCe kets", t["SeQUeNCe, kets"] / b, 20_000)
+        row("Python, three floats, Bell-diagonal", t["Python, three floats"] / b, 30)
+        e = t[f"ours, exact pairs, bursts of {size}"]
+        row("Python, three floats, exact pair", t["Python, three floats"] / e, 10)
+        row("numba, the same loop", t["numba, the same loop"] / b, None)
+        row("C, the same loop by hand", t["C, the same loop"] / b, 0.7)
+    row("Python, one inlined loop", t["Python, one inlined loop"] / b4k, None)
+    row("exact pairs against Bell-diagonal ones", b4k / e4k, None)
+
+    print("GHZ: create and measure all qubits")
+    for n in (3, 8):
+        g = {
+            f"GHZ {n} ours": (ghz_ours(memory, n), 2000),
+            f"GHZ {n} stim, one each": (ghz_stim(n, False), 40),
+            f"GHZ {n} stim, reused": (ghz_stim(n, True), 300),
+        }
+        s = interleaved(g, options.rounds)
+        row(f"n = {n}: stim, one simulator each", s[f"GHZ {n} stim, one each"] / s[f"GHZ {n} ours"], 20)
+        row(f"n = {n}: stim, one simulator reused", s[f"GHZ {n} stim, reused"] / s[f"GHZ {n} ours"], 20)
+
+    print("Two threads on halves of a burst, wall time (needs two free cores)")
+    row(f"load {os.getloadavg()[0]:.1f} before", threads(memory, bell), 1.8)
+
+    if not options.quick:
+        print("Ten million live pairs")
+        for name, t1 in (("Bell-diagonal", math.inf), ("exact", 1e-3)):
+            small, _ = live_pairs(1000, t1)
+            large, used = live_pairs(10**7, t1)
+            row(f"{name}: rate at 10^7 pairs over that at 10^3", small / large, 0.25)
+            row(f"{name}: gigabytes for 10^7 pairs", used / 1e9, None, " G")
+            row(f"{name}: bytes a pair", used / 1e7, None, " B")
+
+
+if __name__ == "__main__":
+    main()
