@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,16 +33,22 @@ W = (4 * 0.9 - 1) / 3
 DECAY = (1 - math.exp(-2 * T_PS * 1e-12 / T2_S)) / (2 * T_PS * 1e-12 / T2_S)
 PARITY = (W * DECAY) ** 2
 
-# A peer runs n cycles; returns the sum of (-1)^(a + d + frame) over them.
-Peer = Callable[[int], float]
+Ages = tuple[Any, Any]  # of the two pairs, in picoseconds: lists, or int64 arrays
+Outcomes = tuple[Any, Any, Any]  # bits of the two ends, phase bit of the frame
+Peer = Callable[[Any, Any], Outcomes]
+AGES = np.random.Generator(np.random.Philox(99))
 
 
-def ages(rng: np.random.Generator, n: int) -> np.ndarray:
-    return rng.integers(0, T_PS, n, dtype=np.int64)
+def parity(a: Any, d: Any, k: Any) -> float:
+    """The mean of (-1)^(a + d + phase bit of the frame)."""
+    total = sum(np.asarray(x, dtype=np.int64) for x in (a, d, k))
+    return float((1 - 2 * (total & 1)).mean())
 
 
-def signs(a: np.ndarray, d: np.ndarray, k: np.ndarray) -> float:
-    return float((1 - 2 * ((a ^ d ^ k) & 1)).sum())
+class Timed(NamedTuple):
+    run: Peer
+    n: int  # cycles a round
+    arrays: bool = False  # takes int64 arrays; else lists
 
 
 # ---- ours ----
@@ -51,26 +58,26 @@ def ours(memory: QuantumMemory, profile: int) -> tuple[Peer, Callable[[int], Pee
     """One fused call per message, and bursts of a given size."""
     rng = np.random.Generator(np.random.Philox(1))
 
-    def fused(n: int) -> float:
+    def fused(age1: Any, age2: Any) -> Outcomes:
         create, swap, measure = memory.create_pair, memory.swap, memory.measure
-        total = 0
-        for t1, t2 in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+        out = []
+        for t1, t2 in zip(age1, age2, strict=True):
             a, b = create(T_PS - t1, 0.9, profile, profile)
             c, d = create(T_PS - t2, 0.9, profile, profile)
             k = swap(b, c, T_PS, rng)
-            total += 1 - 2 * ((measure(a, T_PS, rng, "X") ^ measure(d, T_PS, rng, "X") ^ k) & 1)
-        return total
+            out.append((measure(a, T_PS, rng, "X"), measure(d, T_PS, rng, "X"), k))
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     def burst(size: int) -> Peer:
-        def run(n: int) -> float:
-            verbs, total = memory.bursts, 0.0
-            t1, t2 = T_PS - ages(rng, n), T_PS - ages(rng, n)
-            for i in range(0, n, size):
+        def run(age1: Any, age2: Any) -> Outcomes:
+            verbs, out = memory.bursts, []
+            t1, t2 = T_PS - age1, T_PS - age2
+            for i in range(0, len(t1), size):
                 a, b = verbs.create_pairs(size, t1[i : i + size], 0.9, profile, profile)
                 c, d = verbs.create_pairs(size, t2[i : i + size], 0.9, profile, profile)
                 k = verbs.swap(b, c, T_PS, rng)
-                total += signs(verbs.measure(a, T_PS, rng, "X"), verbs.measure(d, T_PS, rng, "X"), k)
-            return total
+                out.append((verbs.measure(a, T_PS, rng, "X"), verbs.measure(d, T_PS, rng, "X"), k))
+            return tuple(np.concatenate(x) for x in zip(*out, strict=True))  # type: ignore
 
         return run
 
@@ -116,34 +123,30 @@ def python_records() -> Peer:
         age(pair, 4, now)
         return int(draw() >= (1 + pair[0]) / 2)
 
-    rng = np.random.Generator(np.random.Philox(2))
-
-    def run(n: int) -> float:
-        total = 0
-        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out = []
+        for t1, t2_ in zip(age1, age2, strict=True):
             p, q = create(T_PS - t1), create(T_PS - t2_)
             k, pair = swap(p, q, T_PS)
-            total += 1 - 2 * ((measure_first(pair, T_PS) ^ measure_second(pair, T_PS) ^ k) & 1)
-        return total
+            out.append((measure_first(pair, T_PS), measure_second(pair, T_PS), k))
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     return run
 
 
 def python_inline() -> Peer:
-    """The same mathematics in the body of one loop: no records, no clocks, two exponentials."""
-    rng = np.random.Generator(np.random.Philox(3))
+    """The same mathematics in the body of one loop: no records, no clocks, one exponential."""
 
-    def run(n: int) -> float:
-        exp, draw, t2, total = math.exp, random.random, T2_S * 1e12, 0
-        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+    def run(age1: Any, age2: Any) -> Outcomes:
+        exp, draw, t2, out = math.exp, random.random, T2_S * 1e12, []
+        for t1, t2_ in zip(age1, age2, strict=True):
             x = W * W * exp(-2 * (t1 + t2_) / t2)
             k = int(4 * draw())
             if k & 1:
                 x = -x
             a = draw() >= 0.5
-            d = draw() >= (1 - x if a else 1 + x) / 2
-            total += 1 - 2 * ((a ^ d ^ k) & 1)
-        return total
+            out.append((a, draw() >= (1 - x if a else 1 + x) / 2, k))
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     return run
 
@@ -151,15 +154,13 @@ def python_inline() -> Peer:
 def numba_loop() -> Peer:
     import numba
 
-    w, t_ps, t2 = W, T_PS, T2_S * 1e12
+    w, t2 = W, T2_S * 1e12
 
     @numba.njit
-    def loop(n: int) -> float:
-        total = 0
-        for _ in range(n):
-            t1, t2_ = np.random.random() * t_ps, np.random.random() * t_ps
+    def loop(age1, age2, out):  # type: ignore[no-untyped-def]
+        for i in range(age1.size):
             x1, y1, z1, x2, y2, z2 = w, -w, w, w, -w, w
-            e1, e2 = math.exp(-t1 / t2), math.exp(-t2_ / t2)
+            e1, e2 = math.exp(-age1[i] / t2), math.exp(-age2[i] / t2)
             x1, y1, x2, y2 = x1 * e1, y1 * e1, x2 * e2, y2 * e2
             k = int(4 * np.random.random())
             x, y, z = x1 * x2, -y1 * y2, z1 * z2
@@ -167,15 +168,18 @@ def numba_loop() -> Peer:
                 x, y = -x, -y
             if k & 2:
                 y, z = -y, -z
-            x *= math.exp(-t1 / t2)
+            x *= math.exp(-age1[i] / t2)
             a = int(np.random.random() >= 0.5)
-            x = (-x if a else x) * math.exp(-t2_ / t2)
-            d = int(np.random.random() >= (1 + x) / 2)
-            total += 1 - 2 * ((a ^ d ^ k) & 1)
-        return total
+            x = (-x if a else x) * math.exp(-age2[i] / t2)
+            out[0, i], out[1, i], out[2, i] = a, int(np.random.random() >= (1 + x) / 2), k
 
-    loop(1)
-    return lambda n: float(loop(n))
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out = np.empty((3, age1.size), dtype=np.int8)
+        loop(age1, age2, out)
+        return out[0], out[1], out[2]
+
+    run(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
+    return run
 
 
 def c_loop() -> Peer:
@@ -193,13 +197,13 @@ def c_loop() -> Peer:
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     bitgen = ctypes.c_void_p(get(rng.bit_generator.capsule, b"BitGenerator"))
 
-    def run(n: int) -> float:
-        t1, t2 = ages(rng, n), ages(rng, n)
-        out = np.empty((3, n), dtype=np.int8)
-        p = [ctypes.c_void_p(x.ctypes.data) for x in (t1, t2, *out)]
-        cycles(ctypes.c_int64(n), p[0], p[1], ctypes.c_double(T2_S * 1e12), ctypes.c_double(W),
-               bitgen, *p[2:])  # fmt: skip
-        return signs(out[1], out[2], out[0])
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out = np.empty((3, age1.size), dtype=np.int8)
+        p = [ctypes.c_void_p(x.ctypes.data) for x in (age1, age2, *out)]
+        with rng.bit_generator.lock:
+            cycles(ctypes.c_int64(age1.size), p[0], p[1], ctypes.c_double(T2_S * 1e12),
+                   ctypes.c_double(W), bitgen, *p[2:])  # fmt: skip
+        return out[1], out[2], out[0]
 
     return run
 
@@ -207,12 +211,11 @@ def c_loop() -> Peer:
 def stim_cycle(reuse: bool) -> Peer:
     import stim
 
-    rng = np.random.Generator(np.random.Philox(5))
     kept = stim.TableauSimulator(seed=1)
 
-    def run(n: int) -> float:
-        total, t2 = 0, T2_S * 1e12
-        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out, t2 = [], T2_S * 1e12
+        for t1, t2_ in zip(age1, age2, strict=True):
             s = kept if reuse else stim.TableauSimulator()
             if reuse:
                 s.reset(0, 1, 2, 3)
@@ -224,8 +227,8 @@ def stim_cycle(reuse: bool) -> Peer:
             s.cx(1, 2)
             s.h(0, 1, 3)
             a, k, _, d = s.measure_many(0, 1, 2, 3)
-            total += 1 - 2 * (a ^ d ^ k)
-        return total
+            out.append((a, d, k))
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     return run
 
@@ -235,17 +238,15 @@ def simqn() -> Peer:
     swap has no outcome; the ends are measured in X on its density matrix."""
     from qns.models.epr import MixedStateEntanglement
 
-    rng = np.random.Generator(np.random.Philox(6))
-
-    def run(n: int) -> float:
-        total = 0
-        for t1, t2 in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out = []
+        for t1, t2 in zip(age1, age2, strict=True):
             p, q = MixedStateEntanglement(0.9), MixedStateEntanglement(0.9)
             p.store_error_model(t1 * 1e-12, 2 / T2_S)
             q.store_error_model(t2 * 1e-12, 2 / T2_S)
             a, d = p.swapping(q).to_qubits()
-            total += 1 - 2 * (a.measureX() ^ d.measureX())
-        return total
+            out.append((a.measureX(), d.measureX(), 0))
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     return run
 
@@ -256,14 +257,13 @@ def sequence_ket() -> Peer:
     from sequence.components.circuit import Circuit
     from sequence.kernel.quantum_manager import QuantumManagerKet
 
-    rng = np.random.Generator(np.random.Philox(7))
     manager, draw = QuantumManagerKet(), random.Random(7).random
     root = complex(math.sqrt(0.5))
     bell = [root, 0j, 0j, root]
 
-    def run(n: int) -> float:
-        total, t2 = 0, T2_S * 1e12
-        for t1, t2_ in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out, t2 = [], T2_S * 1e12
+        for t1, t2_ in zip(age1, age2, strict=True):
             keys = [manager.new() for _ in range(4)]
             manager.set(keys[:2], bell)
             manager.set(keys[2:], bell)
@@ -282,10 +282,10 @@ def sequence_ket() -> Peer:
                 circuit.measure(q)
             got = manager.run_circuit(circuit, keys, draw())
             a, k, d = (got[keys[i]] for i in (0, 1, 3))
-            total += 1 - 2 * (a ^ d ^ k)
+            out.append((a, d, k))
             for key in keys:
                 manager.remove(key)
-        return total
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     return run
 
@@ -294,7 +294,7 @@ def qutip_cycle() -> Peer:
     """QuTiP's density matrices of four qubits, for reference."""
     import qutip
 
-    rng, draw = np.random.Generator(np.random.Philox(8)), random.Random(8).random
+    draw = random.Random(8).random
     bell = qutip.ket2dm(qutip.bell_state("00"))
     werner = W * bell + (1 - W) / 4 * qutip.qeye([2, 2])
     z, one = qutip.sigmaz(), qutip.qeye(2)
@@ -310,20 +310,20 @@ def qutip_cycle() -> Peer:
             rho = (1 - p) * rho + p * phase * rho * phase
         return rho
 
-    def run(n: int) -> float:
-        total = 0
-        for t1, t2 in zip(ages(rng, n).tolist(), ages(rng, n).tolist(), strict=True):
+    def run(age1: Any, age2: Any) -> Outcomes:
+        out = []
+        for t1, t2 in zip(age1, age2, strict=True):
             rho = qutip.tensor(aged(t1), aged(t2))
             k = int(4 * draw())  # all four have probability 1/4 here
             rho = (projectors[k] * rho * projectors[k]).ptrace([0, 3])
             rho = rho / rho.tr()
             u, a, d = draw(), 0, 0
-            for a, d in ((0, 0), (0, 1), (1, 0), (1, 1)):  # noqa: B007
+            for a, d in ((0, 0), (0, 1), (1, 0), (1, 1)):
                 u -= (ends[a][d] * rho).tr().real
                 if u < 0:
                     break
-            total += 1 - 2 * (a ^ d ^ (k & 1))
-        return total
+            out.append((a, d, k))
+        return tuple(zip(*out, strict=True))  # type: ignore[return-value]
 
     return run
 
@@ -331,7 +331,7 @@ def qutip_cycle() -> Peer:
 # ---- GHZ states ----
 
 
-def ghz_ours(memory: QuantumMemory, n: int) -> Peer:
+def ghz_ours(memory: QuantumMemory, n: int) -> Callable[[int], float]:
     rng = np.random.Generator(np.random.Philox(9))
 
     def run(count: int) -> float:
@@ -343,7 +343,7 @@ def ghz_ours(memory: QuantumMemory, n: int) -> Peer:
     return run
 
 
-def ghz_stim(n: int, reuse: bool) -> Peer:
+def ghz_stim(n: int, reuse: bool) -> Callable[[int], float]:
     import stim
 
     kept, qubits = stim.TableauSimulator(seed=2), list(range(n))
@@ -367,23 +367,39 @@ def ghz_stim(n: int, reuse: bool) -> Peer:
 # ---- measuring ----
 
 
-def interleaved(peers: dict[str, tuple[Peer, int]], rounds: int) -> dict[str, float]:
+def interleaved(peers: dict[str, Timed], rounds: int) -> dict[str, float]:
     """Median CPU time a cycle, in seconds; checks each peer's answer over all rounds."""
     times: dict[str, list[float]] = {name: [] for name in peers}
-    sums, counts = dict.fromkeys(peers, 0.0), dict.fromkeys(peers, 0)
+    means: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(rounds):
+        for name, (run, n, arrays) in peers.items():
+            ages: Any = AGES.integers(0, T_PS, (2, n), dtype=np.int64)
+            age1, age2 = ages if arrays else ages.tolist()
+            start = time.thread_time()
+            out = run(age1, age2)
+            times[name].append((time.thread_time() - start) / n)
+            means[name].append(parity(*out))
+    for name, values in means.items():
+        mean, cycles = statistics.mean(values), rounds * peers[name].n
+        if abs(mean - PARITY) > 5 / math.sqrt(cycles):
+            raise SystemExit(f"{name}: wrong answer, {mean:.4f} is not {PARITY:.4f}")
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def interleaved_ghz(
+    peers: dict[str, tuple[Callable[[int], float], int]], rounds: int
+) -> dict[str, float]:
+    """Median CPU time of a GHZ state, in seconds; half of all outcomes must be 1."""
+    times: dict[str, list[float]] = {name: [] for name in peers}
+    ones = dict.fromkeys(peers, 0.0)
     for _ in range(rounds):
         for name, (run, n) in peers.items():
             start = time.thread_time()
-            sums[name] += run(n)
+            ones[name] += run(n)
             times[name].append((time.thread_time() - start) / n)
-            counts[name] += n
-    for name in peers:
-        expected = 0.5 if name.startswith("GHZ") else PARITY
-        mean = sums[name] / counts[name]
-        if name.startswith("SimQN"):  # it depolarises: Z decays too, X as here
-            expected = PARITY
-        if abs(mean - expected) > 5 / math.sqrt(counts[name]):
-            raise SystemExit(f"{name}: wrong answer, {mean:.4f} is not {expected:.4f}")
+    for name, (_, n) in peers.items():
+        if abs(ones[name] / (n * rounds) - 0.5) > 2.5 / math.sqrt(n * rounds):
+            raise SystemExit(f"{name}: wrong answer")
     return {name: statistics.median(t) for name, t in times.items()}
 
 
@@ -459,23 +475,24 @@ def main() -> None:
     bell = memory.profile(math.inf, T2_S)
     # the same dephasing with a T1 far beyond the ages: never Bell-diagonal, so the exact pair
     exact = memory.profile(1e6, T2_S)
-    (fused, burst), (fused_exact, burst_exact) = ours(memory, bell), ours(memory, exact)
+    fused, burst = ours(memory, bell)
+    fused_exact, burst_exact = ours(memory, exact)
     peers = {
-        "ours, one call a message": (fused, 400),
-        "ours, bursts of 64": (burst(64), 1280),
-        "ours, bursts of 4096": (burst(4096), 8192),
-        "ours, exact pairs, one call a message": (fused_exact, 400),
-        "ours, exact pairs, bursts of 64": (burst_exact(64), 1280),
-        "ours, exact pairs, bursts of 4096": (burst_exact(4096), 8192),
-        "stim, one simulator a cycle": (stim_cycle(False), 40),
-        "stim, one simulator reused": (stim_cycle(True), 200),
-        "SimQN, Bell-diagonal": (simqn(), 30),
-        "SeQUeNCe, kets": (sequence_ket(), 10),
-        "QuTiP, density matrices": (qutip_cycle(), 3),
-        "Python, three floats": (python_records(), 400),
-        "Python, one inlined loop": (python_inline(), 1000),
-        "numba, the same loop": (numba_loop(), 20_000),
-        "C, the same loop": (c_loop(), 20_000),
+        "ours, one call a message": Timed(fused, 400),
+        "ours, bursts of 64": Timed(burst(64), 1280, True),
+        "ours, bursts of 4096": Timed(burst(4096), 8192, True),
+        "ours, exact pairs, one call a message": Timed(fused_exact, 400),
+        "ours, exact pairs, bursts of 64": Timed(burst_exact(64), 1280, True),
+        "ours, exact pairs, bursts of 4096": Timed(burst_exact(4096), 8192, True),
+        "Python, three floats": Timed(python_records(), 400),
+        "Python, one inlined loop": Timed(python_inline(), 1000),
+        "numba, the same loop": Timed(numba_loop(), 20_000, True),
+        "C, the same loop": Timed(c_loop(), 20_000, True),
+        "stim, one simulator a cycle": Timed(stim_cycle(False), 40),
+        "stim, one simulator reused": Timed(stim_cycle(True), 200),
+        "SimQN, Bell-diagonal": Timed(simqn(), 30),
+        "SeQUeNCe, kets": Timed(sequence_ket(), 10),
+        "QuTiP, density matrices": Timed(qutip_cycle(), 3),
     }
     t = interleaved(peers, options.rounds)
     print("CPU time a cycle (create two pairs, age, swap, measure both ends), median")
@@ -512,9 +529,17 @@ def main() -> None:
             f"GHZ {n} stim, one each": (ghz_stim(n, False), 40),
             f"GHZ {n} stim, reused": (ghz_stim(n, True), 300),
         }
-        s = interleaved(g, options.rounds)
-        row(f"n = {n}: stim, one simulator each", s[f"GHZ {n} stim, one each"] / s[f"GHZ {n} ours"], 20)
-        row(f"n = {n}: stim, one simulator reused", s[f"GHZ {n} stim, reused"] / s[f"GHZ {n} ours"], 20)
+        s = interleaved_ghz(g, options.rounds)
+        row(
+            f"n = {n}: stim, one simulator each",
+            s[f"GHZ {n} stim, one each"] / s[f"GHZ {n} ours"],
+            20,
+        )
+        row(
+            f"n = {n}: stim, one simulator reused",
+            s[f"GHZ {n} stim, reused"] / s[f"GHZ {n} ours"],
+            20,
+        )
 
     print("Two threads on halves of a burst, wall time (needs two free cores)")
     row(f"load {os.getloadavg()[0]:.1f} before", threads(memory, bell), 1.8)

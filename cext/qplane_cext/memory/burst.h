@@ -236,11 +236,14 @@ static int burst_measure(qm_t *m, arena_t *a, int64_t n, const operand_t *o, con
             int bit;
             if (id && BLK_KIND(id) == BLK_ONE) {
                 const double *bloch = m->smalls[BLK_INDEX(id)].v;
-                double s = (1 - z) * profile_of(m, q)->z_eq;
+                double s = relaxes ? (1 - z) * profile_of(m, q)->z_eq : 0;
                 double mean = ex[i] * (axis[0] * bloch[0] + axis[1] * bloch[1]) +
                               axis[2] * (z * bloch[2] + s);
                 u = draw(rng);
-                bit = !decide((1 + mean) / 2, &u);
+                if (readout_error > 0)
+                    bit = !decide((1 + mean) / 2, &u);
+                else
+                    bit = u >= (1 + mean) / 2; /* no branch on a random bit */
                 free_small(m, a, BLK_INDEX(id));
             } else if (load_bell(m, q, v, &p, &small)) {
                 if (readout_error > 0) {
@@ -249,7 +252,7 @@ static int burst_measure(qm_t *m, arena_t *a, int64_t n, const operand_t *o, con
                 } else {
                     bit = toss(&coins, 1, rng);
                 }
-                double s = bit ? -1 : 1;
+                double s = 1 - 2 * bit;
                 if (!small) small = new_small(m, a);
                 small_t *b = &m->smalls[small];
                 b->m[0] = p;

@@ -2,6 +2,7 @@
 """The memory's verbs over NumPy arrays, without the GIL."""
 
 cimport cython
+from libc.math cimport fabs
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memset
@@ -250,7 +251,7 @@ cdef class Bursts:
         cdef double error = as_probability(readout_error, "readout_error")
         cdef bitgen_t* draws = bitgen_of(self.memory, rng)
         cdef Call call = Call(self.memory, ("qubits",), (qubits,), now_ps,
-                              0 if basis in ("X", "Y", "Z", 0, 1, 2) else 2)
+                              0 if fabs(a[0]) == 1 or fabs(a[1]) == 1 or fabs(a[2]) == 1 else 2)
         out = new_array(call.n, cnp.NPY_INT8)
         cdef int8_t* k = <int8_t*>cnp.PyArray_DATA(out)
         cdef int code = 0

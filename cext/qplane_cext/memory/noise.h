@@ -33,7 +33,7 @@ static inline affine_t ageing(const profile_t *p, int64_t dt_ps) {
  * a Taylor polynomial, written so that the compiler makes vectors of it. */
 #if defined(__x86_64__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__)
-__attribute__((target_clones("arch=haswell", "default")))
+__attribute__((target_clones("avx2", "default")))
 #endif
 static void exp_minus(double *restrict x, int n) {
     static const double C[14] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720,

@@ -230,13 +230,26 @@ static void chain_splice(chain_t *to, chain_t *from, void *base, size_t size) {
 
 #define REFILL 64u
 
-/* Takes up to REFILL elements from the common list, then from the untouched rest of the pool. */
+/* Fills an empty list with up to REFILL elements of the common one, then of the pool's untouched
+ * rest. */
 static uint32_t chain_refill(qm_t *m, chain_t *c, chain_t *common, uint32_t *top, uint32_t limit,
                              void *base, size_t size) {
     uint32_t got = 0, fresh = 0, last;
     pthread_mutex_lock(&m->lock);
-    for (; got < REFILL && common->head; got++)
-        chain_push(c, base, size, chain_pop(common, base, size));
+    if (common->head && common->count <= REFILL) {
+        got = common->count;
+        *c = *common;
+        memset(common, 0, sizeof *common);
+    } else if (common->head) {
+        uint32_t last_taken = common->head;
+        for (got = 1; got < REFILL; got++) last_taken = *link_at(base, size, last_taken);
+        c->head = common->head;
+        c->tail = last_taken;
+        c->count = got;
+        common->head = *link_at(base, size, last_taken);
+        common->count -= got;
+        *link_at(base, size, last_taken) = 0;
+    }
     if (got < REFILL) fresh = limit - *top < REFILL - got ? limit - *top : REFILL - got;
     last = *top += fresh;
     pthread_mutex_unlock(&m->lock);
