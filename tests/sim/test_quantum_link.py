@@ -181,3 +181,17 @@ def test_a_link_number_is_given_once():
     network = chain([Recorder(), Recorder()])
     with pytest.raises(ValueError, match="link 0 of n0 is in use"):
         network.add_quantum_link(0, 0, 1, 5, **PERFECT)
+
+
+def test_a_slot_that_one_link_leaves_another_takes():
+    """The middle node has one slot for both links: no link waits for ever for what is free."""
+    switches = [Recorder(), Recorder(), Recorder()]
+    network = chain(switches, slots=1)
+    for node, links in ((0, [0]), (1, [0, 1]), (2, [0])):
+        tell(network, node, *(start(link, end=False) for link in links))
+    assert network.run() == "idle"
+    (first,) = switches[1].frames(DeviceType.PAIR)
+    tell(network, 1, stop(first.link), about(DeviceType.RELEASE, first))
+    assert network.run() == "idle"
+    (second,) = switches[1].frames(DeviceType.PAIR)
+    assert {first.link, second.link} == {0, 1}

@@ -98,6 +98,7 @@ cdef struct Device:
     int32_t slot_count
     Slot* slots
     DeviceLink* links  # 256, by number
+    uint8_t[255] link_numbers  # of the links that there are
     int32_t link_count
     Expiry* expiries
     int32_t expiry_count
@@ -151,7 +152,7 @@ cdef int32_t device_free_slot(Device* device, Request* request) noexcept nogil  
 cdef void device_reserve(
     Device* device, int32_t slot, uint8_t link, Request* request
 ) noexcept nogil
-cdef void device_unreserve(Device* device, int32_t slot) noexcept nogil
+cdef void device_unreserve(Device* device, Queue* queue, int32_t slot) noexcept nogil
 cdef void device_heralded(
     Device* device, Queue* queue, int32_t slot, int64_t emitted_ps
 ) noexcept nogil

@@ -102,16 +102,16 @@ cdef Slot* held(
     return s
 
 
-cdef void wake(Device* device, Queue* queue, uint8_t link) noexcept nogil:
-    cdef DeviceLink* l = &device.links[link]
-    if l.blocked:
-        l.blocked = False
-        queue_push(queue, queue.now_ps, LINK_WAKE, l.quantum_link, 0, NULL)
-
-
 cdef void vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil:
+    """Free a slot, and tell the links that wait for one: circuits may share slots across links."""
+    cdef DeviceLink* link
+    cdef int32_t i
     slot.state = FREE
-    wake(device, queue, slot.link)
+    for i in range(device.link_count):
+        link = &device.links[device.link_numbers[i]]
+        if link.blocked:
+            link.blocked = False
+            queue_push(queue, queue.now_ps, LINK_WAKE, link.quantum_link, 0, NULL)
 
 
 cdef void discard(
@@ -369,8 +369,8 @@ cdef void device_reserve(
     request.next_slot = (slot - request.slot_first + 1) % request.slot_count
 
 
-cdef void device_unreserve(Device* device, int32_t slot) noexcept nogil:
-    device.slots[slot].state = FREE
+cdef void device_unreserve(Device* device, Queue* queue, int32_t slot) noexcept nogil:
+    vacate(device, queue, &device.slots[slot])
 
 
 cdef void device_heralded(

@@ -96,8 +96,8 @@ cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
     """A request changed, or a slot became free while the link was blocked."""
     if link.phase == ATTEMPTING and not wanted(link):
         link.attempts += (queue.now_ps - link.started_ps) // link.attempt_ps
-        device_unreserve(link.devices[0], link.slots[0])
-        device_unreserve(link.devices[1], link.slots[1])
+        device_unreserve(link.devices[0], queue, link.slots[0])
+        device_unreserve(link.devices[1], queue, link.slots[1])
         link.epoch += 1
         link.phase = BLOCKED
     if link.phase == BLOCKED:

@@ -318,6 +318,7 @@ cdef class Topology:
             link.devices[side] = self.engine.nodes[<int>node].device
             link.numbers[side] = number
             link.arms_ps[side] = arms[side]
+            link.devices[side].link_numbers[link.devices[side].link_count] = number
             link.devices[side].link_count += 1
             end = &link.devices[side].links[<int>number]
             end.quantum_link = index
