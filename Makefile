@@ -6,7 +6,7 @@ TARGET ?= embedded
 BIN := $(VENV)/bin
 SOURCES := $(shell find cext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') setup.py
 
-.PHONY: help venv demo test lint p4 ptf diff golden shell venv-shell bench-memory clean
+.PHONY: help venv demo test lint p4 ptf diff golden shell venv-shell bench bench-memory clean
 
 help:
 	@echo "make demo    run the main job: a quantum-classical network, end to end"
@@ -18,6 +18,7 @@ help:
 	@echo "make ptf     packet tests of qnode.p4; TARGET=bmv2 for simple_switch_grpc (BMV2=PATH)"
 	@echo "make diff    random states and packets into BMv2 and the embedded switch, compared"
 	@echo "make golden  record BMv2's behaviour anew for tests/golden"
+	@echo "make bench   what a delivered pair costs in chains of 3 to 129 nodes"
 	@echo "make bench-memory  the quantum memory against stim, QuTiP, SeQUeNCe, SimQN, numba and C"
 	@echo "make clean   remove what was built"
 
@@ -86,6 +87,9 @@ $(VENV_BENCH)/.ready: benchmarks/requirements.txt
 	@test -x $(VENV_BENCH)/bin/python || $(PYTHON) -m venv $(VENV_BENCH)
 	@$(VENV_BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
+
+bench: venv
+	@$(BIN)/python benchmarks/scaling.py
 
 bench-memory: venv $(VENV_BENCH)/.ready
 	@PYTHONPATH=cext OPENBLAS_NUM_THREADS=1 $(VENV_BENCH)/bin/python benchmarks/memory.py
