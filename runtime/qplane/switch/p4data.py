@@ -42,6 +42,13 @@ def data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str) -> Dat
     Raises StatusError(INVALID_ARGUMENT) for a type that a BMv2 pipeline can't hold in a register
     or digest.
     """
+    found = _data_type(spec, types, what)
+    if any(bitwidth < 1 for bitwidth in found.widths):
+        raise invalid(f"{what}: a field without a width")
+    return found
+
+
+def _data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str) -> DataType:
     kind = spec.WhichOneof("type_spec")
     if kind == "bitstring":
         return _bitstring(spec.bitstring, what)

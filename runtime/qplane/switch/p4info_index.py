@@ -147,6 +147,11 @@ def _bitwidth(
     return core
 
 
+def _check_width(bitwidth: int, what: str) -> None:
+    if bitwidth < 1:
+        raise invalid(f"{what}: a width of {bitwidth} bits")
+
+
 def _action(action: p4i.Action, pipeline: Pipeline, types: p4t.P4TypeInfo) -> Action:
     name = action.preamble.name
     known = pipeline.actions.get(name)
@@ -166,6 +171,7 @@ def _action(action: p4i.Action, pipeline: Pipeline, types: p4t.P4TypeInfo) -> Ac
                 )
             core = widths[position]
         width = _bitwidth(param.bitwidth, param.type_name, types, core, what)
+        _check_width(width, what)
         params.append(ActionParam(param.id, param.name, width))
     positions = {param.id: position for position, param in enumerate(params)}
     if len(positions) != len(params) or 0 in positions:
@@ -238,6 +244,7 @@ def _match_field(
         bitwidth = _bitwidth(
             bitwidth, match.type_name, types, core.bitwidth, f"{what}, field {match.name!r}"
         )
+    _check_width(bitwidth, f"{what}, field {match.name!r}")
     full = ((1 << bitwidth) - 1).to_bytes(byte_width(bitwidth), "big")
     return MatchField(match.id, match.name, kind, bitwidth, position, full)
 

@@ -20,6 +20,8 @@ class ControllerHeader:
         self, metadata: Sequence[p4i.ControllerPacketMetadata.Metadata], name: str
     ) -> None:
         bits = sum(field.bitwidth for field in metadata)
+        if any(field.bitwidth < 1 for field in metadata):
+            raise invalid(f"controller header {name!r}: a field without a width")
         if bits % 8:
             raise invalid(f"controller header {name!r}: {bits} bits are no whole number of bytes")
         self.name = name

@@ -14,7 +14,7 @@ from qplane_cext.switch.p4rt_fast import ActionDecoder, TableDecoder
 from ..errors import Code, StatusError, from_switch_error, invalid, not_found
 from ..p4info import MatchKind, P4InfoIndex, Scope, Table
 from .actions import BoundAction, decode_action
-from .base import DELETE, INSERT, MODIFY, Journal, Kind, MayRead
+from .base import INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
 from .matches import Key, decode_key, encode_key
 from .meters import decode_config, refuse_color_counters
