@@ -1,7 +1,8 @@
 """Table writes and reads per second over P4Runtime, the same prepared requests for any server.
 
-    python benchmarks/p4runtime.py                    a server in a process of its own
-    python benchmarks/p4runtime.py --address H:P      a server that is running, e.g. BMv2's
+    python benchmarks/p4runtime.py                                   qplane-switch
+    python benchmarks/p4runtime.py --reference simple_switch_grpc    and BMv2 beside it
+    python benchmarks/p4runtime.py --address HOST:PORT               a server that is running
 
 Goals (measured on BMv2): 93,000 writes/s in batches of 500, 300,000 entries read/s of 10^5.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -120,8 +122,8 @@ def measure(address: str, device_id: int) -> dict[str, float]:
                     assert found == count, f"{found} entries of {count}"
                     reads.append(rate)
         for name, taken in seconds.items():
-            figures[f"{table}: {name}/s"] = rounds * count / taken
-        figures[f"{table}: entries read/s"] = statistics.median(reads)
+            figures[f"{table}: {name}"] = rounds * count / taken
+        figures[f"{table}: entries read"] = statistics.median(reads)
     singles = [r for r in controller.batches("hosts", 500, update.INSERT)[0].updates]
     requests = [
         p4r.WriteRequest(
@@ -129,38 +131,47 @@ def measure(address: str, device_id: int) -> dict[str, float]:
         )
         for single in singles
     ]  # fmt: skip
-    figures["hosts: inserts/s, one a request"] = len(requests) / controller.write(requests)
+    figures["hosts: inserts, one a request"] = len(requests) / controller.write(requests)
     controller.close()
     return figures
 
 
+def serve(command: list[str], device_id: int) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server with simple_switch_grpc's command line; (process, address)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    arguments = ["--no-p4", "--device-id", str(device_id), "--", "--grpc-server-addr", address]
+    return subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL), address
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--address", help="measure a running server")
+    parser.add_argument("--address", help="measure a running server instead")
     parser.add_argument("--device-id", type=int, default=1)
+    parser.add_argument("--reference", help="a second server to measure: simple_switch_grpc")
     parser.add_argument("--json", type=Path, help="store the figures")
     options = parser.parse_args()
-    server = None
-    if options.address is None:
-        command = [
-            sys.executable, "-m", "qplane.switch.cli", "--no-p4", "--device-id",
-            str(options.device_id), "--packet-in", "inproc://bench", "--", "--grpc-server-addr",
-            "127.0.0.1:0",
-        ]  # fmt: skip
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        options.address = line.split()[-1]
-    try:
-        figures = measure(options.address, options.device_id)
-    finally:
-        if server is not None:
-            server.terminate()
-            server.wait()
-    for name, value in figures.items():
-        print(f"{name:35} {value:12,.0f}")
+    columns: dict[str, dict[str, float]] = {}
+    if options.address is not None:
+        columns[options.address] = measure(options.address, options.device_id)
+    else:
+        commands = {"qplane-switch": [sys.executable, "-m", "qplane.switch.cli"]}
+        if options.reference is not None:
+            commands[Path(options.reference).name] = [options.reference]
+        for name, command in commands.items():
+            process, address = serve(command, options.device_id)
+            try:
+                columns[name] = measure(address, options.device_id)
+            finally:
+                process.terminate()
+                process.wait()
+    names = list(columns)
+    print(f"{'per second':32}" + "".join(f"{name:>20}" for name in names))
+    for row in columns[names[0]]:
+        print(f"{row:32}" + "".join(f"{columns[name][row]:20,.0f}" for name in names))
     if options.json is not None:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        options.json.write_text(json.dumps(columns, indent=2) + "\n")
 
 
 if __name__ == "__main__":

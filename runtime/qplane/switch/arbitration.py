@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from .errors import Code, StatusError, invalid
 from .roles import RoleScope
@@ -18,7 +18,8 @@ Client = TypeVar("Client", bound=Hashable)
 MAX_ELECTION_ID = (1 << 128) - 1
 
 
-class Notice(NamedTuple, Generic[Client]):
+@dataclass(frozen=True)
+class Notice(Generic[Client]):
     """An arbitration message for one client."""
 
     client: Client
