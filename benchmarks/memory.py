@@ -71,12 +71,11 @@ def ours(memory: QuantumMemory, profile: int) -> tuple[Peer, Callable[[int], Pee
     def burst(size: int) -> Peer:
         def run(age1: Any, age2: Any) -> Outcomes:
             verbs, out = memory.bursts, []
-            t1, t2 = T_PS - age1, T_PS - age2
-            for i in range(0, len(t1), size):
-                a, b = verbs.create_pairs(size, t1[i : i + size], 0.9, profile, profile)
-                c, d = verbs.create_pairs(size, t2[i : i + size], 0.9, profile, profile)
-                k = verbs.swap(b, c, T_PS, rng)
-                out.append((verbs.measure(a, T_PS, rng, "X"), verbs.measure(d, T_PS, rng, "X"), k))
+            for i in range(0, len(age1), size):
+                born = T_PS - np.concatenate([age1[i : i + size], age2[i : i + size]])
+                x, y = verbs.create_pairs(2 * size, born, 0.9, profile, profile)
+                k = verbs.swap(y[:size], x[size:], T_PS, rng)
+                out.append((*verbs.measure_pairs(x[:size], y[size:], T_PS, rng, "X"), k))
             return tuple(np.concatenate(x) for x in zip(*out, strict=True))  # type: ignore
 
         return run
@@ -478,14 +477,14 @@ def main() -> None:
     fused, burst = ours(memory, bell)
     fused_exact, burst_exact = ours(memory, exact)
     peers = {
-        "ours, one call a message": Timed(fused, 400),
-        "ours, bursts of 64": Timed(burst(64), 1280, True),
-        "ours, bursts of 4096": Timed(burst(4096), 8192, True),
-        "ours, exact pairs, one call a message": Timed(fused_exact, 400),
-        "ours, exact pairs, bursts of 64": Timed(burst_exact(64), 1280, True),
-        "ours, exact pairs, bursts of 4096": Timed(burst_exact(4096), 8192, True),
-        "Python, three floats": Timed(python_records(), 400),
-        "Python, one inlined loop": Timed(python_inline(), 1000),
+        "ours, one call a message": Timed(fused, 3000),
+        "ours, bursts of 64": Timed(burst(64), 12_800, True),
+        "ours, bursts of 4096": Timed(burst(4096), 40_960, True),
+        "ours, exact pairs, one call a message": Timed(fused_exact, 3000),
+        "ours, exact pairs, bursts of 64": Timed(burst_exact(64), 12_800, True),
+        "ours, exact pairs, bursts of 4096": Timed(burst_exact(4096), 40_960, True),
+        "Python, three floats": Timed(python_records(), 3000),
+        "Python, one inlined loop": Timed(python_inline(), 5000),
         "numba, the same loop": Timed(numba_loop(), 20_000, True),
         "C, the same loop": Timed(c_loop(), 20_000, True),
         "stim, one simulator a cycle": Timed(stim_cycle(False), 40),

@@ -9,6 +9,8 @@ import pytest
 from qplane_cext.memory import errors
 from qplane_cext.memory.core import GateNoise, QuantumMemory
 
+from .reference import PAULI
+
 N = 300
 NOISE = GateNoise(0.05, 0.02, 0.1)
 
@@ -69,6 +71,35 @@ def test_a_burst_equals_its_elements(which):
         assert np.allclose(
             np.asarray(x, dtype=float), np.asarray(y, dtype=float), rtol=0, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("basis", ["X", "Z", (0.48, -0.6, 0.64)])
+@pytest.mark.parametrize("readout", [0.0, 0.15])
+def test_both_ends_at_once_have_the_joint_distribution(which, basis, readout):
+    """Frequencies against the Born rule on the aged density matrix, fresh and swapped pairs."""
+    n, now = 40_000, 5 * 10**8
+    memory, *profiles = memory_with_profiles(4 * n)
+    p, rng = profiles[which], generator(7)
+    a, b = memory.bursts.create_pairs(n, 0, (0.6, 0.3, 0.05, 0.05), p, p)
+    c, d = memory.bursts.create_pairs(n, 10**8, 0.9, p, p)
+    k = memory.bursts.swap(b, c, 2 * 10**8, rng)
+    a, d = a[k == 2], d[k == 2]
+    rho = memory.density_matrix(int(a[0]), int(d[0]), now_ps=now)
+    first, second = memory.bursts.measure_pairs(a, d, now, rng, basis, readout)
+    assert memory.live == 2 * (n - len(a))
+    axis = {"X": (1, 0, 0), "Z": (0, 0, 1)}.get(basis, basis)
+    along = sum(x * s for x, s in zip(axis, PAULI[1:], strict=True))
+    for i in range(2):
+        for j in range(2):
+            expected = 0.0
+            for x, y in np.ndindex(2, 2):
+                e = np.kron(np.eye(2) + (1 - 2 * x) * along, np.eye(2) + (1 - 2 * y) * along) / 4
+                flips = (x != i) + (y != j)
+                share = readout**flips * (1 - readout) ** (2 - flips)
+                expected += share * np.trace(e @ rho).real
+            seen = ((first == i) & (second == j)).mean()
+            assert abs(seen - expected) < 4 * math.sqrt(expected * (1 - expected) / len(a))
 
 
 def test_ghz_bursts():
@@ -144,6 +175,10 @@ def test_bad_arrays_are_named():
         (lambda: verbs.create_pairs(4, 0, math.nan), "state: must be in"),
         (lambda: verbs.create_pairs(-1, 0), "n: must be"),
         (lambda: verbs.fidelity(a, b, bell=4), "bell: must be 0 to 3"),
+    ]
+    cases += [
+        (lambda: verbs.measure_pairs(a, np.roll(b, 1), 10, rng), "a, b: are not halves"),
+        (lambda: verbs.measure_pairs(a, a, 10, rng), r"b\[0\].*twice"),
     ]
     before = snapshot(memory, a)
     for call, message in cases:

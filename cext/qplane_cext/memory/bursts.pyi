@@ -32,6 +32,15 @@ class Bursts:
         basis: Basis = "Z",
         readout_error: float = 0.0,
     ) -> NDArray[np.int8]: ...
+    def measure_pairs(
+        self,
+        a: Handles,
+        b: Handles,
+        now_ps: Times,
+        rng: np.random.Generator,
+        basis: Basis = "Z",
+        readout_error: float = 0.0,
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]: ...
     def pauli(
         self,
         qubits: Handles,

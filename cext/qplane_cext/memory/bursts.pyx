@@ -37,6 +37,9 @@ cdef extern from "qplane_cext/memory/burst.h" nogil:
                    bitgen_t* rng, int8_t* outcomes)
     int burst_measure(qm_t* m, arena_t* a, int64_t n, const operand_t* o, const double* axis,
                       double readout_error, bitgen_t* rng, int8_t* bits)
+    int burst_measure_pairs(qm_t* m, arena_t* a, int64_t n, const operand_t* o,
+                            const double* axis, double readout_error, bitgen_t* rng,
+                            int8_t* bits_a, int8_t* bits_b)
     int burst_pauli(qm_t* m, arena_t* a, int64_t n, const operand_t* o, const int8_t* xz,
                     double gate_error, bitgen_t* rng)
     int burst_age(qm_t* m, arena_t* a, int64_t n, const operand_t* o, bitgen_t* rng)
@@ -260,6 +263,25 @@ cdef class Bursts:
                 code = burst_measure(call.m, &call.arena, call.n, call.o, a, error, draws, k)
         call.end(code)
         return out
+
+    def measure_pairs(self, a, b, now_ps, rng, basis="Z", readout_error=0.0):
+        """Measures both halves a[i], b[i] of pairs in one basis and frees them: their reported
+        bits, two arrays of int8."""
+        cdef double[3] axis
+        cdef const double* along = axis_of(basis, axis)
+        cdef double error = as_probability(readout_error, "readout_error")
+        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef Call call = Call(self.memory, ("a", "b"), (a, b), now_ps, 2)
+        first, second = new_array(call.n, cnp.NPY_INT8), new_array(call.n, cnp.NPY_INT8)
+        cdef int8_t* k = <int8_t*>cnp.PyArray_DATA(first)
+        cdef int8_t* l = <int8_t*>cnp.PyArray_DATA(second)
+        cdef int code = 0
+        if call.n:
+            with rng.bit_generator.lock, nogil:
+                code = burst_measure_pairs(call.m, &call.arena, call.n, call.o, along, error,
+                                           draws, k, l)
+        call.end(code)
+        return first, second
 
     def pauli(self, qubits, now_ps, paulis, rng, error=0.0):
         """Pauli gates 2 x + z (int8 array); ``rng`` is used on tableaus alone."""
