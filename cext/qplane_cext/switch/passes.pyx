@@ -54,8 +54,7 @@ cdef inline uint64_t get_standard(Core* core, int which) noexcept nogil:
 cdef bint condition_holds(Core* core, const Checksum* checksum) noexcept nogil:
     if checksum.condition >= 0:
         run(core, checksum.condition)
-        return core.F[core.prog.scratch_slot] != 0
-    return True
+    return checksum.answer < 0 or core.F[checksum.answer] != 0
 
 
 cdef void parse(Core* core) noexcept nogil:

@@ -112,7 +112,8 @@ cdef struct Checksum:
     int32_t header
     int32_t slot
     int32_t bits
-    int32_t condition  # pc, -1: none
+    int32_t condition  # pc of code to run first, -1: none
+    int32_t answer  # slot of the condition's truth, -1: no condition
 
 cdef struct Place:
     int32_t slot

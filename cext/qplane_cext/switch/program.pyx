@@ -249,7 +249,7 @@ cdef class Compiled:
         for i, one in enumerate(checksums):
             out[i].calculation, out[i].header = one.calculation, one.header
             out[i].slot, out[i].bits = one.slot, one.bits
-            out[i].condition = _pc(one.condition)
+            out[i].condition, out[i].answer = _pc(one.condition), one.answer
         return out
 
     cdef _lists(self):

@@ -158,27 +158,33 @@ class ControlCompiler:
             return nodes[name]
 
         _check_acyclic(pipeline)
-        for item in tables:
+        kinds = {id(item): self._table_node for item in tables}
+        kinds |= {id(item): self._condition_node for item in conditions}
+        kinds |= {id(item): self._call_node for item in calls}
+        for item in _in_order(pipeline["init_table"], [*tables, *conditions, *calls]):
             self.emit.place(nodes[item["name"]])
-            try:
-                self._table(item, node)
-            except PipelineError as error:
-                raise PipelineError(f"table {item['name']!r}{where(item)}: {error}") from None
-        for item in conditions:
-            self.emit.place(nodes[item["name"]])
-            try:
-                self._condition(item, node)
-            except PipelineError as error:
-                raise PipelineError(f"condition {item['name']!r}{where(item)}: {error}") from None
-        for item in calls:
-            self.emit.place(nodes[item["name"]])
-            action = self._action(item["action_id"])
-            if action.bits:
-                raise PipelineError(f"action {action.name!r} is called without its parameters")
-            self.emit.op(Op.CALL, action.index, node(item["next_node"]))
+            kinds[id(item)](item, node)
         self.emit.place(end)
         self.emit.op(Op.END)
         return node(pipeline["init_table"])
+
+    def _table_node(self, item: Json, node: Callable[[str | None], Label]) -> None:
+        try:
+            self._table(item, node)
+        except PipelineError as error:
+            raise PipelineError(f"table {item['name']!r}{where(item)}: {error}") from None
+
+    def _condition_node(self, item: Json, node: Callable[[str | None], Label]) -> None:
+        try:
+            self._condition(item, node)
+        except PipelineError as error:
+            raise PipelineError(f"condition {item['name']!r}{where(item)}: {error}") from None
+
+    def _call_node(self, item: Json, node: Callable[[str | None], Label]) -> None:
+        action = self._action(item["action_id"])
+        if action.bits:
+            raise PipelineError(f"action {action.name!r} is called without its parameters")
+        self.emit.op(Op.CALL, action.index, node(item["next_node"]))
 
     def _action(self, number: Any) -> Action:
         if number not in self.by_id:
@@ -402,16 +408,35 @@ def _bytes(text: Any, size: int, wrap: int = 0) -> bytes:
     return value.to_bytes(size, "big")
 
 
+def _following(item: Json) -> list[str]:
+    """Names of the nodes that can come after one, the likeliest first."""
+    if "next_tables" in item:
+        names = [*item["next_tables"].values(), item.get("base_default_next")]
+    elif "next_node" in item:
+        names = [item["next_node"]]
+    else:
+        names = [item.get("true_next"), item.get("false_next")]
+    return [name for name in names if name is not None]
+
+
+def _in_order(first: str | None, items: list[Json]) -> list[Json]:
+    """The nodes so that most fall through to what follows them; unreachable ones come last."""
+    by_name = {item["name"]: item for item in items}
+    order: dict[str, Json] = {}
+    waiting = [item["name"] for item in reversed(items)]
+    if first is not None:
+        waiting.append(first)
+    while waiting:
+        name = waiting.pop()
+        if name in order or name not in by_name:
+            continue
+        order[name] = by_name[name]
+        waiting.extend(reversed(_following(by_name[name])))
+    return list(order.values())
+
+
 def _check_acyclic(pipeline: Json) -> None:
     """A pipeline's graph has no loop, or a packet would never end."""
-    edges: dict[str, set[str]] = {}
-    for item in pipeline["tables"]:
-        after = set(item["next_tables"].values()) | {item.get("base_default_next")}
-        edges[item["name"]] = {name for name in after if name is not None}
-    for item in pipeline["conditionals"]:
-        after = {item.get("true_next"), item.get("false_next")}
-        edges[item["name"]] = {name for name in after if name is not None}
-    for item in pipeline.get("action_calls", ()):
-        edges[item["name"]] = {item["next_node"]} - {None}
-    if has_cycle(edges):
+    items = [*pipeline["tables"], *pipeline["conditionals"], *pipeline.get("action_calls", ())]
+    if has_cycle({item["name"]: set(_following(item)) for item in items}):
         raise PipelineError(f"the pipeline {pipeline['name']!r} has a loop")

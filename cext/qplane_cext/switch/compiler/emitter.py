@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import PipelineError
@@ -94,20 +95,22 @@ class Emitter:
         for chunk in self._chunks:
             chunk[2] = 0
 
-    def thread(self, label: Label) -> None:
-        """Let a label skip the jumps that it points at."""
-        seen = set()
-        while self.code[label.pc][0] == Op.JMP and label.pc not in seen:
-            seen.add(label.pc)
-            target = self.code[label.pc][2]
-            label.pc = target.pc if isinstance(target, Label) else target
+    def finish(self, labels: Iterable[Label]) -> list[tuple[int, int, int, int, int, int]]:
+        """The code with labels turned into program counters.
 
-    def resolved(self) -> list[tuple[int, int, int, int, int, int]]:
-        """The code with labels turned into program counters."""
+        Jumps to jumps are shortened and jumps to the next instruction left out; `labels` are those
+        that something outside of the code refers to.
+        """
+        known = {id(label): label for label in labels}
         for instruction in self.code:
             for operand in instruction[2:5]:
                 if isinstance(operand, Label):
-                    self.thread(operand)
+                    known[id(operand)] = operand
+        removed = True
+        while removed:
+            for label in known.values():
+                self._thread(label)
+            removed = self._drop_idle_jumps(list(known.values()))
         return [
             (
                 int(op),
@@ -119,6 +122,30 @@ class Emitter:
             )
             for op, n, d, a, b, c in self.code
         ]
+
+    def _thread(self, label: Label) -> None:
+        """Let a label skip the jumps that it points at."""
+        seen = set()
+        while self.code[label.pc][0] == Op.JMP and label.pc not in seen:
+            seen.add(label.pc)
+            target = self.code[label.pc][2]
+            label.pc = target.pc if isinstance(target, Label) else target
+
+    def _drop_idle_jumps(self, labels: list[Label]) -> bool:
+        """Leave out jumps to the next instruction; whether there were any."""
+        kept = []
+        place = []  # old pc -> new pc
+        for pc, instruction in enumerate(self.code):
+            place.append(len(kept))
+            target = instruction[2]
+            if instruction[0] == Op.JMP and isinstance(target, Label) and target.pc == pc + 1:
+                continue
+            kept.append(instruction)
+        removed = len(kept) < len(self.code)
+        self.code = kept
+        for label in labels:
+            label.pc = place[label.pc]
+        return removed
 
 
 def bit_bound(low: int, high: int) -> int:

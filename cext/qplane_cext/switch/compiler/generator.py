@@ -61,6 +61,8 @@ class Generator:
             return self._binary(Op.SHR if args[0].within(U64) else Op.SAR, left, right, target)
         if op in COMPARISONS:
             return self._compare(node, target)
+        if op == "d2b" and args[0].within((0, 1)):
+            return self.word(args[0], target)
         if op == "d2b" and not args[0].exact_word:
             return self._wide_truth(node, target)
         slots = [] if op in _HEADER_LEAVES else [self.word(arg) for arg in args]
@@ -355,7 +357,13 @@ class Generator:
         elif op in COMPARISONS and word_pattern(node):
             self._jump_compare(node, when_false, negate=True)
         else:
-            emit.op(Op.JZ, when_false, self.word(node))
+            emit.op(Op.JZ, when_false, self._tested(node))
+
+    def _tested(self, node: Node) -> int:
+        """A slot that is zero exactly when the truth value does not hold."""
+        if node.op == "d2b" and node.args[0].exact_word:
+            return self.word(node.args[0])
+        return self.word(node)
 
     def _branch_if(self, node: Node, when_true: Label) -> None:
         """Falls through when the truth value does not hold."""
@@ -367,7 +375,7 @@ class Generator:
         elif node.op in COMPARISONS and word_pattern(node):
             self._jump_compare(node, when_true, negate=False)
         else:
-            self.emit.op(Op.JNZ, when_true, self.word(node))
+            self.emit.op(Op.JNZ, when_true, self._tested(node))
 
     def _jump_compare(self, node: Node, label: Label, *, negate: bool) -> None:
         left, right = node.args

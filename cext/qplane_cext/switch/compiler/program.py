@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +66,8 @@ class Checksum:
     header: int
     slot: int
     bits: int
-    condition: Label | None  # code that leaves its answer in the emitter's scratch word
+    condition: Label | None  # code that leaves its answer in `answer`
+    answer: int  # slot of the condition's truth, -1 without a condition
     verify: bool
     update: bool
 
@@ -186,19 +188,14 @@ class _Compiler:
             self.primitives.body(deparser["primitives"], "deparser")
         emit.op(Op.END)
         self._mark_direct(control.tables)
-        for table in control.tables:
-            for label in (*table.next_by_action.values(), table.next_hit, table.next_miss):
-                if label is not None:
-                    emit.thread(label)
-            emit.thread(table.next_default)
-        for select in selects:
-            for label in (select.default, *(case.target for case in select.cases)):
-                emit.thread(label)
+        starts = [parser_start, ingress, egress, deparser_code]
+        labels = [*starts, *_labels(self.actions, control.tables, selects, checksums)]
+        code = emit.finish(labels)
         return Program(
             name=str(root.get("program", "")), layout=self.layout, words=emit.words,
             param_slot=emit.param_slot, drop_port_slot=emit.drop_port,
             after_drop_port_slot=emit.after_drop_port, scratch_slot=emit.scratch,
-            image=emit.image, code=emit.resolved(), parser=parser_start, ingress=ingress,
+            image=emit.image, code=code, parser=parser_start, ingress=ingress,
             egress=egress, deparser_code=deparser_code,
             deparser_order=[self.layout.header(name).id for name in deparser["order"]],
             errors=self.errors, standard=self._standard(), has_queueing=self._has_queueing(),
@@ -310,18 +307,20 @@ class _Compiler:
         slot, one = self.layout.field(item["target"])
         if one.varbit or one.words > 1:
             raise PipelineError(f"checksum {name!r}: the target is wider than 64 bits")
-        condition = None
+        condition, answer = None, -1
         given = item.get("if_cond")
         if given is not None:
             node = as_bool(self.primitives.builder.build(given))
             if node.op != "const" or not node.value:
-                condition = self.emit.label()
-                self.primitives.generate.word(node, self.emit.scratch)
+                start = self.emit.label()
+                answer = self.primitives.generate.word(node)
+                if len(self.emit.code) > start.pc:  # more than looking at a word
+                    condition = start
+                    self.emit.op(Op.END)
                 self.emit.release()
-                self.emit.op(Op.END)
         return Checksum(
             self.names.calculations[item["calculation"]],
-            -1 if header.metadata else header.id, slot, one.bits, condition,
+            -1 if header.metadata else header.id, slot, one.bits, condition, answer,
             bool(item.get("verify", True)), bool(item.get("update", True)),
         )  # fmt: skip
 
@@ -394,6 +393,24 @@ class _Compiler:
                 places.append((slot, found.bits, found.words))
             digests.append(Digest(item["name"], int(item["id"]), places))
         return digests
+
+
+def _labels(
+    actions: list[Action], tables: list[Table], selects: list[Select], checksums: list[Checksum]
+) -> Iterator[Label]:
+    """All labels that tables of the program, not instructions, refer to."""
+    yield from (action.label for action in actions)
+    for table in tables:
+        yield from table.next_by_action.values()
+        yield table.next_default
+        if table.next_hit is not None:
+            yield table.next_hit
+        if table.next_miss is not None:
+            yield table.next_miss
+    for select in selects:
+        yield select.default
+        yield from (case.target for case in select.cases)
+    yield from (one.condition for one in checksums if one.condition is not None)
 
 
 def _check_version(root: Json) -> None:
