@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 DEFAULT_HANDLE = -1  # of the default entry, in direct counters and meters
 
+# BMv2's words, as PTF suites compare them.
+_NO_TIME_OUT = "idle_timeout_ns must be set to 0 for tables which do not support idle timeout"
+_TIME_WRITTEN = "has_time_since_last_hit must not be set in WriteRequest"
+
 
 @dataclass(frozen=True)
 class MemberRef:
@@ -267,7 +271,9 @@ class TableStore:
             raise invalid(f"{self.what}: the default entry can only be modified")
         if message.match or message.priority:
             raise invalid(f"{self.what}: a default entry has no match and no priority")
-        if message.idle_timeout_ns or message.HasField("time_since_last_hit"):
+        if message.HasField("time_since_last_hit"):
+            raise invalid(_TIME_WRITTEN)
+        if message.idle_timeout_ns:
             raise invalid(f"{self.what}: a default entry has no idle time-out")
         counts, rates = self._direct_values(message)
         if self.table.const_default and (
@@ -315,9 +321,9 @@ class TableStore:
 
     def _check_attributes(self, message: p4r.TableEntry) -> None:
         if message.HasField("time_since_last_hit"):
-            raise invalid(f"{self.what}: time_since_last_hit can't be written")
+            raise invalid(_TIME_WRITTEN)
         if message.idle_timeout_ns and not self.table.has_timeout:
-            raise invalid(f"{self.what} has no idle time-out")
+            raise invalid(_NO_TIME_OUT)
         if message.idle_timeout_ns < 0:
             raise invalid(f"{self.what}: idle time-out {message.idle_timeout_ns} is negative")
 
