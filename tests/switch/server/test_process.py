@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import grpc
 import pynng
 import pytest
 
@@ -22,6 +23,7 @@ from qplane.switch.pcap import PcapWriter, read_pcap
 
 from .client import PROGRAMS, Client, Names, insert, load_program
 from .entries import action, entry, host
+from .test_tls import Authority, reaches
 
 PACKET = bytes.fromhex("0000000000aa 000000000001 1234") + b"payload"
 
@@ -198,6 +200,23 @@ def test_a_trace_shows_tables_and_sources_in_the_log_file(start, tmp_path: Path)
     ).items()
 
 
+def test_tls_is_set_up_from_pem_files(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    authority = Authority("qplane test CA")
+    server, mine = authority.issue("127.0.0.1"), authority.issue("127.0.0.1")
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    (tmp_path / "cert.pem").write_bytes(server.certificate)
+    (tmp_path / "key.pem").write_bytes(server.key)
+    process = start(
+        "--no-p4", "--packet-in", f"ipc://{tmp_path}/p.ipc", *FREE, "--grpc-server-ssl",
+        "--grpc-server-cacert", "ca.pem", "--grpc-server-cert", "cert.pem",
+        "--grpc-server-key", "key.pem", "--grpc-server-with-client-auth",
+    )  # fmt: skip
+    trusted = grpc.ssl_channel_credentials(authority.pem, mine.key, mine.certificate)
+    assert reaches(process.address, trusted)
+    assert not reaches(process.address, grpc.ssl_channel_credentials(authority.pem))
+    assert not reaches(process.address, None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -207,6 +226,7 @@ def test_a_trace_shows_tables_and_sources_in_the_log_file(start, tmp_path: Path)
         (["--no-p4", "-i", "0@x", "--use-files", "0"], "no file x_in.pcap"),
         (["--no-p4", "--packet-in", "ipc:///nowhere/at/all"], "can't listen on ipc:///nowhere"),
         (["--no-p4", "--log-file", "/nowhere/log"], "can't log to /nowhere/log"),
+        (["--no-p4", "--packet-in", "nonsense"], "can't listen on nonsense"),
     ],
 )
 def test_what_cannot_be_opened_is_one_clear_message(
