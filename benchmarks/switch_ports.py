@@ -5,7 +5,7 @@
 Prints packets a second and the median round trip of qplane-switch, and of simple_switch_grpc where
 it is on PATH or named, measured in turns in the same run; the ratio is per round, its median is
 quoted. Delivered packets are counted (at most 32 are under way over veth, below BMv2's egress queue
-of 64), and files must have equal bytes. The veth rows need root; without it they are left out, and said so.
+of 64), and files must have equal bytes. The veth rows need root; without it they are left out.
 """
 
 from __future__ import annotations
