@@ -25,6 +25,7 @@ import os
 import threading
 import time
 from collections import Counter
+from operator import itemgetter
 
 import numpy as np
 
@@ -111,7 +112,7 @@ cdef class Network(Topology):
         cdef bytes data
         with self.lock:
             waiting, self.inbox = self.inbox, []
-        waiting.sort(key=lambda item: item[0])
+        waiting.sort(key=itemgetter(0))  # stable: of one node, in order of the calls
         for node, port, data in waiting:
             queue_push(
                 &self.engine.queue, self.engine.queue.now_ps, ARRIVE, node, port,
