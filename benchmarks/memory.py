@@ -71,9 +71,9 @@ def ours(memory: QuantumMemory, profile: int) -> tuple[Peer, Callable[[int], Pee
     def burst(size: int) -> Peer:
         def run(age1: Any, age2: Any) -> Outcomes:
             verbs, out = memory.bursts, []
-            for i in range(0, len(age1), size):
-                born = T_PS - np.concatenate([age1[i : i + size], age2[i : i + size]])
-                x, y = verbs.create_pairs(2 * size, born, 0.9, profile, profile)
+            born = T_PS - np.stack([age1.reshape(-1, size), age2.reshape(-1, size)], axis=1)
+            for now in born.reshape(-1, 2 * size):
+                x, y = verbs.create_pairs(2 * size, now, 0.9, profile, profile)
                 k = verbs.swap(y[:size], x[size:], T_PS, rng)
                 out.append((*verbs.measure_pairs(x[:size], y[size:], T_PS, rng, "X"), k))
             return tuple(np.concatenate(x) for x in zip(*out, strict=True))  # type: ignore

@@ -8,7 +8,7 @@
 #include "qplane_cext/memory/distil.h"
 #include "qplane_cext/memory/peek.h"
 
-#define AHEAD 12 /* records are asked for this many elements before they are used */
+#define AHEAD 24 /* records are asked for this many elements before they are used */
 
 typedef struct { /* one operand: n handles, and the times at which they are used */
     const qm_handle *h;
@@ -20,8 +20,10 @@ static inline int64_t time_at(const operand_t *o, int64_t i) { return o->now_ps[
 
 static inline void ask_for(const qm_t *m, const operand_t *o, int64_t i, int64_t n) {
     if (i + AHEAD < n) {
-        uint32_t rec = (uint32_t)o->h[i + AHEAD] >> 1;
-        if (rec <= m->capacity) __builtin_prefetch(&m->records[rec], 1);
+        uint32_t q = (uint32_t)o->h[i + AHEAD], rec = q >> 1;
+        if (rec > m->capacity) return;
+        __builtin_prefetch(&m->records[rec], 1);
+        __builtin_prefetch(&m->marks[q], 1);
     }
 }
 
@@ -31,9 +33,11 @@ static inline void ask_for_block(const qm_t *m, const operand_t *o, int64_t i, i
     uint32_t q = (uint32_t)o->h[i + AHEAD / 2], id;
     if (!(q >> 1) || q >> 1 > m->capacity || !(id = block_of(m, q))) return;
     uint32_t k = BLK_INDEX(id);
-    if (BLK_KIND(id) == BLK_PAIR)
+    if (BLK_KIND(id) == BLK_PAIR) {
         __builtin_prefetch(&m->pairs[k], 1);
-    else if (BLK_KIND(id) != BLK_BIG)
+        __builtin_prefetch(&m->pairs[k].r[8], 1);
+        __builtin_prefetch(&m->pairs[k].r[14], 1);
+    } else if (BLK_KIND(id) != BLK_BIG)
         __builtin_prefetch(&m->smalls[k], 1);
 }
 

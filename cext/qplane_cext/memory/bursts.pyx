@@ -130,9 +130,11 @@ cdef class Call:
                                           if cnp.PyArray_Check(now_ps) else 0)
         if memory_marks(self.m) < 0:
             raise MemoryError("the machine is out of memory")
-        if self.n:
+        if self.n > 1024:
             with nogil:
                 code = burst_check(self.m, self.n, self.o, self.count, max_qubits, &at, &which)
+        elif self.n:  # shorter than letting go of the GIL and taking it again
+            code = burst_check(self.m, self.n, self.o, self.count, max_qubits, &at, &which)
         if code < 0:
             self.fail(code, which, at)
         arena_return(self.m, &self.m.arena)

@@ -26,6 +26,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #include <numpy/random/bitgen.h>
 
@@ -374,6 +377,18 @@ static void qm_delete(qm_t *m) {
     free(m);
 }
 
+/* Zeros, in large pages where there are any: random access to many pairs lives by the TLB. */
+static void *zeros(size_t n, size_t size) {
+    void *p = calloc(n, size);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t large = (uintptr_t)1 << 21;
+    uintptr_t start = ((uintptr_t)p + large - 1) & ~(large - 1);
+    uintptr_t end = ((uintptr_t)p + n * size) & ~(large - 1);
+    if (p && end > start) (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
 /* Room for `capacity` records; pages that are never used are never committed. */
 static qm_t *qm_new(uint32_t capacity, int exact_only) {
     qm_t *m = calloc(1, sizeof *m);
@@ -381,9 +396,9 @@ static qm_t *qm_new(uint32_t capacity, int exact_only) {
     pthread_mutex_init(&m->lock, NULL);
     m->capacity = capacity;
     m->exact_only = exact_only;
-    m->records = calloc((size_t)capacity + 1, sizeof(record_t));
-    m->smalls = calloc((size_t)small_limit(m) + 1, sizeof(small_t));
-    m->pairs = calloc((size_t)pair_limit(m) + 1, sizeof(pair_t));
+    m->records = zeros((size_t)capacity + 1, sizeof(record_t));
+    m->smalls = zeros((size_t)small_limit(m) + 1, sizeof(small_t));
+    m->pairs = zeros((size_t)pair_limit(m) + 1, sizeof(pair_t));
     m->bigs = calloc((size_t)small_limit(m) + 1, sizeof(big_entry_t));
     m->profiles = calloc(MAX_PROFILES, sizeof(profile_t));
     if (!m->records || !m->smalls || !m->pairs || !m->bigs || !m->profiles) {
