@@ -86,7 +86,8 @@ def test_the_example_reports_and_writes_what_it_measured(tmp_path):
 
 
 def test_the_captures_hold_ordinary_frames(tmp_path):
-    run(EXAMPLES / "repeater.toml", "--pairs", 20, "--out", tmp_path)
+    done = run(EXAMPLES / "repeater.toml", "--pairs", 20, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
     frames = rdpcap(str(tmp_path / "alice-1.pcap"))
     assert sum(MPLS in frame for frame in frames) >= 40
     echo = [frame for frame in frames if ICMP in frame]
@@ -261,7 +262,8 @@ def test_serve_lets_other_clients_read_until_ctrl_c(endless):
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
 def test_tshark_decodes_the_captures(tmp_path):
-    run(EXAMPLES / "repeater.toml", "--pairs", 20, "--out", tmp_path)
+    done = run(EXAMPLES / "repeater.toml", "--pairs", 20, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
     done = subprocess.run(
         ["tshark", "-r", tmp_path / "alice-1.pcap"], capture_output=True, text=True, check=True
     )
