@@ -1,4 +1,4 @@
-"""Print the requirements of pyproject.toml, a line each: the base ones and those of the extras named.
+"""Print the requirements of pyproject.toml, a line each: the base ones and those of named extras.
 
 Used by the Makefile, so that dependencies are installed once and stay while the package itself is
 rebuilt without the network.
