@@ -7,6 +7,7 @@ from typing import Any
 
 from .compiler.control import Table
 from .compiler.program import Array, Program, compile_json
+from .errors import PipelineError
 from .info import ActionInfo, ArrayInfo, DigestInfo, KeyInfo, ProfileInfo, TableInfo
 from .program import Compiled
 
@@ -16,7 +17,7 @@ class Pipeline:
 
     def __init__(self, json: bytes) -> None:
         self._json = bytes(json)
-        self._compiled = Compiled(compile_json(self._json))
+        self._compiled = _build(self._json, traced=False)
         self._traced: Any = None
         source = self._compiled.source
         self.program = source.name
@@ -44,8 +45,16 @@ class Pipeline:
         if not traced:
             return self._compiled
         if self._traced is None:
-            self._traced = Compiled(compile_json(self._json, traced=True))
+            self._traced = _build(self._json, traced=True)
         return self._traced
+
+
+def _build(json: bytes, *, traced: bool) -> Any:
+    source = compile_json(json, traced=traced)
+    try:
+        return Compiled(source)
+    except OverflowError as error:
+        raise PipelineError(f"a number in the JSON is too large: {error}") from None
 
 
 def _table_info(source: Program, table: Table) -> TableInfo:

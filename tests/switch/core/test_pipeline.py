@@ -83,6 +83,11 @@ def test_what_is_not_supported_is_refused_by_name(
         assert word in str(error.value)
 
 
+def test_numbers_that_no_machine_word_holds_are_refused() -> None:
+    with pytest.raises(PipelineError, match="too large"):
+        Pipeline(edited("tables", lambda root: root["errors"][1].__setitem__(1, 1 << 70)))
+
+
 def test_a_pipeline_with_a_loop_is_refused() -> None:
     def loop(root: dict[str, Any]) -> None:
         tables = root["pipelines"][0]["tables"]

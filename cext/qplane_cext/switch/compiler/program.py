@@ -134,7 +134,9 @@ def compile_json(text: bytes, *, traced: bool = False) -> Program:
         return _Compiler(root, traced=traced).program()
     except PipelineError:
         raise
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
+    except (
+        KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError, OverflowError,
+    ) as error:  # fmt: skip
         raise PipelineError(f"malformed BMv2 JSON: {type(error).__name__}: {error}") from error
 
 
