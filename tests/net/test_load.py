@@ -119,6 +119,25 @@ BAD = {
     ),
     "wrong dimension": ('"10 km"', '"10 ms"', 'links[0].length = "10 ms": that is a time; a len'),
     "negative length": ('"10 km"', '"-10 km"', 'links[0].length = "-10 km": a length can\'t be'),
+    "length beyond the clock": ('"10 km"', '"1e300 km"', 'length = "1e300 km": too long'),
+    "link that never heralds": (
+        'attenuation = "0.2 dB/km"',
+        "detector_efficiency = 0",
+        "line 23: links[1]: no attempt on this link can succeed",
+    ),
+    "detectors that always click": (
+        'attenuation = "0.2 dB/km"',
+        'dark_counts = "1e11 GHz"',
+        "links[1]: no attempt on this link can succeed",
+    ),
+    "cut-off before the herald": (
+        '"5 ms"',
+        '"60 us"',
+        'circuits[0].cutoff = "60 us": no pair could be swapped at node r: a herald on link r-b '
+        "comes 60 us after",
+    ),
+    "address of no host": ("10.0.2.1", "224.0.0.1", "hosts[1].ip"),
+    "address as a number": ('"10.0.2.1"', "7", "hosts[1].ip = 7: an IPv4 address is wanted"),
     "zero length": ('"10 km"', '"0 km"', 'links[0].length = "0 km": a length must be greater'),
     "length not finite": ('"10 km"', "inf", "links[0].length = inf: the unit is missing"),
     "default in error": (

@@ -49,13 +49,20 @@ def simulate(
     ],
     pairs: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many delivered pairs (10000 unless --until)."),
+        typer.Option(
+            min=1,
+            max=(1 << 63) - 1,
+            help="Stop after so many delivered pairs (10000 unless --until).",
+        ),
     ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help='Stop at this virtual time, like "2s".')
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Instead of the file's: same seed, same bytes.")
+        int | None,
+        typer.Option(
+            min=0, max=(1 << 64) - 1, help="Instead of the file's: same seed, same bytes."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

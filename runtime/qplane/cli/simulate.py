@@ -47,6 +47,8 @@ def _goal(options: Options, plan: Network) -> tuple[int | None, int | None]:
             until_ps = round(units.TIME.parse(options.until))
         except units.UnitError as error:
             fail(f'--until "{options.until}": {error}')
+        if until_ps >= 1 << 62:
+            fail(f'--until "{options.until}": longer than a 64-bit clock in picoseconds runs')
     pairs = options.pairs
     if not plan.circuits:
         if pairs is not None:

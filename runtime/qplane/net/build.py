@@ -101,6 +101,12 @@ def _links(file: NetworkFile, nodes: Mapping[str, Node]) -> tuple[tuple[Link, ..
                 f"node {without[0]} has no memory, so that this link can't carry qubits",
             )
         quantum = not without and section.quantum is not False
+        if quantum and not section.can_herald:
+            raise InconsistentError(
+                ("links", index),
+                "no attempt on this link can succeed: no photon is ever detected, or the detectors "
+                "never stop clicking (see length, attenuation, the efficiencies and dark_counts)",
+            )
         ends: list[LinkEnd] = []
         for name in section.between:
             ends.append(LinkEnd(name, next_port[name], next_number[name] if quantum else -1))
@@ -119,7 +125,7 @@ def _circuits(
             raise InconsistentError(
                 ("circuits", index, "name"), "another circuit has this name; names are unique"
             )
-        circuits[section.name] = Circuit(
+        circuit = Circuit(
             name=section.name,
             head=section.head,
             tail=section.tail,
@@ -127,7 +133,28 @@ def _circuits(
             cutoff_ps=section.cutoff or 0,
             path=_path(index, section, nodes, links),
         )
+        _check_cutoff(index, circuit)
+        circuits[section.name] = circuit
     return circuits
+
+
+def _check_cutoff(index: int, circuit: Circuit) -> None:
+    """A repeater's qubit must live to hear from the heralding station."""
+    if not circuit.cutoff_ps:
+        return
+    for repeater in list(circuit.nodes())[1:-1]:
+        for link in circuit.path:
+            if repeater not in (link.a.node, link.b.node):
+                continue
+            share = link.options.station if link.a.node == repeater else 1 - link.options.station
+            herald_ps = round(2 * share * link.delay_ps)
+            if circuit.cutoff_ps <= herald_ps:
+                raise InconsistentError(
+                    ("circuits", index, "cutoff"),
+                    f"no pair could be swapped at node {repeater}: a herald on link {link.name} "
+                    f"comes {herald_ps / 1e6:g} us after the photon was sent; a longer one is "
+                    "wanted",
+                )
 
 
 def _path(

@@ -35,11 +35,23 @@ def _time_or_zero_ps(value: object) -> int:
     return round(units.TIME.parse(value, zero=True)) and _time_ps(value)
 
 
+def _length_m(value: object) -> float:
+    metres = units.LENGTH.parse(value)
+    if metres >= 1 << 32:
+        raise units.UnitError("too long: quantum devices tell a length in metres, in 32 bits")
+    return metres
+
+
 def _ipv4(value: object) -> str:
     try:
-        return str(ipaddress.IPv4Address(value))
+        address = ipaddress.IPv4Address(value if isinstance(value, str) else "")
     except ValueError as error:
         raise ValueError('an IPv4 address is wanted, like "10.0.0.1"') from error
+    if address.is_multicast or address.is_unspecified or address.is_loopback:
+        raise ValueError('no host can have this address; one like "10.0.0.1" is wanted')
+    if address == ipaddress.IPv4Address("255.255.255.255"):
+        raise ValueError('the broadcast address is no host\'s; one like "10.0.0.1" is wanted')
+    return str(address)
 
 
 def _name(value: str) -> str:
@@ -49,7 +61,7 @@ def _name(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-Metres = Annotated[float, BeforeValidator(units.LENGTH.parse)]
+Metres = Annotated[float, BeforeValidator(_length_m)]
 Picoseconds = Annotated[int, BeforeValidator(_time_ps)]
 PicosecondsOrZero = Annotated[int, BeforeValidator(_time_or_zero_ps)]
 DecibelsPerKm = Annotated[
@@ -133,6 +145,23 @@ class LinkSection(Section):
     def dark_count_probability(self) -> float:
         """That a detector fires by itself within the detection window."""
         return -math.expm1(-self.dark_counts * self.detection_window * 1e-12)
+
+    @property
+    def detection_probabilities(self) -> tuple[float, float]:
+        """That the photon of the first, of the second node is detected."""
+        emitted_and_seen = self.emission_efficiency * self.detector_efficiency
+        first, second = (
+            emitted_and_seen * 10.0 ** (-self.attenuation * self.length * share / 1e4)
+            for share in (self.station, 1.0 - self.station)
+        )
+        return first, second
+
+    @property
+    def can_herald(self) -> bool:
+        """Whether an attempt can succeed at all: one click in each of the two windows."""
+        dark = self.dark_count_probability
+        first, second = self.detection_probabilities
+        return dark < 1.0 and (first * second > 0.0 or dark * dark > 0.0)
 
     @model_validator(mode="after")
     def _two_nodes(self) -> LinkSection:
