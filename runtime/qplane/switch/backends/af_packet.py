@@ -70,7 +70,9 @@ class AfPacketBackend:
             index = socket.if_nametoindex(name)
             sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         except OSError as error:
-            reason = "no such interface" if error.errno == errno.ENODEV else error.strerror
+            # if_nametoindex's error has no number: only its text says what is wrong.
+            missing = error.errno in (None, errno.ENODEV, errno.ENXIO)
+            reason = "no such interface" if missing else error.strerror
             raise BackendError(f"port {port}: can't open interface {name!r}: {reason}") from error
         try:
             sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
