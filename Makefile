@@ -6,7 +6,7 @@ TARGET ?= embedded
 BIN := $(VENV)/bin
 SOURCES := $(shell find cext -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') setup.py
 
-.PHONY: help venv demo test lint p4 ptf diff golden shell venv-shell bench bench-memory clean
+.PHONY: help venv demo test lint p4 ptf diff golden shell venv-shell bench bench-memory bench-switch clean
 
 help:
 	@echo "make demo    run the main job: a quantum-classical network, end to end"
@@ -20,6 +20,7 @@ help:
 	@echo "make golden  record BMv2's behaviour anew for tests/golden"
 	@echo "make bench   what a delivered pair costs in chains of 3 to 129 nodes"
 	@echo "make bench-memory  the quantum memory against stim, QuTiP, SeQUeNCe, SimQN, numba and C"
+	@echo "make bench-switch  the embedded switch: packets, lookups, ports, P4Runtime; BMV2=PATH beside it"
 	@echo "make clean   remove what was built"
 
 venv: $(VENV)/.built
@@ -93,6 +94,11 @@ bench: venv
 
 bench-memory: venv $(VENV_BENCH)/.ready
 	@PYTHONPATH=cext OPENBLAS_NUM_THREADS=1 $(VENV_BENCH)/bin/python benchmarks/memory.py
+
+bench-switch: venv
+	@$(BIN)/python benchmarks/switch_core.py $(if $(BMV2),--bmv2 $(BMV2))
+	@$(BIN)/python benchmarks/switch_ports.py $(if $(BMV2),--bmv2 $(BMV2))
+	@$(BIN)/python benchmarks/p4runtime.py $(if $(BMV2),--reference $(BMV2)) --json benchmarks/p4runtime.json
 
 clean:
 	rm -rf build dist out *.egg-info .venv/.built
