@@ -61,9 +61,9 @@ async def _simulate(options: Options, plan: Network, goal: Goal) -> Summary:
         pcap_dir=options.out if options.pcap else None,
         listen=options.listen,
     ) as simulated:
-        if options.serve:
-            _announce(simulated)
         with _interruptible(simulated), _progress(simulated, goal) as on_progress:
+            if options.serve:
+                _announce(simulated)
             summary = await run_session(simulated, goal, on_progress, keep=options.serve)
         _print(summary, options.as_json)
         _write(summary, simulated, options)
@@ -97,7 +97,10 @@ def _interruptible(simulated: Simulation) -> Iterator[None]:
         simulated.emulation.engine.interrupt()
         loop.call_soon_threadsafe(task.cancel)
 
-    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Known before the first is replaced: a signal may come at any moment from then on.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, stop)
     try:
         yield
     finally:
