@@ -1,0 +1,1 @@
+"""Networks that run in real time, and the operations that they serve."""
