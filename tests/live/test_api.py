@@ -1,9 +1,9 @@
-"""Operations over the socket: what a client sees of results, streams, mistakes and dead networks."""
+"""Operations over the socket: results, streams, mistakes, and dead networks."""
 
 import asyncio
 import fcntl
-import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -102,7 +102,7 @@ def test_a_stream(connected):
 def test_an_error_ends_a_stream(connected):
     stream = connected.stream("sum.count", to=3)
     assert [next(stream)["value"] for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(OperationError, match="^three is too many$"):
+    with pytest.raises(OperationError, match="three is too many"):
         next(stream)
 
 
@@ -191,15 +191,15 @@ def test_the_lock_is_not_inherited(runtime):
     """A process that the network started must not keep the dead network's name."""
     with rundir.claim("net") as folder:
         assert rundir.is_running(folder)
-        held = [fd for fd in os.listdir("/proc/self/fd") if _is(fd, folder / "lock")]
+        held = [fd for fd in Path("/proc/self/fd").iterdir() if _is(fd, folder / "lock")]
         assert held
-        assert all(fcntl.fcntl(int(fd), fcntl.F_GETFD) & fcntl.FD_CLOEXEC for fd in held)
+        assert all(fcntl.fcntl(int(fd.name), fcntl.F_GETFD) & fcntl.FD_CLOEXEC for fd in held)
     assert not rundir.is_running(folder)
 
 
 def _is(fd, path):
     try:
-        return os.readlink(f"/proc/self/fd/{fd}") == str(path)
+        return fd.readlink() == path
     except OSError:
         return False
 

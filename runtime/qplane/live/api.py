@@ -13,7 +13,7 @@ Operation = Callable[..., Awaitable[object] | AsyncIterator[object]]
 
 
 class OperationError(Exception):
-    """An operation was not done. The text is one line for the user: what was wrong, what would do."""
+    """An operation was not done. The text is one line for the user."""
 
 
 class NotRunningError(OperationError):

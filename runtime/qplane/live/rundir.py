@@ -1,8 +1,8 @@
 """Where a running network can be found: one folder for each name, held by a lock.
 
-``$XDG_RUNTIME_DIR/qplane/NAME/``, or ``qplane-UID/NAME/`` below the folder for temporary files; mode
-0700. The process that runs the network holds an flock on ``lock`` in it. The kernel drops that lock
-when the process ends, however it ends, so a folder whose lock is free is a dead network's.
+``$XDG_RUNTIME_DIR/qplane/NAME/``, or ``qplane-UID/NAME/`` below the folder for temporary files;
+mode 0700. The process that runs the network holds an flock on ``lock`` in it. The kernel drops that
+lock when the process ends, however it ends, so a folder whose lock is free is a dead network's.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def claim(name: str) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OperationError(
-                f"network {name} runs already (qplane net list); end it with: qplane net down {name}"
+                f"network {name} runs already; end it with: qplane net down {name}"
             ) from None
         yield folder
     finally:

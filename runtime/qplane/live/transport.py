@@ -1,8 +1,8 @@
 """JSON over gRPC over a Unix socket: what client and server of the operations have in common.
 
-gRPC brings streams, cancellation and flow control. Both methods take ``{"operation", "arguments"}``;
-``Call`` answers with one value, ``Stream`` with any number. A user's mistake is FAILED_PRECONDITION
-with the text as detail, an unknown operation NOT_FOUND, a flaw of ours INTERNAL.
+gRPC brings streams, cancellation and flow control. Both methods take
+``{"operation", "arguments"}``; ``Call`` answers with one value, ``Stream`` with any number. A
+user's mistake is FAILED_PRECONDITION with the text as detail, a flaw of ours INTERNAL.
 """
 
 from __future__ import annotations
