@@ -21,6 +21,7 @@ from qplane.wire import (
     format_mac,
 )
 from qplane.wire import device as device_codec
+from qplane.wire import qci as qci_codec
 from qplane.wire import scapy as layers
 from qplane.wire.layout import Record
 
@@ -32,6 +33,13 @@ LAYER_OF: dict[type[Record], type[Packet]] = {
     device_codec.DeviceFeatures: layers.DeviceFeatures,
     device_codec.LinkFeatures: layers.LinkFeatures,
     device_codec.LinkControl: layers.LinkControl,
+}
+
+QCI_LAYER_OF: dict[type[Record], type[Packet]] = {
+    qci_codec.ProbeBody: layers.QCIProbe,
+    qci_codec.DqpBody: layers.DQP,
+    qci_codec.EgpBody: layers.EGP,
+    qci_codec.OutcomesBody: layers.EGPOutcomes,
 }
 
 
@@ -82,10 +90,10 @@ def test_a_link_message_is_built_and_read_alike(frame: LinkFrame) -> None:
     packet = (
         ether(frame)
         / layers.QCI(type=frame.message.type, flags=int(frame.message.flags))
-        / layers.QCIProbe(**fields_of(frame.message.body))
+        / QCI_LAYER_OF[type(frame.message.body)](**fields_of(frame.message.body))
     )
     assert bytes(packet) == frame.to_bytes()
-    body = Ether(frame.to_bytes())[layers.QCIProbe]
+    body = Ether(frame.to_bytes())[QCI_LAYER_OF[type(frame.message.body)]]
     for name, value in fields_of(frame.message.body).items():
         assert body.getfieldval(name) == value
 
@@ -124,7 +132,7 @@ def test_controller_headers_are_read_alike(
         packet = layer(header.to_bytes() + data)
         assert bytes(packet) == header.to_bytes() + data
         assert bytes(layer(**fields_of(header)) / Ether(data)) == header.to_bytes() + data
-        assert packet.haslayer(layers.QCIProbe)
+        assert packet.haslayer(QCI_LAYER_OF[type(frame.message.body)])
         for name, value in fields_of(header).items():
             assert packet.getfieldval(name) == value
 

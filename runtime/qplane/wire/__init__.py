@@ -23,6 +23,8 @@ from qplane.wire.device import (
     from_fraction,
     to_fraction,
 )
+from qplane.wire.dqp import DqpBody, DqpReason
+from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.errors import WireError
 from qplane.wire.ethernet import (
     CHANNEL_TYPE_QCI,
@@ -68,6 +70,9 @@ __all__ = [
     "DeviceFrame",
     "DeviceHeader",
     "DeviceType",
+    "DqpBody",
+    "DqpReason",
+    "EgpBody",
     "EtherType",
     "Ethernet",
     "ExpireReason",
@@ -77,6 +82,7 @@ __all__ = [
     "LinkFrame",
     "LinkScheme",
     "LinkStatusCode",
+    "OutcomesBody",
     "PacketIn",
     "PacketInReason",
     "PacketOut",

@@ -3,8 +3,10 @@
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
+from qplane.wire.dqp import DqpBody
+from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.errors import WireError
 from qplane.wire.ethernet import (
     CHANNEL_TYPE_QCI,
@@ -33,6 +35,16 @@ class QciType(IntEnum):
     HELLO = 0x10
     PING = 0x11
     PONG = 0x12
+    DQP_ADD = 0x20
+    DQP_ACK = 0x21
+    DQP_REJ = 0x22
+    DQP_HELLO = 0x23
+    DQP_ERR = 0x24
+    EGP_EXPIRE = 0x28
+    EGP_EXPIRE_ACK = 0x29
+    EGP_MEMORY_REQUEST = 0x2A
+    EGP_MEMORY_ACK = 0x2B
+    EGP_OUTCOMES = 0x2C
 
 
 class QciFlag(IntFlag):
@@ -123,13 +135,25 @@ class ProbeBody(Record):
     time_ps: int
 
 
-BODIES: dict[QciType, type[PairBody | ProbeBody]] = {
+Body: TypeAlias = PairBody | ProbeBody | DqpBody | EgpBody | OutcomesBody
+
+BODIES: dict[QciType, type[Body]] = {
     QciType.TRACK: PairBody,
     QciType.EXPIRE: PairBody,
     QciType.EXPIRE_ACK: PairBody,
     QciType.HELLO: ProbeBody,
     QciType.PING: ProbeBody,
     QciType.PONG: ProbeBody,
+    QciType.DQP_ADD: DqpBody,
+    QciType.DQP_ACK: DqpBody,
+    QciType.DQP_REJ: DqpBody,
+    QciType.DQP_HELLO: DqpBody,
+    QciType.DQP_ERR: DqpBody,
+    QciType.EGP_EXPIRE: EgpBody,
+    QciType.EGP_EXPIRE_ACK: EgpBody,
+    QciType.EGP_MEMORY_REQUEST: EgpBody,
+    QciType.EGP_MEMORY_ACK: EgpBody,
+    QciType.EGP_OUTCOMES: OutcomesBody,
 }
 
 
@@ -144,7 +168,7 @@ class QciMessage:
     """A QCI header and its body, without what they travel in."""
 
     type: QciType
-    body: PairBody | ProbeBody
+    body: Body
     flags: QciFlag = QciFlag.NONE
 
     def __post_init__(self) -> None:

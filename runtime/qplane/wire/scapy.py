@@ -40,8 +40,12 @@ from qplane.wire.device import DeviceFeatures as DeviceFeaturesBody
 from qplane.wire.device import LinkControl as LinkControlBody
 from qplane.wire.device import LinkFeatures as LinkFeaturesBody
 from qplane.wire.device import Transaction as TransactionBody
+from qplane.wire.dqp import DqpBody, DqpReason
+from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.ethernet import CHANNEL_TYPE_QCI, GAL_LABEL, EtherType
+from qplane.wire.qci import BODIES as QCI_BODIES
 from qplane.wire.qci import QCI_VERSION, BellIndex, ExpireReason, QciType, qci_checksum
+from qplane.wire.service import RandomBasis, RequestType
 
 
 def _names(values: Any) -> dict[int, str]:
@@ -145,6 +149,73 @@ class QCIProbe(_Body):
         ShortField("port", 0),
         ShortField("nonce", 0),
         SignedLongField("time_ps", 0),
+    ]
+
+
+class DQP(_Body):
+    """Body of the messages of the distributed queue."""
+
+    name = "DQP"
+    fields_desc = [
+        ByteField("comm_seq", 0),
+        ByteField("queue_id", 0),
+        ByteField("queue_seq", 0),
+        ByteEnumField("reason", 0, _names(DqpReason)),
+        IntField("expected_seq", 0),
+        XIntField("origin_node_id", 0),
+        ShortField("create_id", 0),
+        ShortField("purpose_id", 0),
+        LongField("start_cycle", 0),
+        LongField("timeout_cycle", 0),
+        LongField("virtual_finish", 0),
+        IntField("cycles_per_pair", 0),
+        ShortField("number", 0),
+        ShortField("min_fidelity", 0),
+        ShortField("bright_state", 0),
+        ShortField("reserved", 0),
+        BitField("priority", 0, 3),
+        BitEnumField("request_type", 0, 1, _names(RequestType)),
+        BitField("atomic", 0, 1),
+        BitField("consecutive", 0, 1),
+        BitEnumField("random_basis_local", 0, 2, _names(RandomBasis)),
+        BitEnumField("random_basis_remote", 0, 2, _names(RandomBasis)),
+        BitField("reserved2", 0, 6),
+        ByteField("probability_local_1", 0),
+        ByteField("probability_local_2", 0),
+        ByteField("probability_remote_1", 0),
+        ByteField("probability_remote_2", 0),
+        ByteField("rotation_local_x1", 0),
+        ByteField("rotation_local_y", 0),
+        ByteField("rotation_local_x2", 0),
+        ByteField("rotation_remote_x1", 0),
+        ByteField("rotation_remote_y", 0),
+        ByteField("rotation_remote_x2", 0),
+    ]
+
+
+class EGP(_Body):
+    """Body of EXPIRE, EXPIRE_ACK and the memory messages of EGP."""
+
+    name = "EGP"
+    fields_desc = [
+        XIntField("origin_node_id", 0),
+        IntField("seq_low", 0),
+        IntField("seq_high", 0),
+        IntField("expected_seq", 0),
+        ShortField("free_communication", 0),
+        ShortField("free_storage", 0),
+        IntField("serial", 0),
+    ]
+
+
+class EGPOutcomes(_Body):
+    """Body of EGP_OUTCOMES."""
+
+    name = "EGP outcomes"
+    fields_desc = [
+        IntField("seq_low", 0),
+        IntField("expected_seq", 0),
+        XBitField("outcomes", 0, 128),
     ]
 
 
@@ -272,6 +343,13 @@ def _bind() -> None:
     for probe in (QciType.HELLO, QciType.PING, QciType.PONG):
         bind_bottom_up(QCI, QCIProbe, type=probe)
     bind_top_down(QCI, QCIProbe, type=QciType.HELLO)
+    link_layer: dict[type, type[Packet]] = {DqpBody: DQP, EgpBody: EGP, OutcomesBody: EGPOutcomes}
+    for qci_type, qci_body in QCI_BODIES.items():
+        if qci_body in link_layer:
+            bind_bottom_up(QCI, link_layer[qci_body], type=qci_type)
+    bind_top_down(QCI, DQP, type=QciType.DQP_ADD)
+    bind_top_down(QCI, EGP, type=QciType.EGP_EXPIRE)
+    bind_top_down(QCI, EGPOutcomes, type=QciType.EGP_OUTCOMES)
     bind_layers(Ether, Device, type=EtherType.DEVICE)
     layers: dict[type, type[Packet]] = {
         QubitBody: Qubit,
