@@ -1,0 +1,585 @@
+"""A circuit as a chain of links, pair by pair; see chain.pyi.
+
+Nothing is known here of packets, switches or quantum states: a pair is when it was heralded, what
+became of its two halves, and which pairs it was joined with.
+"""
+
+from libc.math cimport exp, floor, log1p, sqrt
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport calloc, free, realloc
+
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from numpy.random cimport bitgen_t
+
+from numpy.random import Philox
+
+cdef enum:
+    BATCHES = 20  # of consecutive deliveries, for standard errors
+    MAX_LINKS = 512
+
+cdef enum HalfState:
+    NONE
+    WAITING  # at a repeater for its partner, at an end for its delivery
+    SWAPPING
+    SWAPPED
+    DEAD
+
+cdef enum Kind:
+    HERALD
+    TURN
+    SWAP_DONE
+    CUTOFF
+    EXPIRE
+    END_FREE
+
+cdef struct Event:
+    int64_t time_ps
+    int64_t order
+    uint8_t kind
+    uint8_t side
+    int32_t link
+    uint32_t seq
+    uint32_t seq2
+
+cdef struct Pair:
+    uint32_t seq
+    int64_t heralded_ps
+    uint8_t state[2]
+    bint doomed[2]  # EXPIRE came while the half was being swapped
+    int64_t done_ps[2]  # when the half was swapped
+    uint32_t peer[2]
+
+cdef struct Queue:  # of pairs that wait at a repeater on one side, oldest first
+    uint32_t* seqs
+    uint32_t first
+    uint32_t past
+
+cdef struct Link:
+    double success
+    int64_t attempt_ps
+    int64_t herald_ps
+    int64_t delay_ps
+    double xx
+    double yy
+    double zz
+    int32_t turns
+    int32_t slots
+    int32_t used[2]
+    bint busy
+    bint turn_pending
+    int64_t turn_ps
+    uint32_t next_seq
+    Pair* pairs
+    Queue waiting[2]
+
+cdef struct Node:
+    double t1_rate  # per picosecond
+    double t2_rate
+    int64_t swap_ps
+    double swap_success
+    double fx
+    double fy
+    double fz
+
+cdef struct Totals:
+    int64_t count
+    double time_ps
+    double fidelity
+    double zz
+    double xx
+    double latency_ps
+
+cdef struct Chain:
+    Link* links
+    Node* nodes
+    int32_t n
+    uint32_t mask
+    int64_t cutoff_ps
+    int64_t switch_ps
+    Event* heap
+    int32_t events
+    int32_t capacity
+    int64_t order
+    int64_t now_ps
+    int64_t delivered
+    int64_t expired
+    int64_t last_ps
+    bint out_of_memory
+    bitgen_t* stream
+    Totals batch
+
+
+# ---- events ----
+
+cdef inline bint earlier(const Event* a, const Event* b) noexcept nogil:
+    return a.time_ps < b.time_ps or (a.time_ps == b.time_ps and a.order < b.order)
+
+
+cdef void push(
+    Chain* chain, int64_t time_ps, uint8_t kind, int32_t link, uint8_t side, uint32_t seq,
+    uint32_t seq2
+) noexcept nogil:
+    cdef Event event
+    cdef Event* wider
+    cdef int32_t place, parent
+    if chain.events == chain.capacity:
+        wider = <Event*>realloc(chain.heap, 2 * chain.capacity * sizeof(Event))
+        if wider == NULL:
+            chain.out_of_memory = True
+            return
+        chain.heap = wider
+        chain.capacity *= 2
+    event.time_ps = time_ps
+    event.order = chain.order
+    event.kind = kind
+    event.link = link
+    event.side = side
+    event.seq = seq
+    event.seq2 = seq2
+    chain.order += 1
+    place = chain.events
+    chain.events += 1
+    while place > 0:
+        parent = (place - 1) >> 1
+        if not earlier(&event, &chain.heap[parent]):
+            break
+        chain.heap[place] = chain.heap[parent]
+        place = parent
+    chain.heap[place] = event
+
+
+cdef Event pop(Chain* chain) noexcept nogil:
+    cdef Event first = chain.heap[0]
+    cdef Event last
+    cdef int32_t place = 0, child
+    chain.events -= 1
+    last = chain.heap[chain.events]
+    while True:
+        child = 2 * place + 1
+        if child >= chain.events:
+            break
+        if child + 1 < chain.events and earlier(&chain.heap[child + 1], &chain.heap[child]):
+            child += 1
+        if not earlier(&chain.heap[child], &last):
+            break
+        chain.heap[place] = chain.heap[child]
+        place = child
+    chain.heap[place] = last
+    return first
+
+
+# ---- chance ----
+
+cdef inline double uniform(Chain* chain) noexcept nogil:
+    return chain.stream.next_double(chain.stream.state)
+
+
+cdef int64_t sequence_ps(Chain* chain, Link* link) noexcept nogil:
+    """Duration of a sequence of attempts up to a success."""
+    cdef double attempts
+    if link.success >= 1.0:
+        return link.attempt_ps
+    attempts = floor(log1p(-uniform(chain)) / log1p(-link.success)) + 1.0
+    if attempts * link.attempt_ps > 1.0e18:
+        return 1000000000000000000
+    return <int64_t>attempts * link.attempt_ps
+
+
+# ---- links ----
+
+cdef inline Pair* pair_of(Chain* chain, int32_t link, uint32_t seq) noexcept nogil:
+    """The pair, or NULL where its record is used by a later one."""
+    cdef Pair* pair = &chain.links[link].pairs[seq & chain.mask]
+    return pair if pair.seq == seq else NULL
+
+
+cdef void start(Chain* chain, int32_t index) noexcept nogil:
+    """Begin a sequence of attempts if there are slots and it is this circuit's turn."""
+    cdef Link* link = &chain.links[index]
+    cdef int32_t others, i
+    if link.busy or link.turn_pending:
+        return
+    if link.used[0] >= link.slots or link.used[1] >= link.slots:
+        return
+    if link.turns > 1 and chain.now_ps > link.turn_ps:
+        # The turn was missed for want of a slot. Somebody else's sequence is under way (what is
+        # left of it is again geometric), and 0 to turns - 2 more stand in line.
+        others = 1 + <int32_t>(uniform(chain) * (link.turns - 1))
+        link.turn_ps = chain.now_ps
+        for i in range(others):
+            link.turn_ps += sequence_ps(chain, link)
+    if chain.now_ps < link.turn_ps:
+        link.turn_pending = True
+        push(chain, link.turn_ps, TURN, index, 0, 0, 0)
+        return
+    link.busy = True
+    link.used[0] += 1
+    link.used[1] += 1
+    push(chain, chain.now_ps + sequence_ps(chain, link), HERALD, index, 0, link.next_seq, 0)
+    link.next_seq += 1
+
+
+cdef void free_slot(Chain* chain, int32_t link, int side) noexcept nogil:
+    chain.links[link].used[side] -= 1
+    start(chain, link)
+
+
+cdef inline bint is_end(Chain* chain, int32_t link, int side) noexcept nogil:
+    return (link == 0 and side == 0) or (link == chain.n - 1 and side == 1)
+
+
+cdef void heralded(Chain* chain, int32_t index, uint32_t seq) noexcept nogil:
+    cdef Link* link = &chain.links[index]
+    cdef Pair* pair = &link.pairs[seq & chain.mask]
+    cdef int side
+    cdef int32_t i
+    pair.seq = seq
+    pair.heralded_ps = chain.now_ps
+    for side in range(2):
+        pair.state[side] = WAITING
+        pair.doomed[side] = False
+        pair.done_ps[side] = 0
+    link.busy = False
+    link.turn_ps = chain.now_ps
+    for i in range(link.turns - 1):
+        link.turn_ps += sequence_ps(chain, link)
+    for side in range(2):
+        if not is_end(chain, index, side):
+            meet(chain, index, side, seq)
+    if chain.n == 1:
+        check_complete(chain, 0, seq)
+    start(chain, index)
+
+
+cdef void meet(Chain* chain, int32_t index, int side, uint32_t seq) noexcept nogil:
+    """A half is at a repeater: swap it with the oldest that waits there, or let it wait."""
+    cdef int32_t other = index + 1 if side else index - 1
+    cdef Queue* queue = &chain.links[other].waiting[1 - side]
+    cdef Pair* pair = pair_of(chain, index, seq)
+    cdef Pair* partner
+    cdef Node* node = &chain.nodes[index + side]
+    cdef uint32_t seq2
+    while queue.first != queue.past:
+        seq2 = queue.seqs[queue.first & chain.mask]
+        queue.first += 1
+        partner = pair_of(chain, other, seq2)
+        if partner == NULL or partner.state[1 - side] != WAITING:
+            continue
+        partner.state[1 - side] = SWAPPING
+        pair.state[side] = SWAPPING
+        push(
+            chain, chain.now_ps + chain.switch_ps + node.swap_ps, SWAP_DONE, min(index, other), 0,
+            seq if side else seq2, seq2 if side else seq,
+        )
+        return
+    queue = &chain.links[index].waiting[side]
+    queue.seqs[queue.past & chain.mask] = seq
+    queue.past += 1
+    if chain.cutoff_ps:
+        push(
+            chain, max(chain.now_ps, chain.now_ps - chain.links[index].herald_ps
+                       + chain.cutoff_ps), CUTOFF, index, side, seq, 0,
+        )
+
+
+# ---- what ends a wait ----
+
+cdef void announce(Chain* chain, int32_t link, int side, uint32_t seq) noexcept nogil:
+    """EXPIRE leaves the half on `side` towards the other half."""
+    push(
+        chain, chain.now_ps + chain.links[link].delay_ps + chain.switch_ps, EXPIRE, link, 1 - side,
+        seq, 0,
+    )
+
+
+cdef void swap_done(Chain* chain, int32_t left, uint32_t seq, uint32_t seq2) noexcept nogil:
+    """`seq` of link `left` and `seq2` of the link behind it."""
+    cdef Pair* a = pair_of(chain, left, seq)
+    cdef Pair* b = pair_of(chain, left + 1, seq2)
+    cdef Node* node = &chain.nodes[left + 1]
+    if a == NULL or b == NULL:
+        chain.out_of_memory = True  # cannot be: a half that is being swapped holds its record
+        return
+    if (a.doomed[1] or b.doomed[0]
+            or (node.swap_success < 1.0 and uniform(chain) >= node.swap_success)):
+        a.state[1] = DEAD
+        b.state[0] = DEAD
+        announce(chain, left, 1, seq)
+        announce(chain, left + 1, 0, seq2)
+    else:
+        a.state[1] = SWAPPED
+        b.state[0] = SWAPPED
+        a.done_ps[1] = chain.now_ps
+        b.done_ps[0] = chain.now_ps
+        a.peer[1] = seq2
+        b.peer[0] = seq
+        check_complete(chain, left, seq)
+    free_slot(chain, left, 1)
+    free_slot(chain, left + 1, 0)
+
+
+cdef void cut_off(Chain* chain, int32_t link, int side, uint32_t seq) noexcept nogil:
+    cdef Pair* pair = pair_of(chain, link, seq)
+    if pair == NULL or pair.state[side] != WAITING:
+        return
+    pair.state[side] = DEAD
+    chain.expired += 1
+    announce(chain, link, side, seq)
+    free_slot(chain, link, side)
+
+
+cdef void expire(Chain* chain, int32_t link, int side, uint32_t seq) noexcept nogil:
+    """EXPIRE is at the half of this pair on `side`."""
+    cdef Pair* pair = pair_of(chain, link, seq)
+    cdef int32_t beyond = link + 1 if side else link - 1
+    if pair == NULL:
+        return
+    if pair.state[side] == WAITING:
+        pair.state[side] = DEAD
+        free_slot(chain, link, side)
+    elif pair.state[side] == SWAPPING:
+        pair.doomed[side] = True
+    elif pair.state[side] == SWAPPED:
+        announce(chain, beyond, 1 - side, pair.peer[side])
+
+
+# ---- delivery ----
+
+cdef void check_complete(Chain* chain, int32_t link, uint32_t seq) noexcept nogil:
+    """Deliver the chain that this pair is part of, if it reaches from end to end."""
+    cdef int32_t at = link
+    cdef uint32_t s = seq
+    cdef Pair* pair
+    while at > 0:
+        pair = pair_of(chain, at, s)
+        if pair == NULL or pair.state[0] != SWAPPED:
+            return
+        s = pair.peer[0]
+        at -= 1
+    deliver(chain, s)
+
+
+cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
+    cdef (Pair*)[MAX_LINKS] path
+    cdef int32_t i
+    cdef uint32_t s = first
+    cdef int64_t head_ps, tail_ps, oldest_ps
+    cdef double xx = 1.0, yy = 1.0, zz = 1.0, left, right, dephased
+    cdef Link* link
+    cdef Node* node
+    for i in range(chain.n):
+        path[i] = pair_of(chain, i, s)
+        if path[i] == NULL or path[i].state[0] == DEAD or path[i].state[1] == DEAD:
+            return
+        if i < chain.n - 1:
+            if path[i].state[1] != SWAPPED:
+                return
+            s = path[i].peer[1]
+    # TRACK of either end goes along the path and waits at each repeater for the swap there.
+    tail_ps = path[0].heralded_ps
+    head_ps = path[chain.n - 1].heralded_ps
+    for i in range(chain.n):
+        tail_ps += chain.links[i].delay_ps + chain.switch_ps
+        if i < chain.n - 1:
+            tail_ps = max(tail_ps, path[i].done_ps[1])
+        head_ps += chain.links[chain.n - 1 - i].delay_ps + chain.switch_ps
+        if i < chain.n - 1:
+            head_ps = max(head_ps, path[chain.n - 1 - i].done_ps[0])
+    tail_ps = max(tail_ps + chain.switch_ps, path[chain.n - 1].heralded_ps)
+    head_ps = max(head_ps + chain.switch_ps, path[0].heralded_ps)
+    push(chain, head_ps, END_FREE, 0, 0, path[0].seq, 0)
+    push(chain, tail_ps, END_FREE, chain.n - 1, 1, path[chain.n - 1].seq, 0)
+    oldest_ps = head_ps
+    for i in range(chain.n):
+        link = &chain.links[i]
+        left = (path[i].done_ps[0] if i else head_ps) - path[i].heralded_ps + link.herald_ps
+        right = (
+            (path[i].done_ps[1] if i < chain.n - 1 else tail_ps)
+            - path[i].heralded_ps + link.herald_ps
+        )
+        oldest_ps = min(oldest_ps, path[i].heralded_ps - link.herald_ps)
+        dephased = exp(-left * chain.nodes[i].t2_rate - right * chain.nodes[i + 1].t2_rate)
+        xx *= link.xx * dephased
+        yy *= link.yy * dephased
+        zz *= link.zz * exp(-left * chain.nodes[i].t1_rate - right * chain.nodes[i + 1].t1_rate)
+        if i:
+            node = &chain.nodes[i]
+            xx *= node.fx
+            yy *= node.fy
+            zz *= node.fz
+    chain.delivered += 1
+    chain.last_ps = max(chain.last_ps, max(head_ps, tail_ps))
+    chain.batch.count += 1
+    chain.batch.fidelity += (1.0 + xx + yy + zz) / 4.0
+    chain.batch.zz += zz
+    chain.batch.xx += xx
+    chain.batch.latency_ps += max(head_ps, tail_ps) - oldest_ps
+
+
+cdef void end_free(Chain* chain, int32_t link, int side, uint32_t seq) noexcept nogil:
+    """An end has delivered its half."""
+    cdef Pair* pair = pair_of(chain, link, seq)
+    if pair != NULL and pair.state[side] == WAITING:
+        pair.state[side] = SWAPPED
+        free_slot(chain, link, side)
+
+
+cdef void run(Chain* chain, int64_t deliveries, int64_t horizon_ps) noexcept nogil:
+    """Until so many pairs are delivered, or up to the horizon."""
+    cdef Event event
+    while chain.delivered < deliveries and chain.events > 0 and not chain.out_of_memory:
+        event = pop(chain)
+        if event.time_ps > horizon_ps:
+            chain.now_ps = horizon_ps
+            return
+        chain.now_ps = event.time_ps
+        if event.kind == HERALD:
+            heralded(chain, event.link, event.seq)
+        elif event.kind == TURN:
+            chain.links[event.link].turn_pending = False
+            start(chain, event.link)
+        elif event.kind == SWAP_DONE:
+            swap_done(chain, event.link, event.seq, event.seq2)
+        elif event.kind == CUTOFF:
+            cut_off(chain, event.link, event.side, event.seq)
+        elif event.kind == EXPIRE:
+            expire(chain, event.link, event.side, event.seq)
+        else:
+            end_free(chain, event.link, event.side, event.seq)
+
+
+cdef void release(Chain* chain) noexcept nogil:
+    cdef int32_t i
+    if chain.links != NULL:
+        for i in range(chain.n):
+            free(chain.links[i].pairs)
+            free(chain.links[i].waiting[0].seqs)
+            free(chain.links[i].waiting[1].seqs)
+    free(chain.links)
+    free(chain.nodes)
+    free(chain.heap)
+
+
+cdef tuple mean_and_error(list values):
+    """Mean of the batches, and its standard error."""
+    cdef double mean = sum(values) / len(values)
+    cdef double square = sum([(value - mean) ** 2 for value in values])
+    return mean, sqrt(square / (len(values) * max(len(values) - 1, 1)))
+
+
+def simulate_chain(
+    links, nodes, *, int slots, int64_t cutoff_ps, int64_t deliveries, seed,
+    int64_t horizon_ps=0, int64_t switch_ps=1_000_000
+):
+    cdef Chain chain
+    cdef int32_t i, side
+    cdef uint32_t size = 64
+    cdef int64_t target, begin_ps
+    cdef double herald_rate = 0.0
+    cdef object generator = Philox(seed)
+    cdef int32_t n = len(links)
+    cdef int64_t end_ps = horizon_ps if horizon_ps else 1 << 62
+    if not 1 <= n <= MAX_LINKS:
+        raise ValueError(f"links: a chain has 1 to {MAX_LINKS} links, not {n}")
+    if len(nodes) != n + 1:
+        raise ValueError(f"nodes: {n} links have {n + 1} nodes, not {len(nodes)}")
+    if slots < 1:
+        raise ValueError(f"slots is {slots}; at least 1 is wanted")
+    if deliveries < BATCHES:
+        raise ValueError(f"deliveries is {deliveries}; at least {BATCHES} are wanted")
+    if cutoff_ps < 0:
+        raise ValueError(f"cutoff_ps is {cutoff_ps}; it must not be negative")
+    while size < 8 * slots * n + 64:
+        size *= 2
+    chain.n = n
+    chain.mask = size - 1
+    chain.cutoff_ps = cutoff_ps
+    chain.switch_ps = switch_ps
+    chain.events = 0
+    chain.capacity = 1024
+    chain.order = 0
+    chain.now_ps = 0
+    chain.delivered = 0
+    chain.expired = 0
+    chain.last_ps = 0
+    chain.out_of_memory = False
+    chain.stream = <bitgen_t*>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
+    chain.links = <Link*>calloc(n, sizeof(Link))
+    chain.nodes = <Node*>calloc(n + 1, sizeof(Node))
+    chain.heap = <Event*>calloc(chain.capacity, sizeof(Event))
+    if chain.links == NULL or chain.nodes == NULL or chain.heap == NULL:
+        chain.out_of_memory = True
+    try:
+        for i in range(n if not chain.out_of_memory else 0):
+            link = links[i]
+            if not 0.0 < link.success <= 1.0:
+                raise ValueError(f"success of link {i} is {link.success}; more than 0 is wanted")
+            if link.attempt_ps <= 0 or link.turns < 1:
+                raise ValueError(f"attempt_ps and turns of link {i} must be positive")
+            chain.links[i].success = link.success
+            chain.links[i].attempt_ps = link.attempt_ps
+            chain.links[i].herald_ps = link.herald_ps
+            chain.links[i].delay_ps = link.delay_ps
+            chain.links[i].xx, chain.links[i].yy, chain.links[i].zz = link.correlations
+            chain.links[i].turns = link.turns
+            chain.links[i].slots = slots
+            chain.links[i].next_seq = 1
+            chain.links[i].pairs = <Pair*>calloc(size, sizeof(Pair))
+            chain.out_of_memory |= chain.links[i].pairs == NULL
+            for side in range(2):
+                chain.links[i].waiting[side].seqs = <uint32_t*>calloc(size, sizeof(uint32_t))
+                chain.out_of_memory |= chain.links[i].waiting[side].seqs == NULL
+        for i in range(n + 1 if not chain.out_of_memory else 0):
+            node = nodes[i]
+            chain.nodes[i].t1_rate = 1e-12 / node.t1_s
+            chain.nodes[i].t2_rate = 1e-12 / node.t2_s
+            chain.nodes[i].swap_ps = node.swap_ps
+            chain.nodes[i].swap_success = node.swap_success
+            chain.nodes[i].fx, chain.nodes[i].fy, chain.nodes[i].fz = node.swap_factors
+        if chain.out_of_memory:
+            raise MemoryError
+        rates, fidelities, zzs, xxs, latencies = [], [], [], [], []
+        with nogil:
+            for i in range(n):
+                start(&chain, i)
+            # The chain fills first.
+            run(&chain, max(deliveries // BATCHES, 2 * slots), end_ps)
+        for i in range(BATCHES):
+            begin_ps = chain.last_ps if chain.delivered else chain.now_ps
+            chain.batch.count = 0
+            chain.batch.fidelity = 0.0
+            chain.batch.zz = 0.0
+            chain.batch.xx = 0.0
+            chain.batch.latency_ps = 0.0
+            target = chain.delivered + deliveries // BATCHES
+            with nogil:
+                run(&chain, target, end_ps)
+            if chain.out_of_memory:
+                raise MemoryError
+            if chain.delivered < target:
+                break  # the horizon
+            rates.append(1e12 * chain.batch.count / max(chain.last_ps - begin_ps, 1))
+            fidelities.append(chain.batch.fidelity / chain.batch.count)
+            zzs.append(chain.batch.zz / chain.batch.count)
+            xxs.append(chain.batch.xx / chain.batch.count)
+            latencies.append(chain.batch.latency_ps / chain.batch.count)
+        if len(rates) < 2:
+            return {
+                "deliveries": chain.delivered, "time_ps": chain.now_ps, "rate_per_s": None,
+                "fidelity": None, "zz": None, "xx": None, "latency_ps": None,
+                "expired": chain.expired,
+            }
+        # Intervals, not rates, add up: the mean rate is that of the mean interval.
+        interval, interval_error = mean_and_error([1.0 / rate for rate in rates])
+        return {
+            "deliveries": chain.delivered,
+            "time_ps": chain.now_ps,
+            "rate_per_s": (1.0 / interval, interval_error / interval ** 2),
+            "fidelity": mean_and_error(fidelities),
+            "zz": mean_and_error(zzs),
+            "xx": mean_and_error(xxs),
+            "latency_ps": mean_and_error(latencies),
+            "expired": chain.expired,
+        }
+    finally:
+        release(&chain)
