@@ -13,7 +13,7 @@ Fidelity follows from products of correlations: those of the links as heralded, 
 Y and e^(-t/T1) in Z for each half stored for t, and each swap's factors. The pull of T1 towards |0>
 (second order in t/T1, of either sign) is left out.
 
-In the event of the same time, the one caused first goes first. Plain reference: tests/control.
+Tests hold it against closed forms and against the whole network in virtual time.
 """
 
 from collections.abc import Sequence

@@ -16,6 +16,7 @@ from qplane.control.errors import (
     Failure,
     NoPathError,
     PipelineError,
+    RefusedError,
     SlotsError,
     WriteError,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "LinkStatus",
     "NoPathError",
     "PipelineError",
+    "RefusedError",
     "SlotsError",
     "WriteError",
 ]

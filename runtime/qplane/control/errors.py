@@ -38,6 +38,10 @@ class SlotsError(ControlError):
     """More circuits than memory slots."""
 
 
+class RefusedError(ControlError):
+    """What a circuit asks for can't be promised; the text says what could."""
+
+
 class ExhaustedError(ControlError):
     """No label, circuit number or multicast group is left."""
 

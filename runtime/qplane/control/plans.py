@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from qplane.control.errors import ExhaustedError
+from qplane.control.planning import Load, Promise, Use, check_turns, choose
 from qplane.control.routing import circuit_path
-from qplane.control.slots import Demand, Slots, divide
+from qplane.control.slots import Demand, Slots, divide, take
 from qplane.control.timing import LinkUse, Timing, timing
 from qplane.control.topology import Topology
 from qplane.net import QUANTUM_PORT, Circuit, Link
@@ -81,6 +82,12 @@ class CircuitPlan:
     path: tuple[Link, ...]
     hops: tuple[HopPlan, ...]
     timing: Timing
+    promise: Promise | None = None
+
+    def use(self) -> Use:
+        """What it leaves less of to others."""
+        slots = [(hop.node, side.slots) for hop in self.hops for side in hop.sides]
+        return Use(self.path, slots, self.promise)
 
 
 def device_replicas(port: int, side: Side) -> Replicas:
@@ -100,7 +107,11 @@ def plan_circuits(
 
     Raises NoPathError, SlotsError, ExhaustedError, DiscoveryError.
     """
-    paths = [circuit_path(topology, circuit) for circuit in circuits]
+    standing = list(standing)
+    circuits, promises = _admit(topology, circuits, standing)
+    paths = [
+        circuit.path if circuit.asks else circuit_path(topology, circuit) for circuit in circuits
+    ]
     taken = _Taken(standing)
     slots = _divide_slots(topology, circuits, paths, taken)
     for path in paths:
@@ -108,18 +119,56 @@ def plan_circuits(
     plans = []
     for circuit, path in zip(circuits, paths, strict=True):
         hops = _hops(circuit, path, slots, taken)
+        promise = promises.get(circuit.name)
         uses = [
             LinkUse(
                 topology.link_features(link),
-                taken.circuits_on[link.index],
+                max(taken.circuits_on[link.index], promise.turns[place] if promise else 1),
                 max(hops[place].sides[-1].slots.count, hops[place + 1].sides[0].slots.count),
             )
             for place, link in enumerate(path)
         ]
         repeaters = [topology.devices[hop.node].features for hop in hops[1:-1]]
         times = timing(circuit.cutoff_ps, uses, repeaters)
-        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times))
+        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise))
     return plans
+
+
+def _admit(
+    topology: Topology, circuits: Sequence[Circuit], standing: Sequence[CircuitPlan]
+) -> tuple[list[Circuit], dict[str, Promise]]:
+    """Path, slots and cut-off of the circuits that ask for a quality, and what they are promised.
+
+    Raises RefusedError where a promise that stands, or one made here, could not be kept.
+    """
+    uses = [plan.use() for plan in standing]
+    promises: dict[str, Promise] = {}
+    admitted: dict[str, Circuit] = {}
+    # Those that ask for nothing come first: their turns on the links count for the others.
+    for request in sorted(circuits, key=lambda circuit: circuit.asks):
+        load = Load.of(topology, uses)
+        if request.asks:
+            choice = choose(topology, request, load)
+            circuit, path = choice.applied(request), choice.path
+            promises[circuit.name] = choice.promise
+        else:
+            circuit, path = request, circuit_path(topology, request)
+            check_turns(circuit, path, load)
+        admitted[circuit.name] = circuit
+        uses.append(Use(path, _fitting(topology, circuit, path, load), promises.get(circuit.name)))
+    return [admitted[circuit.name] for circuit in circuits], promises
+
+
+def _fitting(
+    topology: Topology, circuit: Circuit, path: Sequence[Link], load: Load
+) -> list[tuple[str, Slots]]:
+    """Slots that the circuit takes for certain, one on a side where it takes an equal share."""
+    free = {node: list(holes) for node, holes in load.free.items()}
+    return [
+        (node, take(free[node], max(circuit.slots, 1)))
+        for node, _, _ in _node_sides(circuit, path)
+        if free[node]
+    ]
 
 
 class _Taken:

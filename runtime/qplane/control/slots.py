@@ -48,7 +48,7 @@ def divide(
                 f"{MAX_SLOTS_PER_SIDE} is the most that a switch keeps track of",
                 node=node,
             )
-    free = _holes(total, taken)
+    free = holes(total, taken)
     needed = sum(max(demand.slots, 1) for demand in demands)
     available = sum(hole.count for hole in free)
     if needed > available:
@@ -60,7 +60,7 @@ def divide(
     ranges: dict[int, Slots] = {}
     for index, demand in enumerate(demands):
         if demand.slots:
-            ranges[index] = _take(free, demand.slots)
+            ranges[index] = take(free, demand.slots)
             if ranges[index].count < demand.slots:
                 raise SlotsError(
                     f"circuit {demand.circuit} wants {demand.slots} slots in a row; the longest "
@@ -71,28 +71,29 @@ def divide(
     for done, index in enumerate(sharers):
         left = sum(hole.count for hole in free)
         share = -(-left // (len(sharers) - done))
-        ranges[index] = _take(free, min(share, MAX_SLOTS_PER_SIDE))
+        ranges[index] = take(free, min(share, MAX_SLOTS_PER_SIDE))
     return [ranges[index] for index in range(len(demands))]
 
 
-def _holes(total: int, taken: Sequence[Slots]) -> list[Slots]:
-    holes = []
+def holes(total: int, taken: Sequence[Slots]) -> list[Slots]:
+    """The ranges that are free in a device of `total` slots."""
+    found = []
     first = 0
     for used in sorted(taken):
         if used.first > first:
-            holes.append(Slots(first, used.first - first))
+            found.append(Slots(first, used.first - first))
         first = max(first, used.first + used.count)
     if first < total:
-        holes.append(Slots(first, total - first))
-    return holes
+        found.append(Slots(first, total - first))
+    return found
 
 
-def _take(holes: list[Slots], count: int) -> Slots:
+def take(free: list[Slots], count: int) -> Slots:
     """Cut `count` slots from the first hole that is long enough, else all of the longest."""
-    for place, hole in enumerate(holes):
+    for place, hole in enumerate(free):
         if hole.count >= count:
-            holes[place] = Slots(hole.first + count, hole.count - count)
+            free[place] = Slots(hole.first + count, hole.count - count)
             return Slots(hole.first, count)
-    longest = max(holes, key=lambda hole: hole.count)
-    holes.remove(longest)
+    longest = max(free, key=lambda hole: hole.count)
+    free.remove(longest)
     return longest

@@ -132,8 +132,11 @@ def _circuits(
             slots=section.slots or 0,
             cutoff_ps=section.cutoff or 0,
             path=_path(index, section, nodes, links),
+            fidelity=section.fidelity or 0.0,
+            rate_per_s=section.rate or 0.0,
         )
-        _check_cutoff(index, circuit)
+        if not circuit.asks:
+            _check_cutoff(index, circuit)
         circuits[section.name] = circuit
     return circuits
 
@@ -181,6 +184,8 @@ def _path(
 def _check_slots(nodes: Mapping[str, Node], circuits: Mapping[str, Circuit]) -> None:
     wanted: Counter[str] = Counter()
     for index, circuit in enumerate(circuits.values()):
+        if circuit.asks:
+            continue  # its path and its slots are the controller's choice
         for link in circuit.path:
             for end in (link.a, link.b):
                 wanted[end.node] += max(circuit.slots, 1)

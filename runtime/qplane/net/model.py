@@ -93,7 +93,8 @@ class Link:
 class Circuit:
     """Entanglement wanted between `head` and `tail`.
 
-    `slots` memory slots on each side of each link; 0: an equal share of what there is.
+    `slots` memory slots on each side of each link; 0: an equal share of what there is, or what
+    `fidelity` and `rate_per_s` need: means over its pairs that are asked for (0: not asked).
     """
 
     name: str
@@ -102,6 +103,13 @@ class Circuit:
     slots: int
     cutoff_ps: int  # 0: none given
     path: tuple[Link, ...]
+    fidelity: float = 0.0
+    rate_per_s: float = 0.0
+
+    @property
+    def asks(self) -> bool:
+        """Whether a quality is asked for, so that the controller has to plan and admit it."""
+        return self.fidelity > 0 or self.rate_per_s > 0
 
     def nodes(self) -> Iterator[str]:
         """The nodes passed, head-end first."""

@@ -54,6 +54,16 @@ def _ipv4(value: object) -> str:
     return str(address)
 
 
+def _fidelity(value: object) -> float:
+    try:
+        fidelity = units.probability(value)
+    except units.UnitError as error:
+        raise ValueError("a fidelity is wanted: a number like 0.9, or percent") from error
+    if not 0.25 < fidelity < 1:
+        raise ValueError("a fidelity that can be asked for lies between 0.25 and 1")
+    return fidelity
+
+
 def _name(value: str) -> str:
     if not value or not all(c.isalnum() or c in "-_." for c in value):
         raise ValueError("a name consists of letters, digits, '-', '_' and '.'")
@@ -70,8 +80,10 @@ DecibelsPerKm = Annotated[
 HertzOrZero = Annotated[
     float, BeforeValidator(lambda value: units.FREQUENCY.parse(value, zero=True))
 ]
+Hertz = Annotated[float, BeforeValidator(units.FREQUENCY.parse)]
 BitsPerSecond = Annotated[float, BeforeValidator(units.BANDWIDTH.parse)]
 Probability = Annotated[float, BeforeValidator(units.probability)]
+Fidelity = Annotated[float, BeforeValidator(_fidelity)]
 IPv4 = Annotated[str, BeforeValidator(_ipv4)]
 
 
@@ -178,6 +190,8 @@ class CircuitSection(Section):
     tail: Name = Field(alias="to")
     slots: int | None = Field(default=None, ge=1, le=32)  # per link side; None: an equal share
     cutoff: Picoseconds | None = None
+    fidelity: Fidelity | None = None
+    rate: Hertz | None = None  # pairs a second
 
     @model_validator(mode="after")
     def _two_ends(self) -> CircuitSection:

@@ -1,0 +1,9 @@
+"""Planning: from requests and what the devices say to paths, slots, cut-offs, and promises.
+
+Pure: nothing here talks to a switch or knows of the network file's physics.
+"""
+
+from qplane.control.planning.load import Load, Promise, Use
+from qplane.control.planning.planner import Choice, check_turns, choose
+
+__all__ = ["Choice", "Load", "Promise", "Use", "check_turns", "choose"]

@@ -1,0 +1,73 @@
+"""What standing circuits leave of a network: slots of the devices, turns on the links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from qplane.control.slots import Slots, holes
+from qplane.control.topology import Topology
+from qplane.net import Link
+
+
+class Promise(NamedTuple):
+    """What a circuit was admitted for.
+
+    Mean fidelity and mean rate of its pairs are not below these as long as link `path[i]` serves at
+    most `turns[i]` circuits, this one included.
+    """
+
+    fidelity: float
+    rate_per_s: float
+    turns: tuple[int, ...]
+
+
+class Use(NamedTuple):
+    """What one standing circuit uses: its links, its slots by node, what it was promised."""
+
+    path: Sequence[Link]
+    slots: Sequence[tuple[str, Slots]]
+    promise: Promise | None
+
+
+@dataclass(frozen=True)
+class Load:
+    """Circuits on each link and how many it may serve, by link index; free slots by node."""
+
+    circuits: Mapping[int, int] = field(default_factory=dict)
+    limits: Mapping[int, int] = field(default_factory=dict)
+    free: Mapping[str, Sequence[Slots]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, topology: Topology, uses: Iterable[Use]) -> Load:
+        """The load that circuits put on a network."""
+        circuits: dict[int, int] = {}
+        limits: dict[int, int] = {}
+        taken: dict[str, list[Slots]] = {}
+        for use in uses:
+            for place, link in enumerate(use.path):
+                circuits[link.index] = circuits.get(link.index, 0) + 1
+                if use.promise is not None:
+                    turns = use.promise.turns[place]
+                    limits[link.index] = min(turns, limits.get(link.index, turns))
+            for node, slots in use.slots:
+                taken.setdefault(node, []).append(slots)
+        free = {
+            name: holes(device.features.slots, taken.get(name, ()))
+            for name, device in topology.devices.items()
+        }
+        return cls(circuits, limits, free)
+
+    def has_turn(self, link: Link) -> bool:
+        """Whether the link can serve one more circuit with all promises kept."""
+        limit = self.limits.get(link.index)
+        return limit is None or self.circuits.get(link.index, 0) < limit
+
+    def turns(self, link: Link, wanted: int) -> int:
+        """Turns to reckon with for a new circuit: `wanted`, or what there would be if more."""
+        return max(wanted, self.circuits.get(link.index, 0) + 1)
+
+    def has_slots(self, node: str, sides: int, count: int) -> bool:
+        """Whether `sides` ranges of `count` slots are free."""
+        return sum(hole.count // count for hole in self.free.get(node, ())) >= sides

@@ -1,0 +1,320 @@
+"""Which path, slots, cut-off and turns a circuit gets, or why it gets none.
+
+A request asks for a mean fidelity, a mean rate, or both. Every path of a few candidates is tried
+with more and more slots and fewer and fewer turns granted to others; for each of these there is one
+best cut-off, the longest with which the fidelity is still reached, because a longer one only makes
+the rate grow. What meets the request with the least resources is taken: the shares of the devices'
+slots and of the links' time that it binds.
+
+A promise holds whatever the other circuits do. Their turns may be taken or not: the rate is that
+with all turns taken, the fidelity the lower one of both extremes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from qplane.control.errors import NoPathError, RefusedError
+from qplane.control.planning.load import Load, Promise
+from qplane.control.planning.model import (
+    Estimate,
+    LinkModel,
+    NodeModel,
+    alone,
+    best_fidelity,
+    estimate,
+    models,
+    most_rate_per_s,
+)
+from qplane.control.planning.paths import Path, candidates
+from qplane.control.slots import MAX_SLOTS_PER_SIDE
+from qplane.control.topology import Topology
+from qplane.net import Circuit
+
+TURNS = (16, 8, 6, 4, 3, 2, 1)
+"""Circuits on a link, this one included, that a plan reckons with; more are better."""
+
+TURNS_UNASKED = 4
+"""The most that is granted where no rate was asked for."""
+
+SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, MAX_SLOTS_PER_SIDE)
+
+PAIRS_PER_LINK = 4096
+"""Records of the P4 program for each link: a pair's must outlive it, whoever's pairs come next."""
+
+_STEPS = 5
+"""Bisections of the logarithm of the cut-off."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A circuit as it shall be, with what it will deliver. `cost` is a sum of shares bound."""
+
+    path: Path
+    slots: int
+    cutoff_ps: int
+    promise: Promise
+    estimate: Estimate
+    cost: float
+
+    def applied(self, circuit: Circuit) -> Circuit:
+        """The circuit with what was chosen filled in."""
+        return replace(circuit, path=self.path, slots=self.slots, cutoff_ps=self.cutoff_ps)
+
+
+@dataclass(frozen=True)
+class _Option:
+    """One path with one division of the links' time."""
+
+    path: Path
+    links: list[LinkModel]
+    nodes: list[NodeModel]
+
+
+def choose(topology: Topology, circuit: Circuit, load: Load) -> Choice:
+    """The cheapest way to give `circuit` what it asks for beside what stands.
+
+    `circuit.slots` and `circuit.cutoff_ps` are kept to where they are given. Raises NoPathError
+    where no path is left, RefusedError where none is good enough; its text says what would be
+    possible.
+    """
+    paths = candidates(topology, load, circuit.head, circuit.tail)
+    if not paths:
+        raise NoPathError(
+            f"circuit {circuit.name}: no path from {circuit.head} to {circuit.tail}; there is no "
+            "chain of quantum links that answer and have a turn left for one more circuit"
+        )
+    best: Choice | None = None
+    for path in paths:
+        found = _on_path(topology, circuit, load, path, math.inf if best is None else best.cost)
+        if found is not None and (best is None or found.cost < best.cost):
+            best = found
+    if best is None:
+        raise RefusedError(_refusal(topology, circuit, load, paths))
+    return best
+
+
+def _on_path(
+    topology: Topology, circuit: Circuit, load: Load, path: Path, limit: float
+) -> Choice | None:
+    """The cheapest choice on one path that costs less than `limit`."""
+    models_of_path = models(topology, circuit.head, path)
+    if best_fidelity(*models_of_path) < circuit.fidelity:
+        return None
+    most_turns = TURNS[0] if circuit.rate_per_s else TURNS_UNASKED
+    best: Choice | None = None
+    for slots in _slots(topology, circuit, load, path):
+        for turns in TURNS:
+            if turns > most_turns:
+                continue
+            option = _option(models_of_path, load, path, turns)
+            cost = _cost(topology, circuit, option, slots)
+            if cost >= limit:
+                break  # fewer turns only cost more
+            reached = _meet(topology, circuit, option, slots)
+            if reached is not None:
+                cutoff_ps, found = reached
+                best = _chosen(circuit, option, slots, cutoff_ps, found, cost)
+                limit = cost
+                break
+    return best
+
+
+def _chosen(
+    circuit: Circuit, option: _Option, slots: int, cutoff_ps: int, found: Estimate, cost: float
+) -> Choice:
+    promise = Promise(
+        fidelity=circuit.fidelity or found.sure_fidelity,
+        rate_per_s=circuit.rate_per_s or found.sure_rate_per_s,
+        turns=tuple(link.turns for link in option.links),
+    )
+    return Choice(option.path, slots, cutoff_ps, promise, found, cost)
+
+
+def _option(
+    models_of_path: tuple[list[LinkModel], list[NodeModel]], load: Load, path: Path, turns: int
+) -> _Option:
+    links, nodes = models_of_path
+    shared = []
+    for model, link in zip(links, path, strict=True):
+        granted = load.turns(link, turns)
+        limit = load.limits.get(link.index)
+        # More than a standing promise allows will never come.
+        shared.append(replace(model, turns=granted if limit is None else min(granted, limit)))
+    return _Option(path, shared, nodes)
+
+
+def _slots(topology: Topology, circuit: Circuit, load: Load, path: Path) -> Iterator[int]:
+    """Numbers of slots to try that are free on every node of the path."""
+    nodes = [circuit.head]
+    for link in path:
+        nodes.append(link.far(nodes[-1]).node)
+    for slots in (circuit.slots,) if circuit.slots else SLOTS:
+        sides = [1 if place in (0, len(path)) else 2 for place in range(len(nodes))]
+        if not all(
+            load.has_slots(node, side, slots) for node, side in zip(nodes, sides, strict=True)
+        ):
+            return
+        yield slots
+
+
+def _cost(topology: Topology, circuit: Circuit, option: _Option, slots: int) -> float:
+    """Shares of the links' time, and of the devices' slots, that are bound."""
+    time = sum(1 / link.turns for link in option.links)
+    memory = 0.0
+    for link in option.path:
+        for end in (link.a, link.b):
+            memory += slots / topology.devices[end.node].features.slots
+    return time + memory
+
+
+def _meet(
+    topology: Topology, circuit: Circuit, option: _Option, slots: int
+) -> tuple[int, Estimate] | None:
+    """A cut-off (0: none) and what comes of it, if the request is met."""
+    if most_rate_per_s(option.links, slots) < circuit.rate_per_s:
+        return None
+    if circuit.cutoff_ps:
+        found = _both(circuit, option, slots, circuit.cutoff_ps)
+        return (circuit.cutoff_ps, found) if found and _is_met(circuit, found) else None
+    # Without a cut-off the rate is highest.
+    found = _both(circuit, option, slots, 0)
+    if found is None or found.sure_rate_per_s < circuit.rate_per_s:
+        return None
+    if found.sure_fidelity >= circuit.fidelity and _records_suffice(option, slots, 0):
+        return 0, found
+    least, most = _cutoffs(option)
+    for _ in range(_STEPS):
+        cutoff_ps = round(math.sqrt(least * most))
+        found = _both(circuit, option, slots, cutoff_ps)
+        if found is None or found.sure_rate_per_s < circuit.rate_per_s:
+            if found is not None and found.sure_fidelity < circuit.fidelity:
+                return None  # a longer one loses fidelity, a shorter one rate
+            least = cutoff_ps
+        elif found.sure_fidelity >= circuit.fidelity and _records_suffice(option, slots, cutoff_ps):
+            return cutoff_ps, found
+        else:
+            most = cutoff_ps
+    return None
+
+
+def _is_met(circuit: Circuit, found: Estimate) -> bool:
+    return found.sure_fidelity >= circuit.fidelity and found.sure_rate_per_s >= circuit.rate_per_s
+
+
+def _both(circuit: Circuit, option: _Option, slots: int, cutoff_ps: int) -> Estimate | None:
+    """The estimate with all turns taken, its fidelity not above that with none taken."""
+    found = estimate(
+        option.links, option.nodes, slots, cutoff_ps, least_rate_per_s=circuit.rate_per_s
+    )
+    if found is None or all(link.turns == 1 for link in option.links):
+        return found
+    idle = estimate(alone(option.links), option.nodes, slots, cutoff_ps)
+    if idle is None or idle.sure_fidelity >= found.sure_fidelity:
+        return found
+    return replace(found, fidelity=idle.fidelity, fidelity_error=idle.fidelity_error)
+
+
+def _cutoffs(option: _Option) -> tuple[int, int]:
+    """The range in which a cut-off makes sense: a herald must come within it."""
+    herald_ps = max(link.herald_ps for link in option.links)
+    slowest_ps = max(link.mean_ps for link in option.links)
+    least = herald_ps + max(link.attempt_ps for link in option.links)
+    return least, max(2 * least, round(20 * slowest_ps))
+
+
+def _records_suffice(option: _Option, slots: int, cutoff_ps: int) -> bool:
+    """Whether the record of a pair stands until it is done, while its link makes others."""
+    waits = max(len(option.links) - 1, 1)
+    longest_ps = cutoff_ps or max(21 * slots * link.mean_ps for link in option.links)
+    lifetime_ps = waits * longest_ps + 4 * sum(link.delay_ps for link in option.links)
+    return all(
+        lifetime_ps * link.success / link.attempt_ps < PAIRS_PER_LINK for link in option.links
+    )
+
+
+def check_turns(circuit: Circuit, path: Path, load: Load) -> None:
+    """Raise RefusedError where a circuit that asks for nothing would break another's promise."""
+    for link in path:
+        if not load.has_turn(link):
+            raise RefusedError(
+                f"circuit {circuit.name}: link {link.name} serves {load.circuits[link.index]} "
+                "circuits already, and one of them was promised that there would not be more"
+            )
+
+
+# ---- refusals ----
+
+
+def _refusal(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[Path]) -> str:
+    wanted = _terms(circuit.fidelity, circuit.rate_per_s)
+    text = f"circuit {circuit.name}: {wanted} is not possible from {circuit.head} to {circuit.tail}"
+    feasible = [
+        (path, slots) for path in paths for slots in _widest(_slots(topology, circuit, load, path))
+    ]
+    if not feasible:
+        return f"{text}: no slots are left for it on any path"
+    offers = []
+    if circuit.fidelity:
+        rates = [_best(topology, circuit, load, *each, of_rate=True) for each in feasible]
+        rate = max((found.sure_rate_per_s for found in rates if found), default=0.0)
+        if rate > 0:
+            offers.append(_terms(circuit.fidelity, _rounded_down(rate)))
+    if circuit.rate_per_s or not offers:
+        fidelities = [_best(topology, circuit, load, *each, of_rate=False) for each in feasible]
+        found = max((f for f in fidelities if f), key=lambda f: f.sure_fidelity, default=None)
+        if found is not None:
+            rate = circuit.rate_per_s or _rounded_down(found.sure_rate_per_s)
+            offers.append(_terms(math.floor(1000 * found.sure_fidelity) / 1000, rate))
+    if not offers:
+        best = max(best_fidelity(*models(topology, circuit.head, path)) for path in paths)
+        return f"{text}; no path gives more than {best:.3f} at any rate"
+    return f"{text}; {', or '.join(offers)} is"
+
+
+def _widest(slots: Iterator[int]) -> Sequence[int]:
+    return list(slots)[-1:]
+
+
+def _best(
+    topology: Topology, circuit: Circuit, load: Load, path: Path, slots: int, *, of_rate: bool
+) -> Estimate | None:
+    """The highest rate with the fidelity asked for, or the highest fidelity with the rate."""
+    option = _option(models(topology, circuit.head, path), load, path, 1)
+    least, most = _cutoffs(option)
+    best: Estimate | None = None
+    steps = 8
+    for step in range(steps + 1):
+        cutoff_ps = circuit.cutoff_ps or round(least * (most / least) ** (step / steps))
+        found = _both(replace(circuit, rate_per_s=0.0), option, slots, cutoff_ps)
+        if found is None:
+            continue
+        if of_rate and found.sure_fidelity >= circuit.fidelity:
+            if best is None or found.sure_rate_per_s > best.sure_rate_per_s:
+                best = found
+        elif (
+            not of_rate
+            and found.sure_rate_per_s >= circuit.rate_per_s
+            and (best is None or found.sure_fidelity > best.sure_fidelity)
+        ):
+            best = found
+    return best
+
+
+def _rounded_down(rate: float) -> float:
+    """To two digits, so that what is offered is also admitted."""
+    if rate <= 0:
+        return 0.0
+    scale = 10.0 ** (math.floor(math.log10(rate)) - 1)
+    return math.floor(rate / scale) * scale
+
+
+def _terms(fidelity: float, rate_per_s: float) -> str:
+    parts = []
+    if fidelity:
+        parts.append(f"fidelity {fidelity:.3g}")
+    if rate_per_s:
+        parts.append(f"{rate_per_s:.3g} pairs/s")
+    return " at ".join(parts)

@@ -1,0 +1,181 @@
+"""Plans on a ring: what is asked for is promised, or refused with what would be possible."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from e2e import rig
+
+from control.networks import discovered
+from qplane.control import NoPathError, RefusedError
+from qplane.control.planning import Load, choose
+from qplane.control.plans import plan_circuits
+from qplane.control.topology import Device, Topology
+from qplane.net import loads
+from qplane.wire import to_fraction
+from qplane_cext.sim.photonic import double_click
+
+LINK = {
+    "length": '"20 km"',
+    "detector_efficiency": 0.6,
+    "visibility": 0.98,
+    "dark_counts": '"100 Hz"',
+    "detection_window": '"10 ns"',
+}
+MEMORY = {
+    "slots": 32,
+    "t1": '"10 s"',
+    "t2": '"500 ms"',
+    "swap_time": '"20 us"',
+    "two_qubit_gate_error": 0.005,
+    "readout_error": 0.002,
+}
+
+
+def topology_of(network):
+    """As the devices of these links would tell it."""
+    topology = discovered(network)
+    devices = {}
+    for name, device in topology.devices.items():
+        physics = network.nodes[name].memory
+        features = replace(
+            device.features,
+            two_qubit_error=to_fraction(physics.two_qubit_gate_error),
+            readout_error=to_fraction(physics.readout_error),
+        )
+        links = {}
+        for link in network.quantum_links_of(name):
+            options = link.options
+            herald = double_click(
+                *options.detection_probabilities, options.dark_count_probability, options.visibility
+            )
+            links[link.end(name).number] = replace(
+                device.links[link.end(name).number],
+                attempt_ps=link.delay_ps,
+                success=to_fraction(herald.p_success),
+                fidelity=to_fraction(herald.fidelity),
+            )
+        devices[name] = Device(features, links)
+    return Topology(network, devices)
+
+
+def ring(circuits, *, nodes=6, **memory):
+    links = [(f"n{k}", f"n{(k + 1) % nodes}") for k in range(nodes)]
+    return loads(rig.network(links, circuits, link=LINK, memory=MEMORY | memory))
+
+
+def asking(fidelity=0.0, rate=0.0, *, head="n0", tail="n3", name="c", **more):
+    """The only circuit of a ring, and the ring as discovered."""
+    network = ring([{"name": name, "from": head, "to": tail}], **more)
+    circuit = replace(network.circuits[name], fidelity=fidelity, rate_per_s=rate)
+    return topology_of(network), circuit
+
+
+def names(path):
+    return [link.name for link in path]
+
+
+def test_what_is_asked_for_is_promised():
+    topology, circuit = asking(0.9, 100.0)
+    choice = choose(topology, circuit, Load.of(topology, ()))
+    assert choice.promise.fidelity == 0.9
+    assert choice.promise.rate_per_s == 100.0
+    assert choice.estimate.sure_fidelity >= 0.9
+    assert choice.estimate.sure_rate_per_s >= 100.0
+
+
+def test_more_rate_binds_more():
+    costs = []
+    for rate in (10.0, 100.0, 300.0, 500.0):
+        topology, circuit = asking(0.9, rate)
+        costs.append(choose(topology, circuit, Load.of(topology, ())).cost)
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]
+
+
+def test_fidelity_is_bought_with_a_cutoff():
+    topology, circuit = asking(0.9, 50.0)
+    relaxed = choose(topology, circuit, Load.of(topology, ()))
+    topology, circuit = asking(0.948, 50.0)
+    strict = choose(topology, circuit, Load.of(topology, ()))
+    assert relaxed.cutoff_ps == 0
+    assert 0 < strict.cutoff_ps < 20 * 10**9
+
+
+def test_the_better_path_is_taken_not_the_shorter():
+    """Two hops over a poor node against three over good ones."""
+    links = [("a", "m"), ("m", "z"), ("a", "x"), ("x", "y"), ("y", "z")]
+    text = rig.network(
+        links, [{"name": "c", "from": "a", "to": "z"}], link=LINK, memory=MEMORY
+    ).replace('m = { memory = "m" }', 'm = { memory = "poor" }')
+    text += '\n[memories.poor]\nslots = 32\nt2 = "2 ms"\ntwo_qubit_gate_error = "20 %"\n'
+    network = loads(text)
+    topology = topology_of(network)
+    easy = replace(network.circuits["c"], rate_per_s=10.0, fidelity=0.4)
+    assert len(choose(topology, easy, Load.of(topology, ())).path) == 2
+    choice = choose(topology, replace(easy, fidelity=0.9), Load.of(topology, ()))
+    assert names(choice.path) == ["a-x", "x-y", "y-z"]
+
+
+@pytest.mark.parametrize(("fidelity", "rate"), [(0.948, 900.0), (0.9, 2000.0), (0.97, 10.0)])
+def test_a_refusal_says_what_would_be_possible_and_that_is_admitted(fidelity, rate):
+    topology, circuit = asking(fidelity, rate)
+    with pytest.raises(RefusedError) as refused:
+        choose(topology, circuit, Load.of(topology, ()))
+    text = str(refused.value)
+    offers = re.findall(r"fidelity ([0-9.]+) at ([0-9.e+]+) pairs/s", text.split(";")[1])
+    assert offers, text
+    for offered_fidelity, offered_rate in offers:
+        offer = replace(circuit, fidelity=float(offered_fidelity), rate_per_s=float(offered_rate))
+        choose(topology, offer, Load.of(topology, ()))
+
+
+def test_promises_bound_how_many_share_a_link():
+    """Each asks for a third of what a link can do: three on either way round, the seventh not."""
+    network = ring([{"name": f"c{k}", "from": "n0", "to": "n3"} for k in range(7)])
+    topology = topology_of(network)
+    circuits = [
+        replace(circuit, fidelity=0.85, rate_per_s=190.0) for circuit in network.circuits.values()
+    ]
+    plans = plan_circuits(topology, circuits[:6])
+    with pytest.raises((RefusedError, NoPathError)):
+        plan_circuits(topology, circuits[6:], plans)
+    on_link = [sum(link in plan.path for plan in plans) for link in network.links]
+    assert max(on_link) == 3
+    for plan in plans:
+        for link, turns in zip(plan.path, plan.promise.turns, strict=True):
+            assert on_link[link.index] <= turns
+    # Nor may one come in that asks for nothing.
+    with pytest.raises(RefusedError, match="was promised"):
+        plan_circuits(topology, [replace(circuits[6], fidelity=0.0, rate_per_s=0.0)], plans)
+
+
+def test_slots_are_never_promised_twice():
+    wanted = [{"name": f"c{k}", "from": "n0", "to": "n3", "rate": "5 Hz"} for k in range(20)]
+    network = ring(wanted, slots=6)
+    topology = topology_of(network)
+    plans = []
+    for circuit in network.circuits.values():
+        try:
+            plans += plan_circuits(topology, [circuit], plans)
+        except (RefusedError, NoPathError) as error:
+            assert "slots" in str(error) or "turn" in str(error)
+    assert plans
+    for node in network.nodes:
+        used = [
+            slot
+            for plan in plans
+            for hop in plan.hops
+            if hop.node == node
+            for side in hop.sides
+            for slot in range(side.slots.first, side.slots.first + side.slots.count)
+        ]
+        assert len(used) == len(set(used))
+        assert not used or max(used) < 6
+
+
+def test_what_the_user_fixes_stays():
+    topology, circuit = asking(0.9, 20.0)
+    fixed = replace(circuit, slots=3, cutoff_ps=50 * 10**9)
+    choice = choose(topology, fixed, Load.of(topology, ()))
+    assert (choice.slots, choice.cutoff_ps) == (3, 50 * 10**9)
