@@ -31,7 +31,7 @@ def simulate(links, nodes, **options):
         "seed": 5,
         "switch_ps": 0,
     } | options
-    return simulate_chain(links, nodes, **(fixed | options))
+    return simulate_chain(links, nodes, **options)
 
 
 @pytest.mark.parametrize("slots", [1, 4])
