@@ -108,6 +108,31 @@ def test_until_stops_at_that_virtual_time():
     assert 50 < summary["delivered"] < 250
 
 
+def test_a_network_that_delivers_nothing_is_given_up_with_a_report(tmp_path):
+    source = tmp_path / "net.toml"
+    source.write_text(rig.chain(3, cutoff="5 ms", faults={"loss": 1}))
+    for goal in (("--pairs", 10, "--patience", "300 ms"), ("--until", "100 ms"), ()):
+        done = run(source, *goal, "--json")
+        assert done.returncode == 1
+        summary = json.loads(done.stdout)
+        assert (summary["stopped"], summary["delivered"]) == ("failed", 0)
+        assert summary["faults"]["lost"] > 0
+        if "--until" in goal:  # what then fails is to empty the memories
+            assert re.fullmatch(r"qplane: n\d: circuit c, .* unconfirmed .*\n", done.stderr)
+        else:
+            assert "no pair was delivered for " in done.stderr
+            assert len(done.stderr.splitlines()) == 1
+
+
+def test_bad_patience_is_one_line():
+    done = run(EXAMPLES / "repeater.toml", "--patience", "3 km")
+    assert done.returncode == 2
+    assert done.stderr == (
+        'qplane: --patience "3 km": that is a length; a time is wanted, in ps, ns, us, µs, ms, s, '
+        "min\n"
+    )
+
+
 def test_the_same_seed_gives_the_same_bytes_in_another_process(tmp_path):
     source = tmp_path / "net.toml"
     faults = {"loss": 0.02, "reordering": 0.1, "duplication": 0.1, "corruption": 0.02}

@@ -159,7 +159,7 @@ BAD = {
     ),
     "T2 > 2 T1": ('"100 ms"', '"3 s"', "line 5: memories.m: t2 is longer than 2·t1"),
     "no memory of that name": ('"m", id', '"x", id', 'nodes.b.memory = "x": no such memory; mem'),
-    "no slots": ("slots = 2", "slots = 0", "memories.m.slots = 0: should be greater than or eq"),
+    "no slots": ("slots = 2", "slots = 0", "memories.m.slots = 0: should be at least 1"),
     "no path": (
         'between = ["r", "b"]',
         'quantum = false\nbetween = ["r", "b"]',
@@ -187,11 +187,15 @@ BAD = {
     "not an address": ("10.0.2.1", "10.0.2", 'hosts[1].ip = "10.0.2": an IPv4 address is wanted'),
     "host on no node": ('node = "c"', 'node = "x"', 'hosts[1].node = "x": no such node'),
     "ping to no host": ('to = "h2"', 'to = "h3"', 'pings[0].to = "h3": no such host; hosts: h1, '),
-    "text for a number": ("count = 3", 'count = "3"', 'pings[0].count = "3": should be integer'),
+    "text for a number": (
+        "count = 3",
+        'count = "3"',
+        'pings[0].count = "3": should be a whole number',
+    ),
     "station outside the fibre": (
         'length = "10 km"',
         'length = "10 km"\nstation = 1.5',
-        "links[0].station = 1.5: should be less than or equal to 1",
+        "links[0].station = 1.5: should be at most 1",
     ),
     "scheme unknown": (
         'length = "10 km"',
@@ -210,6 +214,29 @@ BAD = {
         'name = "a b"',
         'circuits[0].name = "a b": a name consists',
     ),
+    "name of dots": ('name = "ab"', 'name = ".."', 'circuits[0].name = "..": a name has a letter'),
+    "a list for a table": ("c = {}", "c = []", "nodes.c: should be a table"),
+    "a table for a list": (
+        'between = ["a", "r"]',
+        "between = {}",
+        "links[0].between: should be a list; in TOML",
+    ),
+    "three ends": (
+        '["a", "r"]',
+        '["a", "r", "b"]',
+        "between: should be a list of at most 2, not of",
+    ),
+    "fidelity of noise": (
+        "slots = 1",
+        "fidelity = 0.2",
+        "circuits[0].fidelity = 0.2: a fidelity that can be asked for lies between 0.25 and 1",
+    ),
+    "fidelity with a unit": (
+        "slots = 1",
+        'fidelity = "0.9 km"',
+        'circuits[0].fidelity = "0.9 km": a fidelity is wanted: a number like 0.9',
+    ),
+    "rate without unit": ("slots = 1", "rate = 20", "circuits[0].rate = 20: the unit is missing"),
     "timer too long": ('"5 ms"', '"1e9 s"', 'circuits[0].cutoff = "1e9 s": too long for a 64-bit'),
 }
 

@@ -36,7 +36,7 @@ def test_a_syntax_error_shows_p4cs_message_and_keeps_the_old_outputs(p4src):
     lines.insert(30, "    table {")
     source.write_text("\n".join(lines))
     before = (p4src / "build/qnode.json").read_bytes()
-    with pytest.raises(building.P4BuildError, match=r"qnode\.p4\(31\)"):
+    with pytest.raises(building.P4RefusedError, match=r"qnode\.p4\(31\)"):
         building.build("qnode", p4src)
     assert (p4src / "build/qnode.json").read_bytes() == before
 

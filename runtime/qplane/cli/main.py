@@ -58,6 +58,14 @@ def simulate(
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help='Stop at this virtual time, like "2s".')
     ] = None,
+    patience: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Without --until, give up when no pair was delivered for so long of virtual time "
+            "(100 cut-offs of the end nodes).",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -88,6 +96,7 @@ def simulate(
             network=network,
             pairs=pairs,
             until=until,
+            patience=patience,
             seed=seed,
             out=out,
             pcap=pcap,

@@ -75,7 +75,7 @@ def build(
         for name in names:
             for path in building.build(name, folder, compiler):
                 print(path)
-    except P4SourceError as error:
+    except (P4SourceError, building.P4RefusedError) as error:
         fail(str(error))
     except building.P4BuildError as error:
         fail(str(error), FAILED)

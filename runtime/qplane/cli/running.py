@@ -32,7 +32,7 @@ from qplane.simulate.session import (
     LeftBehindError,
     Simulation,
     Stopped,
-    StuckError,
+    UnfinishedError,
     simulation,
 )
 from qplane.simulate.session import run as run_session
@@ -42,13 +42,13 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 
-def execute(options: Options, plan: Network, pairs: int | None, until_ps: int | None) -> None:
+def execute(options: Options, plan: Network, goal: Goal) -> None:
     """Run `plan`, print and write the results; ends the command where that is not possible."""
     try:
-        summary = asyncio.run(_simulate(options, plan, Goal(pairs, until_ps)))
+        summary = asyncio.run(_simulate(options, plan, goal))
     except OSError as error:
         fail(str(error) if error.filename is None else f"{error.filename}: {error.strerror}")
-    except (ControlError, StuckError, LeftBehindError, ControllerStuckError) as error:
+    except (ControlError, UnfinishedError, LeftBehindError, ControllerStuckError) as error:
         fail(str(error), FAILED)
     if summary.stopped == Stopped.INTERRUPTED:
         raise typer.Exit(INTERRUPTED)
@@ -64,7 +64,12 @@ async def _simulate(options: Options, plan: Network, goal: Goal) -> Summary:
         with _interruptible(simulated), _progress(simulated, goal) as on_progress:
             if options.serve:
                 _announce(simulated)
-            summary = await run_session(simulated, goal, on_progress, keep=options.serve)
+            try:
+                summary = await run_session(simulated, goal, on_progress, keep=options.serve)
+            except UnfinishedError as error:
+                _print(error.summary, options.as_json)
+                _write(error.summary, simulated, options)
+                raise
         _print(summary, options.as_json)
         _write(summary, simulated, options)
         if options.serve and summary.stopped != Stopped.INTERRUPTED:
@@ -144,8 +149,8 @@ def _write(summary: Summary, simulated: Simulation, options: Options) -> None:
         return
     text = json.dumps(summary.as_dict(), indent=2, ensure_ascii=False) + "\n"
     (options.out / "summary.json").write_text(text, encoding="utf-8")
-    if summary.stopped == Stopped.INTERRUPTED:
-        return  # a picture takes longer than an impatient user
+    if summary.stopped in (Stopped.INTERRUPTED, Stopped.FAILED):
+        return  # a picture takes longer than an impatient user, and may have nothing to show
     from qplane.simulate.plot import plot
 
     plot(summary, simulated.emulation, options.out / "plot.png")

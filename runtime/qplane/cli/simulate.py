@@ -18,6 +18,7 @@ class Options:
     network: Path
     pairs: int | None
     until: str | None
+    patience: str | None
     seed: int | None
     out: Path | None
     pcap: bool
@@ -32,23 +33,30 @@ def run(options: Options) -> None:
         plan = load(options.network)
     except NetworkFileError as error:
         fail(str(error))
-    pairs, until_ps = _goal(options, plan)
+    until_ps = _time_ps("--until", options.until)
+    patience_ps = _time_ps("--patience", options.patience)
+    pairs = _pairs(options, plan, until_ps)
     _prepare(options.out)
     from qplane.cli.running import execute
+    from qplane.simulate.session import Goal
 
-    execute(options, plan, pairs, until_ps)
+    execute(options, plan, Goal(pairs, until_ps, patience_ps))
 
 
-def _goal(options: Options, plan: Network) -> tuple[int | None, int | None]:
-    """How many pairs to deliver, and the virtual time to stop at."""
-    until_ps: int | None = None
-    if options.until is not None:
-        try:
-            until_ps = round(units.TIME.parse(options.until))
-        except units.UnitError as error:
-            fail(f'--until "{options.until}": {error}')
-        if until_ps >= 1 << 62:
-            fail(f'--until "{options.until}": longer than a 64-bit clock in picoseconds runs')
+def _time_ps(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        time_ps = round(units.TIME.parse(text))
+    except units.UnitError as error:
+        fail(f'{option} "{text}": {error}')
+    if time_ps >= 1 << 62:
+        fail(f'{option} "{text}": longer than a 64-bit clock in picoseconds runs')
+    return time_ps
+
+
+def _pairs(options: Options, plan: Network, until_ps: int | None) -> int | None:
+    """How many pairs to deliver; None: the time decides."""
     pairs = options.pairs
     if not plan.circuits:
         if pairs is not None:
@@ -57,7 +65,7 @@ def _goal(options: Options, plan: Network) -> tuple[int | None, int | None]:
             fail(f"{options.network} has no [[circuits]]: say with --until when to stop")
     elif pairs is None and until_ps is None:
         pairs = DEFAULT_PAIRS
-    return pairs, until_ps
+    return pairs
 
 
 def _prepare(out: Path | None) -> None:

@@ -100,8 +100,32 @@ def _explain(details: ErrorDetails) -> tuple[Place, str]:
         return place, "is missing"
     if kind == "value_error":
         return place, str(details["ctx"]["error"])
-    message = details["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    return place, f"should be {message}"
+    context = details.get("ctx", {})
+    wanted = _WANTED.get(kind)
+    if wanted is None:  # pydantic's own words are better than none
+        wanted = details["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+    return place, f"should be {wanted.format_map(context)}"
+
+
+_WANTED = {
+    "dict_type": "a table, with keys of its own",
+    "model_type": "a table, with keys of its own",
+    "list_type": "a list; in TOML, [...] for names and [[...]] for tables",
+    "too_short": "a list of at least {min_length}, not of {actual_length}",
+    "too_long": "a list of at most {max_length}, not of {actual_length}",
+    "string_type": "text, in quotes",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+}
+"""What would be right, by pydantic's kind of error."""
 
 
 def _unknown_key(place: Place) -> str:

@@ -67,6 +67,8 @@ def _fidelity(value: object) -> float:
 def _name(value: str) -> str:
     if not value or not all(c.isalnum() or c in "-_." for c in value):
         raise ValueError("a name consists of letters, digits, '-', '_' and '.'")
+    if not value.strip("."):
+        raise ValueError("a name has a letter, a digit, '-' or '_' in it, not dots alone")
     return value
 
 

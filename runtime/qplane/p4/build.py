@@ -18,7 +18,11 @@ Compiler = Callable[[Path], list[str]]
 
 
 class P4BuildError(Exception):
-    """p4c refused a program, or there is no p4c; the message is for the user."""
+    """There is no p4c, or it failed; the message is for the user."""
+
+
+class P4RefusedError(P4BuildError):
+    """p4c does not accept a program."""
 
 
 def find_compiler() -> Compiler:
@@ -51,7 +55,8 @@ def build(name: str, p4src: Path | None = None, compiler: Compiler | None = None
     """Compile p4src/`name`.p4 into p4src/build; returns the files written.
 
     Warnings are errors. Outputs are replaced only after p4c has accepted the program. Raises
-    P4BuildError with p4c's own messages, and OSError where p4src/build can't be written.
+    P4RefusedError with p4c's own messages, P4BuildError, and OSError where p4src/build can't be
+    written.
     """
     root = (p4src or directory()).resolve()
     with tempfile.TemporaryDirectory(prefix="qplane-p4c-") as scratch:
@@ -72,7 +77,7 @@ def build(name: str, p4src: Path | None = None, compiler: Compiler | None = None
         )  # fmt: skip
         if done.returncode != 0:
             said = (done.stderr + done.stdout).strip() or f"exit status {done.returncode}"
-            raise P4BuildError(f"p4c does not accept {name}.p4:\n{said}")
+            raise P4RefusedError(f"p4c does not accept {name}.p4:\n{said}")
         (root / "build").mkdir(exist_ok=True)
         written: list[Path] = []
         for output in outputs(name):

@@ -14,7 +14,8 @@ from enum import Enum
 from pathlib import Path
 
 from qplane.clock import PS_PER_SECOND
-from qplane.control import Controller, LinkStatus
+from qplane.control import Controller, DrainError, LinkStatus
+from qplane.control.timing import LONGEST_PS
 from qplane.net import Network
 from qplane.simulate.clock import Interrupted, VirtualClock
 from qplane.simulate.emulation import Emulation
@@ -32,6 +33,19 @@ class StuckError(RuntimeError):
         self.waiting = waiting
 
 
+class StalledError(RuntimeError):
+    """No pair was delivered for so long that none is to be expected."""
+
+
+class UnfinishedError(RuntimeError):
+    """A run that delivered too little or could not be brought to an end; `summary` is what it
+    measured."""
+
+    def __init__(self, problem: str, summary: Summary) -> None:
+        super().__init__(problem)
+        self.summary = summary
+
+
 class LeftBehindError(RuntimeError):
     """Entries stand in a switch that should not, or are missing."""
 
@@ -41,15 +55,21 @@ class Stopped(str, Enum):
 
     PAIRS = "pairs"
     TIME = "time"
+    FAILED = "failed"
     INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
 class Goal:
-    """When to stop: after so many delivered pairs, at a virtual time, whichever comes first."""
+    """When to stop: after so many delivered pairs, at a virtual time, whichever comes first.
+
+    Without a time, a run is given up when no pair is delivered for `patience_ps` of virtual time
+    (None: a hundred times the longest cut-off of an end node, and a second).
+    """
 
     pairs: int | None = None
     until_ps: int | None = None
+    patience_ps: int | None = None
 
     def __post_init__(self) -> None:
         if self.pairs is None and self.until_ps is None:
@@ -92,24 +112,37 @@ class Simulation:
         self._is_set_up = True
 
     async def generate(self, goal: Goal) -> Stopped:
-        """Make and deliver pairs until the goal is reached. Raises StuckError."""
+        """Make and deliver pairs until the goal is reached. Raises StuckError, StalledError."""
         engine = self.emulation.engine
         self._started_ps = engine.now_ps
         await self.controller.start()
         self.clock.deliveries = goal.pairs
+        patience_ps = goal.patience_ps or self._patience_ps()
+        seen, give_up_ps = engine.delivered, engine.now_ps + patience_ps
         try:
             while True:
                 if goal.pairs is not None and engine.delivered >= goal.pairs:
                     return self._stop(Stopped.PAIRS)
                 if goal.until_ps is not None and engine.now_ps >= goal.until_ps:
                     return self._stop(Stopped.TIME)
-                reason = await self.clock.advance(goal.until_ps)
+                if engine.delivered > seen:
+                    seen, give_up_ps = engine.delivered, engine.now_ps + patience_ps
+                if goal.until_ps is None and engine.now_ps >= give_up_ps:
+                    raise StalledError(
+                        f"no pair was delivered for {patience_ps / PS_PER_SECOND:g} s of virtual "
+                        f"time, after {engine.delivered} that were"
+                    )
+                reason = await self.clock.advance(goal.until_ps or give_up_ps)
                 if reason == "interrupted":
                     raise Interrupted
                 if reason == "idle" and goal.until_ps is None:
                     raise StuckError(engine.waiting() or ["no circuit generates pairs"])
         finally:
             self.clock.deliveries = None
+
+    def _patience_ps(self) -> int:
+        cutoffs = [plan.timing.end_cutoff_ps for plan in self.controller.plans.values()]
+        return min(100 * max(cutoffs, default=0) + PS_PER_SECOND, LONGEST_PS)
 
     def _stop(self, why: Stopped) -> Stopped:
         self.stopped = why
@@ -201,13 +234,18 @@ async def run(
     """Set up, generate, drain, measure, tear down (unless `keep`).
 
     After Ctrl-C (the engine interrupted, or this task cancelled) what was measured so far is
-    returned, and the rest is left out.
+    returned, and the rest is left out. Raises UnfinishedError where pairs stop coming or memories
+    do not become empty, and what the steps before raise.
     """
     simulated.clock.on_progress = on_progress
     try:
         await simulated.set_up()
-        await simulated.generate(goal)
-        await simulated.drain()
+        try:
+            await simulated.generate(goal)
+            await simulated.drain()
+        except (StuckError, StalledError, DrainError) as error:
+            simulated.stopped = Stopped.FAILED
+            raise UnfinishedError(str(error), await simulated.summary()) from error
         summary = await simulated.summary()
         await (simulated.check_entries() if keep else simulated.tear_down())
         return summary
