@@ -103,6 +103,8 @@ class StateMaker:
             for ref in table.action_refs
             if ref.scope != p4i.ActionRef.DEFAULT_ONLY
         ]
+        if not actions:
+            return []
         for member in members:
             entity = p4r.Entity()
             entry = entity.action_profile_member

@@ -36,6 +36,8 @@ class Pipeline:
     meters: Mapping[str, ArrayInfo]
     profiles: Mapping[str, ProfileInfo]
     digests: Mapping[str, DigestInfo]
+    errors: Mapping[str, int]  # P4's errors, by name
+    enums: Mapping[str, Mapping[str, int]]
     value_sets: Mapping[str, tuple[int, ...]]  # name -> bit widths of its key fields
 
 # A key component: exact -> value; lpm -> (value, prefix_length); ternary -> (value, mask);

@@ -125,7 +125,7 @@ cdef class TableControl(SwitchBase):
         if table.kind < 2:
             priority = 0
         cdef uint64_t[MAX_KEY_WORDS] space
-        cdef uint64_t number_64, mask_64, full_64
+        cdef uint64_t number_64, mask_64, full_64, static_64
         cdef int bits, prefix
         if 2 * words + 2 * ranges > MAX_KEY_WORDS:
             raise SwitchError("INVALID_ARGUMENT", f"the key of table {table.name!r} is too wide")
@@ -136,6 +136,7 @@ cdef class TableControl(SwitchBase):
             bits = info.bits
             if bits <= 64:  # as good as always: no Python integers
                 full_64 = 0xFFFFFFFFFFFFFFFF >> (64 - bits)
+                static_64 = info.mask
                 number_64 = mask_64 = 0
                 found = False
                 if info.kind == "exact":
@@ -153,6 +154,7 @@ cdef class TableControl(SwitchBase):
                         given[1], bits, &mask_64
                     )
                 if found:
+                    mask_64 &= static_64
                     word, shift = info.parts[0][1], info.parts[0][2]
                     value[word] |= (number_64 & mask_64) << shift
                     mask[word] |= mask_64 << shift
@@ -181,6 +183,7 @@ cdef class TableControl(SwitchBase):
                 put_words(high + at, last, len(info.parts))
                 at += len(info.parts)
                 mask_ = 0  # the match engine splits ranges
+            mask_ &= info.mask
             number_ &= mask_
             for limb, (_, word, shift, _) in enumerate(info.parts):
                 value[word] |= <uint64_t>((number_ >> (64 * limb)) & 0xFFFFFFFFFFFFFFFF) << shift

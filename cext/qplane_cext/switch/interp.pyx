@@ -180,7 +180,9 @@ cdef int apply_table(Core* core, int number, int* following) noexcept nogil:
         for i in range(table.words):
             key[i] = 0
         while part < end:
-            key[part.word] |= (core.F[part.slot] & part.mask) << part.shift
+            key[part.word] |= (
+                core.F[part.slot] & part.mask & (0 - core.F[part.guard])
+            ) << part.shift
             part += 1
         found = matcher_lookup(&state.matcher, key)
     if found >= 0:

@@ -38,6 +38,8 @@ class Pipeline:
             one.name: DigestInfo(one.name, one.id, tuple(bits for _, bits, _ in one.fields))
             for one in source.digests
         }
+        self.errors = dict(source.errors)  # P4's errors by name
+        self.enums = source.enums
         self.value_sets = {one.name: tuple(one.fields) for one in source.value_sets}
 
     def compiled(self, traced: bool) -> Any:

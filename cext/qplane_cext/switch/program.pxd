@@ -69,6 +69,7 @@ cdef struct KeyPart:
     int32_t slot
     int32_t word
     int32_t shift
+    int32_t guard  # slot: 0 when the field's header is invalid, which reads as zero, else 1
     uint64_t mask
 
 cdef struct Table:

@@ -174,7 +174,7 @@ cdef class Compiled:
             for key in table.keys:
                 for slot, word, shift, mask in key.parts:
                     parts[j].slot, parts[j].word, parts[j].shift = slot, word, shift
-                    parts[j].mask = mask
+                    parts[j].mask, parts[j].guard = mask, key.guard
                     j += 1
             out[i].n_parts = j - out[i].first_part
             out[i].profile = table.profile

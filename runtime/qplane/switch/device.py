@@ -329,7 +329,9 @@ class Device:
             if not request.HasField("config"):
                 raise invalid("the configuration is not set")
             config = load_config(request.config)
-            if action == SetRequest.VERIFY_AND_SAVE:
+            if action == SetRequest.VERIFY:
+                self._rehearsal(config)
+            elif action == SetRequest.VERIFY_AND_SAVE:
                 self._saved = _Saved(config, self._rehearsal(config), [])
             elif action == SetRequest.VERIFY_AND_COMMIT:
                 self.commit(config)
@@ -339,7 +341,7 @@ class Device:
     def _rehearsal(self, config: LoadedConfig) -> ForwardingState:
         """The state of a configuration on a packet path of its own, which no packet reaches."""
         core = SwitchCore(cpu_port=self.core.cpu_port, drop_port=self.core.drop_port)
-        core.commit(config.pipeline, initial=config.index.initial_tables())
+        _realise(config, core)
         return ForwardingState(config.index, core, PortStates(), _ignore_digest)
 
     def commit(self, config: LoadedConfig) -> None:
@@ -350,10 +352,7 @@ class Device:
 
     def _load(self, config: LoadedConfig) -> None:
         with self.core.hold():
-            try:
-                self.core.commit(config.pipeline, initial=config.index.initial_tables())
-            except (SwitchError, PipelineError) as error:
-                raise invalid(f"the device config can't be realised: {error}") from error
+            _realise(config, self.core)
             if self._state is not None:
                 self._state.retire()
 
@@ -385,6 +384,13 @@ class Device:
             carried = CarriedState(self._state)
             self._load(config)
             carried.restore(self._take_over(config))
+
+
+def _realise(config: LoadedConfig, core: SwitchCore) -> None:
+    try:
+        core.commit(config.pipeline, initial=config.index.initial_tables())
+    except (SwitchError, PipelineError) as error:
+        raise invalid(f"the device config can't be realised: {error}") from error
 
 
 def _ignore_digest(_: Digest, __: p4r.DigestEntry.Config | None) -> None:

@@ -73,6 +73,11 @@ def from_switch_error(error: SwitchError, what: str = "") -> StatusError:
     return StatusError(Code[error.reason], f"{what}: {error}" if what else str(error))
 
 
+def text_translation(what: str) -> StatusError:
+    """A value of a type that the program translates to strings: nothing here knows how."""
+    return StatusError(Code.UNIMPLEMENTED, f"{what}: a translation to strings is not known here")
+
+
 class GrpcStatus(NamedTuple):
     """What ``context.abort_with_status`` wants (see :class:`grpc.Status`)."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4d, p4t
+
+from qplane_cext.switch.core import Pipeline
 
 from . import bytestrings
 from .bytestrings import byte_width
@@ -14,6 +16,19 @@ from .errors import invalid
 Leaf = bytes  # ceil(bitwidth / 8) bytes, big-endian
 Fill = Callable[[p4d.P4Data, Iterator[Leaf]], None]
 Flatten = Callable[[p4d.P4Data], list[Leaf]]
+
+
+class ProgramTypes:
+    """What a device config says of a type: the widths of its leaves, the numbers behind names."""
+
+    def __init__(self, pipeline: Pipeline | None = None, widths: Sequence[int] = ()) -> None:
+        self.errors = pipeline.errors if pipeline is not None else {}
+        self.enums = pipeline.enums if pipeline is not None else {}
+        self._widths = iter(widths)
+
+    def width(self, otherwise: int = 0) -> int:
+        """The next leaf's bits; ``otherwise`` when there is no such leaf."""
+        return next(self._widths, otherwise)
 
 
 @dataclass(frozen=True)
@@ -36,47 +51,56 @@ class DataType:
         return self._flatten(message)
 
 
-def data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str) -> DataType:
+def data_type(
+    spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str, program: ProgramTypes | None = None
+) -> DataType:
     """The converter of a type; ``what`` names it in errors.
 
     Raises StatusError(INVALID_ARGUMENT) for a type that a BMv2 pipeline can't hold in a register
     or digest.
     """
-    found = _data_type(spec, types, what)
+    found = _data_type(spec, types, what, program or ProgramTypes())
     if any(bitwidth < 1 for bitwidth in found.widths):
         raise invalid(f"{what}: a field without a width")
     return found
 
 
-def _data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str) -> DataType:
+def _data_type(
+    spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str, program: ProgramTypes
+) -> DataType:
     kind = spec.WhichOneof("type_spec")
     if kind == "bitstring":
+        program.width()
         return _bitstring(spec.bitstring, what)
     if kind == "bool":
+        program.width()
         return _boolean(what)
     if kind == "new_type":
         new_type = types.new_types.get(spec.new_type.name)
         if new_type is None or new_type.WhichOneof("representation") is None:
             raise invalid(f"{what}: type {spec.new_type.name!r} is not in the P4Info")
         if new_type.WhichOneof("representation") == "original_type":
-            return data_type(new_type.original_type, types, what)
-        return _wrap_bits(new_type.translated_type.sdn_bitwidth, what)
+            return _data_type(new_type.original_type, types, what, program)
+        # Values are translated one to one: the packet path's width bounds them.
+        return _wrap_bits(program.width(new_type.translated_type.sdn_bitwidth), what)
     if kind == "serializable_enum":
         enum = types.serializable_enums.get(spec.serializable_enum.name)
         if enum is None:
             raise invalid(f"{what}: enum {spec.serializable_enum.name!r} is not in the P4Info")
+        program.width()
         return _enum_value(enum.underlying_type.bitwidth, what)
     if kind == "struct":
         struct = types.structs.get(spec.struct.name)
         if struct is None:
             raise invalid(f"{what}: struct {spec.struct.name!r} is not in the P4Info")
         members = [
-            data_type(member.type_spec, types, f"{what}.{member.name}") for member in struct.members
+            _data_type(member.type_spec, types, f"{what}.{member.name}", program)
+            for member in struct.members
         ]
         return _struct(members, "struct", what)
     if kind == "tuple":
         members = [
-            data_type(member, types, f"{what}[{place}]")
+            _data_type(member, types, f"{what}[{place}]", program)
             for place, member in enumerate(spec.tuple.members)
         ]
         return _struct(members, "tuple", what)
@@ -84,10 +108,18 @@ def _data_type(spec: p4t.P4DataTypeSpec, types: p4t.P4TypeInfo, what: str) -> Da
         header = types.headers.get(spec.header.name)
         if header is None:
             raise invalid(f"{what}: header {spec.header.name!r} is not in the P4Info")
+        for _ in header.members:
+            program.width()
         return _header(
             [_bitstring(member.type_spec, f"{what}.{member.name}") for member in header.members],
             what,
         )
+    if kind == "error":
+        return _named("error", program.errors, program.width(), what)
+    if kind == "enum":
+        if spec.enum.name not in program.enums:
+            raise invalid(f"{what}: enum {spec.enum.name!r} is not in the device config")
+        return _named("enum", program.enums[spec.enum.name], program.width(), what)
     raise invalid(f"{what}: type {kind or 'unset'} is not supported")
 
 
@@ -146,6 +178,24 @@ def _enum_value(bitwidth: int, what: str) -> DataType:
     def flatten(message: p4d.P4Data) -> list[Leaf]:
         _expect(message, "enum_value", what)
         return [bytestrings.decode(message.enum_value, bitwidth, what)]
+
+    return DataType((bitwidth,), fill, flatten, what)
+
+
+def _named(kind: str, numbers: Mapping[str, int], bitwidth: int, what: str) -> DataType:
+    """An error or an enum without a representation: names outside, numbers in the packet path."""
+    names = {number: name for name, number in numbers.items()}
+
+    def fill(message: p4d.P4Data, leaves: Iterator[Leaf]) -> None:
+        number = int.from_bytes(next(leaves), "big")
+        setattr(message, kind, names.get(number, str(number)))
+
+    def flatten(message: p4d.P4Data) -> list[Leaf]:
+        _expect(message, kind, what)
+        name = getattr(message, kind)
+        if name not in numbers:
+            raise invalid(f"{what}: the program has no {kind} {name!r}")
+        return [numbers[name].to_bytes(byte_width(bitwidth), "big")]
 
     return DataType((bitwidth,), fill, flatten, what)
 

@@ -48,6 +48,7 @@ class MatchField:
     bitwidth: int
     position: int
     full: bytes  # all ones: a full mask, the end of the range of all values
+    is_text: bool = False  # translated to strings, which can't be written: see docs/p4runtime.md
 
     @property
     def width(self) -> int:
@@ -62,6 +63,7 @@ class ActionParam:
     id: int
     name: str
     bitwidth: int
+    is_text: bool = False  # as in MatchField
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Protocol, TypeVar
 
 from finsy.proto import p4i, p4t
 
-from qplane_cext.switch.core import ArrayInfo, KeyInfo, Pipeline, TableInfo
+from qplane_cext.switch.core import ArrayInfo, DigestInfo, KeyInfo, Pipeline, TableInfo
 
 from .bytestrings import byte_width
 from .errors import invalid
-from .p4data import data_type
+from .p4data import ProgramTypes, data_type
 from .p4info import (
     Action,
     ActionParam,
@@ -78,8 +78,8 @@ def index_p4info(message: p4i.P4Info, pipeline: Pipeline) -> P4InfoIndex:
         index.registers[register.preamble.id] = _register(register, pipeline, message.type_info)
     for value_set in _live(message.value_sets, pipeline.value_sets, "value set"):
         index.value_sets[value_set.preamble.id] = _value_set(value_set, pipeline)
-    for digest in _live(message.digests, pipeline.digests, "digest"):
-        index.digests[digest.preamble.id] = _digest(digest, pipeline, message.type_info)
+    for digest, learned in _digests(message, pipeline):
+        index.digests[digest.preamble.id] = _digest(digest, learned, pipeline, message.type_info)
     return index
 
 
@@ -139,12 +139,17 @@ def _bitwidth(
     """
     translated = types.new_types.get(type_name.name) if type_name.name else None
     if translated is not None and translated.HasField("translated_type"):
-        if translated.translated_type.WhichOneof("sdn_type") == "sdn_string":
-            raise invalid(f"{what}: a translation to strings can't be realised on this target")
         return core
     if bitwidth not in (core, 0):  # p4c gives none for an error
         raise invalid(f"{what}: {bitwidth} bits in the P4Info, {core} in the device config")
     return core
+
+
+def _is_text(type_name: p4t.P4NamedType, types: p4t.P4TypeInfo) -> bool:
+    translated = types.new_types.get(type_name.name) if type_name.name else None
+    return translated is not None and (
+        translated.translated_type.WhichOneof("sdn_type") == "sdn_string"
+    )
 
 
 def _check_width(bitwidth: int, what: str) -> None:
@@ -172,7 +177,7 @@ def _action(action: p4i.Action, pipeline: Pipeline, types: p4t.P4TypeInfo) -> Ac
             core = widths[position]
         width = _bitwidth(param.bitwidth, param.type_name, types, core, what)
         _check_width(width, what)
-        params.append(ActionParam(param.id, param.name, width))
+        params.append(ActionParam(param.id, param.name, width, _is_text(param.type_name, types)))
     positions = {param.id: position for position, param in enumerate(params)}
     if len(positions) != len(params) or 0 in positions:
         raise invalid(f"action {name!r}: parameter ids are not unique and non-zero")
@@ -246,7 +251,8 @@ def _match_field(
         )
     _check_width(bitwidth, f"{what}, field {match.name!r}")
     full = ((1 << bitwidth) - 1).to_bytes(byte_width(bitwidth), "big")
-    return MatchField(match.id, match.name, kind, bitwidth, position, full)
+    is_text = _is_text(match.type_name, types)
+    return MatchField(match.id, match.name, kind, bitwidth, position, full, is_text)
 
 
 def _by_id(fields: Iterable[MatchField], what: str) -> dict[int, MatchField]:
@@ -286,6 +292,9 @@ def _table(
     if meter is not None and info.meter is None:
         raise invalid(f"{what}: the device config has no direct meter for it")
     actions = _action_refs(table.action_refs, index, info)
+    for action, core_id in info.action_ids.items():
+        if all(ref.core_id != core_id for ref in actions.values()):
+            raise invalid(f"{what}: the P4Info does not list the action {action!r} for it")
     prioritised = (MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL)
     return Table(
         id=table.preamble.id,
@@ -328,7 +337,8 @@ def _array(arrays: Mapping[str, ArrayInfo], name: str, kind: str, size: int) -> 
 def _register(register: p4i.Register, pipeline: Pipeline, types: p4t.P4TypeInfo) -> Array:
     name = register.preamble.name
     info = _array(pipeline.registers, name, "register", register.size)
-    of_type = data_type(register.type_spec, types, f"register {name!r}")
+    program = ProgramTypes(pipeline, [info.bitwidth])
+    of_type = data_type(register.type_spec, types, f"register {name!r}", program)
     if sum(of_type.widths) != info.bitwidth:
         raise invalid(
             f"register {name!r}: {sum(of_type.widths)} bits in the P4Info, "
@@ -352,12 +362,21 @@ def _value_set(value_set: p4i.ValueSet, pipeline: Pipeline) -> ValueSet:
     return ValueSet(value_set.preamble.id, name, value_set.size, fields, _by_id(fields, what))
 
 
-def _digest(digest: p4i.Digest, pipeline: Pipeline, types: p4t.P4TypeInfo) -> Digest:
+def _digests(message: p4i.P4Info, pipeline: Pipeline) -> Iterator[tuple[p4i.Digest, DigestInfo]]:
+    if len(message.digests) == len(pipeline.digests) == 1:
+        # p4c's names for the digest of a tuple differ: "digest_0" and "tuple_0".
+        yield message.digests[0], next(iter(pipeline.digests.values()))
+        return
+    for digest in _live(message.digests, pipeline.digests, "digest"):
+        yield digest, pipeline.digests[digest.preamble.name]
+
+
+def _digest(
+    digest: p4i.Digest, info: DigestInfo, pipeline: Pipeline, types: p4t.P4TypeInfo
+) -> Digest:
     name = digest.preamble.name
-    info = pipeline.digests.get(name)
-    if info is None:
-        raise invalid(f"digest {name!r} is in the P4Info but not in the device config")
-    of_type = data_type(digest.type_spec, types, f"digest {name!r}")
+    program = ProgramTypes(pipeline, info.bitwidths)
+    of_type = data_type(digest.type_spec, types, f"digest {name!r}", program)
     if of_type.widths != tuple(info.bitwidths):
         raise invalid(f"digest {name!r}: its fields differ between P4Info and device config")
     return Digest(digest.preamble.id, name, info.digest_id, of_type, of_type.widths)

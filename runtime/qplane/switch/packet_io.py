@@ -13,17 +13,16 @@ from .errors import StatusError, invalid
 class ControllerHeader:
     """One ``@controller_header`` ("packet_in" or "packet_out") as P4Info describes it.
 
-    Raises StatusError(INVALID_ARGUMENT) when it is no whole number of bytes.
+    P4Info leaves fields with @padding out. Bits that are missing to a whole byte are at the end.
     """
 
     def __init__(
         self, metadata: Sequence[p4i.ControllerPacketMetadata.Metadata], name: str
     ) -> None:
         bits = sum(field.bitwidth for field in metadata)
+        bits += -bits % 8
         if any(field.bitwidth < 1 for field in metadata):
             raise invalid(f"controller header {name!r}: a field without a width")
-        if bits % 8:
-            raise invalid(f"controller header {name!r}: {bits} bits are no whole number of bytes")
         self.name = name
         self.length = bits // 8
         self._bits = bits

@@ -70,6 +70,7 @@ def test_options_may_come_before_and_after_the_json_and_with_equals_signs() -> N
         ("x.json -- --load-modules a.so", "can't be loaded"),
         ("x.json --log-level loud", "loud"),
         ("x.json --no-such-option", "--no-such-option"),
+        ("x.json -i 99999@lo", "interface '99999@lo': ports are 0 to 511"),
         ("x.json -i 1@a -i 2@b --max-port-count 1", "--max-port-count is 1"),
     ],
 )

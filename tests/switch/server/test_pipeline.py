@@ -247,6 +247,61 @@ def read_everything(client: Client) -> list[bytes]:
     return sorted(item.SerializeToString(deterministic=True) for item in client.read(*queries))
 
 
+ACTIONS = [
+    SetRequest.VERIFY, SetRequest.VERIFY_AND_SAVE, SetRequest.VERIFY_AND_COMMIT,
+    SetRequest.RECONCILE_AND_COMMIT,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("where", ["default_entry", "entries"])
+def test_an_entry_with_an_action_that_its_table_lacks_is_refused_by_every_action(
+    bench: Bench, primary: Client, names: Names, config: Config, action: int, where: str
+) -> None:
+    wrong = copy(config)
+    program = json.loads(wrong.p4_device_config)
+    (table,) = (
+        table
+        for pipeline in program["pipelines"]
+        for table in pipeline["tables"]
+        if table["name"] == "IngressImpl.hosts"
+    )
+    stranger = next(
+        one for one in program["actions"]
+        if one["id"] not in table["action_ids"] and not one["runtime_data"]
+    )  # fmt: skip
+    if where == "entries":
+        key = {"match_type": "exact", "key": "0x000000000001"}
+        run = {"action_id": stranger["id"], "action_data": []}
+        table["entries"] = [{"match_key": [key], "action_entry": run, "priority": 1}]
+    else:
+        table["default_entry"] = {"action_id": stranger["id"], "action_data": []}
+    wrong.p4_device_config = json.dumps(program).encode()
+    failed = primary.push(wrong, action)
+    assert failed is not None and failed.code == Code.INVALID_ARGUMENT
+    assert f"{stranger['name']!r}, which the table lacks" in failed.message
+    assert get(primary) == config
+
+
+def test_verify_finds_entries_that_do_not_go_together(
+    bench: Bench, primary: Client, names: Names, config: Config
+) -> None:
+    wrong = copy(config)
+    program = json.loads(wrong.p4_device_config)
+    for pipeline in program["pipelines"]:
+        for table in pipeline["tables"]:
+            if table["name"] == "IngressImpl.hosts":
+                key = {"match_type": "exact", "key": "0x000000000001"}
+                run = table["default_entry"] | {"action_data": []}
+                entry = {"match_key": [key], "action_entry": run, "priority": 1}
+                table["entries"] = [entry, entry]
+    wrong.p4_device_config = json.dumps(program).encode()
+    for action in ACTIONS:
+        failed = primary.push(wrong, action)
+        assert failed is not None and failed.code == Code.INVALID_ARGUMENT
+        assert "has this entry" in failed.message
+
+
 def test_reconcile_with_a_program_that_lacks_a_table_with_entries_is_refused(
     bench: Bench, primary: Client, names: Names, config: Config
 ) -> None:

@@ -37,6 +37,8 @@ class KeyField:
     kind: str
     bits: int
     parts: list[tuple[int, int, int, int]]  # (slot, limb of the key, shift, mask) per limb
+    mask: int  # static: what is not in it never matters
+    guard: int  # slot of the header's validity (a one without a header): BMv2 reads zero if not
     is_valid: bool = False  # old match type "valid"
 
 
@@ -97,8 +99,7 @@ def pack_key(keys: list[KeyField], place: list[tuple[int, int]]) -> int:
     for key, (slot, words) in zip(keys, place, strict=True):
         if key.bits > 64 or key.kind == "range":
             for i in range(words):
-                left = min(64, key.bits - 64 * i)
-                key.parts.append((slot + i, used + i, 0, (1 << left) - 1))
+                key.parts.append((slot + i, used + i, 0, key.mask >> 64 * i & (1 << 64) - 1))
             used += words
             continue
         for one in room:
@@ -108,7 +109,7 @@ def pack_key(keys: list[KeyField], place: list[tuple[int, int]]) -> int:
             one = [used, 0]
             room.append(one)
             used += 1
-        key.parts.append((slot, one[0], one[1], (1 << key.bits) - 1))
+        key.parts.append((slot, one[0], one[1], key.mask))
         one[1] += key.bits
     return used
 
@@ -253,14 +254,14 @@ class ControlCompiler:
         default = item.get("default_entry")
         default_action, default_params, const_default = -1, [], False
         if default is not None:
-            action = self._action(default["action_id"])
+            action = self._one_of(actions, default["action_id"], "the default entry")
             default_action = action.index
             default_params = action_data(action, default.get("action_data", []))
             const_default = bool(default.get("action_const"))
         given_entries = item.get("entries", ())
         # Small is strong in the JSON; P4Runtime's priorities go from N for the first to 1.
         weakest = max((int(entry.get("priority", 0)) for entry in given_entries), default=0)
-        entries = [self._entry(entry, keys, kind, weakest) for entry in given_entries]
+        entries = [self._entry(entry, keys, kind, weakest, actions) for entry in given_entries]
         if entries and table_type != "simple":
             raise PipelineError("entries in a table with an action profile")
         table = Table(
@@ -318,12 +319,13 @@ class ControlCompiler:
     def _keys(self, items: list[Json]) -> tuple[list[KeyField], list[tuple[int, int]]]:
         keys: list[KeyField] = []
         place: list[tuple[int, int]] = []
+        one_slot = self.emit.const(1)
         for item in items:
             kind = item["match_type"]
             if kind == "valid":
                 header = self.layout.header(item["target"])
                 name = item.get("name", header.name)
-                keys.append(KeyField(name, "exact", 1, [], is_valid=True))
+                keys.append(KeyField(name, "exact", 1, [], 1, one_slot, is_valid=True))
                 place.append((header.id, 1))
                 continue
             if kind not in KINDS:
@@ -332,9 +334,19 @@ class ControlCompiler:
             if one.varbit:
                 raise PipelineError(f"varbit {one.name!r} in a table key")
             name = item.get("name") or ".".join(item["target"])
-            keys.append(KeyField(name, kind, one.bits, []))
-            place.append((self._masked(item, slot, one.bits, one.words), one.words))
+            mask = (1 << one.bits) - 1
+            if item.get("mask") is not None:
+                mask &= hexstr(item["mask"])
+            keys.append(KeyField(name, kind, one.bits, [], mask, self._guard(item["target"])))
+            place.append((slot, one.words))
         return keys, place
+
+    def _guard(self, target: Any) -> int:
+        if isinstance(target, list) and target[1] != "$valid$":
+            header = self.layout.header(target[0])
+            if not header.metadata:
+                return header.id
+        return self.emit.const(1)
 
     def _key_field(self, target: Any) -> tuple[int, Field]:
         """Where a key's value is; an expression is computed in front of the table."""
@@ -352,16 +364,15 @@ class ControlCompiler:
         self.emit.release()
         return slot, one
 
-    def _masked(self, item: Json, slot: int, bits: int, words: int) -> int:
-        """The field's slot; with a static mask, that of a copy that is masked before the lookup."""
-        if item.get("mask") is None:
-            return slot
-        mask = hexstr(item["mask"]) & ((1 << bits) - 1)
-        held = self.emit.scratch_words(words)
-        self.emit.op(Op.WAND, held, slot, self.emit.const(mask, words), n=words)
-        return held
+    def _one_of(self, actions: list[Action], number: Any, user: str) -> Action:
+        action = self._action(number)
+        if action not in actions:
+            raise PipelineError(f"{user} has the action {action.name!r}, which the table lacks")
+        return action
 
-    def _entry(self, item: Json, keys: list[KeyField], kind: str, weakest: int) -> Entry:
+    def _entry(
+        self, item: Json, keys: list[KeyField], kind: str, weakest: int, actions: list[Action]
+    ) -> Entry:
         given = item["match_key"]
         if len(given) != len(keys):
             raise PipelineError(f"an entry has {len(given)} key fields, the table {len(keys)}")
@@ -381,7 +392,7 @@ class ControlCompiler:
                 parts.append((_bytes(one["key"], size), _bytes(one["mask"], size)))
             else:
                 parts.append((_bytes(one["start"], size), _bytes(one["end"], size)))
-        action = self._action(item["action_entry"]["action_id"])
+        action = self._one_of(actions, item["action_entry"]["action_id"], "an entry")
         params = action_data(action, item["action_entry"]["action_data"])
         priority = 0
         if kind in ("ternary", "range"):

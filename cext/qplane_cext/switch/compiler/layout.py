@@ -276,6 +276,10 @@ class Layout:
 
 def type_field(kind: HeaderType, name: str) -> Field:
     if name not in kind.index:
+        # What p4c makes of a local copy of the metadata struct: the renaming of its fields is
+        # applied to the uses and not to the type. (BMv2 dies of such a file.)
+        name = name.removeprefix("userMetadata.")
+    if name not in kind.index:
         raise PipelineError(f"header type {kind.name!r} has no field {name!r}")
     return kind.fields[kind.index[name]]
 

@@ -98,6 +98,7 @@ class Program:
     deparser_code: Label
     deparser_order: list[int]
     errors: dict[str, int]
+    enums: dict[str, dict[str, int]]
     standard: list[tuple[int, int]]  # (slot, bits) of each of STANDARD; (scratch, 64) if absent
     has_queueing: bool
     actions: list[Action]
@@ -200,7 +201,8 @@ class _Compiler:
             image=emit.image, code=code, parser=parser_start, ingress=ingress,
             egress=egress, deparser_code=deparser_code,
             deparser_order=[self.layout.header(name).id for name in deparser["order"]],
-            errors=self.errors, standard=self._standard(), has_queueing=self._has_queueing(),
+            errors=self.errors, enums=_enums(root), standard=self._standard(),
+            has_queueing=self._has_queueing(),
             actions=self.actions, tables=control.tables, profiles=control.profiles,
             registers=self.registers, counters=self.counters, meters=self.meters,
             calculations=self.calculations, checksums=checksums,
@@ -413,6 +415,13 @@ def _labels(
         yield select.default
         yield from (case.target for case in select.cases)
     yield from (one.condition for one in checksums if one.condition is not None)
+
+
+def _enums(root: Json) -> dict[str, dict[str, int]]:
+    return {
+        item["name"]: {str(name): int(number) for name, number in item["entries"]}
+        for item in root.get("enums", ())
+    }
 
 
 def _check_version(root: Json) -> None:

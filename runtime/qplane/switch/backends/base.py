@@ -40,6 +40,9 @@ class Backend(Protocol):
         """Stop receiving and close all ports."""
 
 
+MAX_PORTS = 1 << 9  # v1model's ports have 9 bits
+
+
 class Ports(list[tuple[int, str]]):
     """(port number, interface name) pairs from ``-i`` options."""
 
@@ -56,6 +59,8 @@ class Ports(list[tuple[int, str]]):
                 port = -1
             if not separator or not name or port < 0:
                 raise BackendError(f"interface {option!r} is not PORT@INTERFACE")
+            if port >= MAX_PORTS:
+                raise BackendError(f"interface {option!r}: ports are 0 to {MAX_PORTS - 1}")
             if any(port == other for other, _ in ports):
                 raise BackendError(f"port {port} is given twice")
             ports.append((port, name))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from finsy.proto import p4r
 
 from .. import bytestrings
-from ..errors import Code, StatusError, invalid
+from ..errors import Code, StatusError, invalid, text_translation
 from ..p4info import ActionRef, Scope
 
 
@@ -49,6 +49,8 @@ def decode_action(
         param = action.params[position]
         if values[position] is not None:
             raise invalid(f"{what}: parameter {param.name!r} of {action.name!r} is given twice")
+        if param.is_text:
+            raise text_translation(f"{what}: parameter {param.name!r} of {action.name!r}")
         values[position] = bytestrings.decode(item.value, param.bitwidth, param.name)
     if None in values:
         name = action.params[values.index(None)].name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from finsy.proto import p4r
 
 from .. import bytestrings
-from ..errors import invalid
+from ..errors import invalid, text_translation
 from ..p4info import MatchField, MatchKind
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def _decode_part(field: MatchField, match: p4r.FieldMatch, what: str) -> KeyPart
             f"{what}: field {field.name!r} is {field.kind.value}, the match is {kind or 'not set'}"
         )
     name = f"{what}, field {field.name!r}"
+    if field.is_text:
+        raise text_translation(name)
     bits = field.bitwidth
     if field.kind is MatchKind.EXACT:
         return bytestrings.decode(match.exact.value, bits, name)

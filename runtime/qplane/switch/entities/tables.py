@@ -157,11 +157,14 @@ class TableStore:
             return None
         if not table.fields or [item.id for item in table.fields] != _counting(table.fields):
             return None
+        if any(item.is_text for item in table.fields):
+            return None
         actions = {}
         for p4_id, ref in table.actions.items():
             params = ref.action.params
             in_table = ref.scope in (Scope.TABLE_AND_DEFAULT, Scope.TABLE_ONLY)
-            if in_table and [item.id for item in params] == _counting(params):
+            in_order = [item.id for item in params] == _counting(params)
+            if in_table and in_order and not any(item.is_text for item in params):
                 actions[p4_id] = ActionDecoder(ref, [item.bitwidth for item in params])
         fields = [(item.kind.value, item.bitwidth) for item in table.fields]
         return TableDecoder(self, fields, table.needs_priority, table.has_timeout, actions)
