@@ -20,6 +20,8 @@ const bit<4> QCI_FLAG_ACK_REQUESTED = 1;
 const bit<4> QCI_FLAG_AUTHENTICATED = 8;  // kept for later: must be 0
 const bit<16> QCI_PAIR_LENGTH = 20;
 const bit<16> QCI_PROBE_LENGTH = 24;
+const bit<16> QCI_GEN_LENGTH = 20;
+const bit<16> QCI_REPLY_LENGTH = 28;
 const bit<8> QCI_TTL = 255;  // of a message where it begins
 
 const bit<8> QCI_TRACK = 0x01;
@@ -28,6 +30,8 @@ const bit<8> QCI_EXPIRE_ACK = 0x03;
 const bit<8> QCI_HELLO = 0x10;
 const bit<8> QCI_PING = 0x11;
 const bit<8> QCI_PONG = 0x12;
+const bit<8> QCI_GEN = 0x30;
+const bit<8> QCI_REPLY = 0x31;
 
 const bit<8> REASON_CUTOFF = 1;
 const bit<8> REASON_SWAP_FAILED = 2;
@@ -43,6 +47,8 @@ const bit<8> DEVICE_PAIR = 0x01;
 const bit<8> DEVICE_SWAPPED = 0x02;
 const bit<8> DEVICE_SWAP_FAILED = 0x03;
 const bit<8> DEVICE_EXPIRED = 0x04;
+const bit<8> DEVICE_MHP_GEN = 0x10;
+const bit<8> DEVICE_MHP_OUTCOME = 0x11;
 const bit<8> DEVICE_FEATURES = 0x42;
 const bit<8> DEVICE_LINK_FEATURES = 0x43;
 const bit<8> DEVICE_LINK_STATUS = 0x47;
@@ -51,6 +57,13 @@ const bit<8> DEVICE_DELIVER = 0x82;
 const bit<8> DEVICE_RELEASE = 0x83;
 const bit<8> DEVICE_VOID = 0x84;
 const bit<8> DEVICE_EXPIRE_CONFIRMED = 0x85;
+const bit<8> DEVICE_MHP_REPLY = 0x90;
+
+const bit<2> MHP_FAIL = 0;
+const bit<8> MHP_NONE = 0;
+const bit<8> MHP_QUEUE_MISMATCH = 1;
+const bit<8> MHP_TIME_MISMATCH = 2;
+const bit<8> MHP_NO_CLASSICAL_OTHER = 3;
 
 @controller_header("packet_in")
 header packet_in_t {
@@ -182,6 +195,44 @@ header qubit_t {
     bit<64> time_ps;
 }
 
+// MHP: the same body on the wire and on the quantum port.
+header gen_t {
+    bit<8> queue_id;
+    bit<8> queue_seq;
+    bit<1> kind;
+    bit<1> present;
+    bit<14> reserved;
+    bit<64> cycle;
+}
+
+header reply_t {
+    bit<8> queue_id;
+    bit<8> queue_seq;
+    bit<8> other_queue_id;
+    bit<8> other_queue_seq;
+    bit<32> mhp_seq;
+    bit<2> outcome;
+    bit<6> reserved;
+    bit<8> error_code;
+    bit<16> reserved2;
+    bit<64> cycle;
+}
+
+header outcome_t {
+    bit<2> outcome;
+    bit<30> reserved;
+    bit<64> cycle;
+}
+
+// Messages between the link layers of two nodes, which the data plane carries unread.
+header queue_message_t {
+    bit<512> body;
+}
+
+header service_message_t {
+    bit<192> body;
+}
+
 struct headers_t {
     packet_in_t packet_in;
     packet_out_t packet_out;
@@ -197,6 +248,10 @@ struct headers_t {
     qci_t qci;
     pair_t pair;
     probe_t probe;
+    queue_message_t queue_message;
+    service_message_t service_message;
     device_t device;
     qubit_t qubit;
+    gen_t gen;
+    reply_t reply;
 }

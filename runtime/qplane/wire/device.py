@@ -7,6 +7,17 @@ from typing import ClassVar, TypeAlias
 from qplane.wire.errors import WireError
 from qplane.wire.ethernet import Ethernet, EtherType, frame_payload
 from qplane.wire.layout import Layout, Record, clock_ps, duration_ps, enum, fixed, uint
+from qplane.wire.link import (
+    Calibration,
+    GenBody,
+    LinkScheme,
+    MhpOrder,
+    MhpResult,
+    MhpStatus,
+    OutcomeBody,
+    QubitAction,
+    ReplyBody,
+)
 from qplane.wire.qci import BellIndex
 
 DEVICE_VERSION = 1
@@ -17,12 +28,15 @@ FRACTION_ONE = (1 << 32) - 1
 
 
 class DeviceType(IntEnum):
-    """What a device frame says. 0x01 to 0x3F: events; 0x41 to 0x7F: controller; 0x81: commands."""
+    """What a device frame says. 0x01 to 0x3F: events; 0x41 to 0x7F: controller and link layer;
+    0x81 and more: commands."""
 
     PAIR = 0x01
     SWAPPED = 0x02
     SWAP_FAILED = 0x03
     EXPIRED = 0x04
+    MHP_GEN = 0x10
+    MHP_OUTCOME = 0x11
     FEATURES_REQUEST = 0x41
     DEVICE_FEATURES = 0x42
     LINK_FEATURES = 0x43
@@ -30,11 +44,25 @@ class DeviceType(IntEnum):
     LINK_STOP = 0x45
     LINK_STATUS_REQUEST = 0x46
     LINK_STATUS = 0x47
+    MHP_START = 0x50
+    MHP_STOP = 0x51
+    MHP_STATUS = 0x52
+    MHP_PAIR = 0x53
+    MHP_MEASURED = 0x54
+    MHP_ERROR = 0x55
+    QUBIT_RELEASE = 0x56
+    QUBIT_PAULI = 0x57
+    QUBIT_MOVE = 0x58
+    QUBIT_MEASURE = 0x59
+    QUBIT_DONE = 0x5A
+    CALIBRATION_REQUEST = 0x5B
+    CALIBRATION = 0x5C
     SWAP = 0x81
     DELIVER = 0x82
     RELEASE = 0x83
     VOID = 0x84
     EXPIRE_CONFIRMED = 0x85
+    MHP_REPLY = 0x90
 
     @property
     def is_from_device(self) -> bool:
@@ -51,6 +79,14 @@ _FROM_DEVICE = frozenset(
         DeviceType.DEVICE_FEATURES,
         DeviceType.LINK_FEATURES,
         DeviceType.LINK_STATUS,
+        DeviceType.MHP_GEN,
+        DeviceType.MHP_OUTCOME,
+        DeviceType.MHP_STATUS,
+        DeviceType.MHP_PAIR,
+        DeviceType.MHP_MEASURED,
+        DeviceType.MHP_ERROR,
+        DeviceType.QUBIT_DONE,
+        DeviceType.CALIBRATION,
     }
 )
 
@@ -62,12 +98,6 @@ class DeviceFlag(IntFlag):
     CORRECT = 1  # DELIVER
     ANNOUNCE = 1  # RELEASE
     END = 1  # LINK_START
-
-
-class LinkScheme(IntEnum):
-    """How a link heralds its pairs."""
-
-    DOUBLE_CLICK = 1
 
 
 class LinkStatusCode(IntEnum):
@@ -233,7 +263,21 @@ class LinkControl(Record):
     status: LinkStatusCode = LinkStatusCode.IDLE
 
 
-DeviceBody: TypeAlias = QubitBody | Transaction | DeviceFeatures | LinkFeatures | LinkControl
+DeviceBody: TypeAlias = (
+    QubitBody
+    | Transaction
+    | DeviceFeatures
+    | LinkFeatures
+    | LinkControl
+    | GenBody
+    | OutcomeBody
+    | ReplyBody
+    | MhpOrder
+    | MhpStatus
+    | MhpResult
+    | QubitAction
+    | Calibration
+)
 
 BODIES: dict[DeviceType, type[DeviceBody]] = {
     DeviceType.FEATURES_REQUEST: Transaction,
@@ -243,6 +287,22 @@ BODIES: dict[DeviceType, type[DeviceBody]] = {
     DeviceType.LINK_STOP: LinkControl,
     DeviceType.LINK_STATUS_REQUEST: LinkControl,
     DeviceType.LINK_STATUS: LinkControl,
+    DeviceType.MHP_GEN: GenBody,
+    DeviceType.MHP_OUTCOME: OutcomeBody,
+    DeviceType.MHP_REPLY: ReplyBody,
+    DeviceType.MHP_START: MhpOrder,
+    DeviceType.MHP_STOP: MhpOrder,
+    DeviceType.MHP_STATUS: MhpStatus,
+    DeviceType.MHP_PAIR: MhpResult,
+    DeviceType.MHP_MEASURED: MhpResult,
+    DeviceType.MHP_ERROR: MhpResult,
+    DeviceType.QUBIT_RELEASE: QubitAction,
+    DeviceType.QUBIT_PAULI: QubitAction,
+    DeviceType.QUBIT_MOVE: QubitAction,
+    DeviceType.QUBIT_MEASURE: QubitAction,
+    DeviceType.QUBIT_DONE: QubitAction,
+    DeviceType.CALIBRATION_REQUEST: Calibration,
+    DeviceType.CALIBRATION: Calibration,
 }
 BODIES |= {type_: QubitBody for type_ in DeviceType if type_ not in BODIES}
 

@@ -21,6 +21,7 @@ from qplane.wire.ethernet import (
     frame_payload,
 )
 from qplane.wire.layout import Layout, Record, clock_ps, enum, fixed, uint
+from qplane.wire.link import GenBody, ReplyBody
 
 QCI_VERSION = 1
 FIRST_TTL = 255  # of a message on a circuit, where it begins
@@ -45,6 +46,8 @@ class QciType(IntEnum):
     EGP_MEMORY_REQUEST = 0x2A
     EGP_MEMORY_ACK = 0x2B
     EGP_OUTCOMES = 0x2C
+    GEN = 0x30
+    REPLY = 0x31
 
 
 class QciFlag(IntFlag):
@@ -135,7 +138,7 @@ class ProbeBody(Record):
     time_ps: int
 
 
-Body: TypeAlias = PairBody | ProbeBody | DqpBody | EgpBody | OutcomesBody
+Body: TypeAlias = PairBody | ProbeBody | DqpBody | EgpBody | OutcomesBody | GenBody | ReplyBody
 
 BODIES: dict[QciType, type[Body]] = {
     QciType.TRACK: PairBody,
@@ -154,6 +157,8 @@ BODIES: dict[QciType, type[Body]] = {
     QciType.EGP_MEMORY_REQUEST: EgpBody,
     QciType.EGP_MEMORY_ACK: EgpBody,
     QciType.EGP_OUTCOMES: OutcomesBody,
+    QciType.GEN: GenBody,
+    QciType.REPLY: ReplyBody,
 }
 
 

@@ -32,7 +32,6 @@ from qplane.wire.device import (
     BODIES,
     DEVICE_VERSION,
     DeviceType,
-    LinkScheme,
     LinkStatusCode,
     QubitBody,
 )
@@ -43,6 +42,22 @@ from qplane.wire.device import Transaction as TransactionBody
 from qplane.wire.dqp import DqpBody, DqpReason
 from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.ethernet import CHANNEL_TYPE_QCI, GAL_LABEL, EtherType
+from qplane.wire.link import (
+    ActionStatus,
+    GenBody,
+    LinkScheme,
+    MhpError,
+    MhpKind,
+    MhpOutcome,
+    MhpState,
+    OutcomeBody,
+    ReplyBody,
+)
+from qplane.wire.link import Calibration as CalibrationBody
+from qplane.wire.link import MhpOrder as MhpOrderBody
+from qplane.wire.link import MhpResult as MhpResultBody
+from qplane.wire.link import MhpStatus as MhpStatusBody
+from qplane.wire.link import QubitAction as QubitActionBody
 from qplane.wire.qci import BODIES as QCI_BODIES
 from qplane.wire.qci import QCI_VERSION, BellIndex, ExpireReason, QciType, qci_checksum
 from qplane.wire.service import RandomBasis, RequestType
@@ -314,6 +329,168 @@ class LinkControl(_Body):
     ]
 
 
+class Gen(_Body):
+    """Body of GEN, on the wire and on the quantum port."""
+
+    name = "GEN"
+    fields_desc = [
+        ByteField("queue_id", 0),
+        ByteField("queue_seq", 0),
+        BitEnumField("kind", 0, 1, _names(MhpKind)),
+        BitField("present", 0, 1),
+        BitField("reserved", 0, 14),
+        LongField("cycle", 0),
+    ]
+
+
+class Reply(_Body):
+    """Body of REPLY, on the wire and on the quantum port."""
+
+    name = "REPLY"
+    fields_desc = [
+        ByteField("queue_id", 0),
+        ByteField("queue_seq", 0),
+        ByteField("other_queue_id", 0),
+        ByteField("other_queue_seq", 0),
+        IntField("mhp_seq", 0),
+        BitEnumField("outcome", 0, 2, _names(MhpOutcome)),
+        BitField("reserved", 0, 6),
+        ByteEnumField("error_code", 0, _names(MhpError)),
+        ShortField("reserved2", 0),
+        LongField("cycle", 0),
+    ]
+
+
+class Outcome(_Body):
+    """Body of MHP_OUTCOME."""
+
+    name = "Outcome"
+    fields_desc = [
+        BitEnumField("outcome", 0, 2, _names(MhpOutcome)),
+        BitField("reserved", 0, 30),
+        LongField("cycle", 0),
+    ]
+
+
+class MhpOrder(_Body):
+    """Body of MHP_START and MHP_STOP."""
+
+    name = "MHP order"
+    fields_desc = [
+        IntField("transaction", 0),
+        ByteField("queue_id", 0),
+        ByteField("queue_seq", 0),
+        BitEnumField("kind", 0, 1, _names(MhpKind)),
+        BitField("random_basis", 0, 2),
+        BitField("reserved", 0, 5),
+        ByteField("probability_1", 0),
+        ByteField("probability_2", 0),
+        ByteField("rotation_x1", 0),
+        ByteField("rotation_y", 0),
+        ByteField("rotation_x2", 0),
+        ShortField("bright_state", 0),
+        ShortField("pairs", 0),
+        ShortField("slot_first", 0),
+        ShortField("slot_count", 0),
+        LongField("first_cycle", 0),
+        LongField("end_cycle", 0),
+    ]
+
+
+class MhpStatus(_Body):
+    """Body of MHP_STATUS."""
+
+    name = "MHP status"
+    fields_desc = [
+        IntField("transaction", 0),
+        ByteField("queue_id", 0),
+        ByteField("queue_seq", 0),
+        ByteEnumField("state", 0, _names(MhpState)),
+        ByteField("reserved", 0),
+        ShortField("pairs_left", 0),
+        ShortField("reserved2", 0),
+        LongField("cycle", 0),
+        LongField("attempts", 0),
+    ]
+
+
+class MhpResult(_Body):
+    """Body of MHP_PAIR, MHP_MEASURED and MHP_ERROR."""
+
+    name = "MHP result"
+    fields_desc = [
+        ByteField("queue_id", 0),
+        ByteField("queue_seq", 0),
+        ByteField("other_queue_id", 0),
+        ByteField("other_queue_seq", 0),
+        IntField("mhp_seq", 0),
+        ByteEnumField("error", 0, _names(MhpError)),
+        BitField("basis", 0, 3),
+        BitField("outcome", 0, 1),
+        BitField("surplus", 0, 1),
+        BitField("reserved", 0, 3),
+        ShortField("pairs_left", 0),
+        ShortField("slot", 0),
+        ShortField("generation", 0),
+        LongField("cycle", 0),
+        LongField("attempts", 0),
+        SignedLongField("time_ps", 0),
+    ]
+
+
+class QubitAction(_Body):
+    """Body of QUBIT_RELEASE, QUBIT_PAULI, QUBIT_MOVE, QUBIT_MEASURE and QUBIT_DONE."""
+
+    name = "Qubit action"
+    fields_desc = [
+        IntField("transaction", 0),
+        ShortField("slot", 0),
+        ShortField("generation", 0),
+        ShortField("slot2", 0),
+        ShortField("generation2", 0),
+        BitField("pauli", 0, 2),
+        BitField("outcome", 0, 1),
+        BitField("reserved", 0, 5),
+        ByteEnumField("status", 0, _names(ActionStatus)),
+        ByteField("rotation_x1", 0),
+        ByteField("rotation_y", 0),
+        ByteField("rotation_x2", 0),
+        BitField("reserved2", 0, 24),
+        SignedLongField("time_ps", 0),
+    ]
+
+
+class Calibration(_Body):
+    """Body of CALIBRATION_REQUEST and CALIBRATION."""
+
+    name = "Calibration"
+    fields_desc = [
+        IntField("transaction", 0),
+        ShortField("bright_state", 0),
+        ByteEnumField("scheme", 0, _names(LinkScheme)),
+        ByteField("reserved", 0),
+        IntField("success", 0),
+        IntField("fidelity_keep", 0),
+        IntField("fidelity_measure", 0),
+        ShortField("bright_least", 0),
+        ShortField("bright_most", 0),
+        LongField("cycle_ps", 0),
+        IntField("keep_cycles", 0),
+        IntField("reply_cycles", 0),
+        IntField("recovery_cycles", 0),
+        IntField("reserved2", 0),
+        LongField("cycle", 0),
+        LongField("delay_near_ps", 0),
+        LongField("delay_far_ps", 0),
+        IntField("efficiency_near", 0),
+        IntField("efficiency_far", 0),
+        IntField("dark_count", 0),
+        IntField("visibility", 0),
+        IntField("phase_std_urad", 0),
+        IntField("reserved3", 0),
+    ]
+
+
 class PacketIn(Packet):
     """Controller header before a packet from the switch."""
 
@@ -350,6 +527,8 @@ def _bind() -> None:
     bind_top_down(QCI, DQP, type=QciType.DQP_ADD)
     bind_top_down(QCI, EGP, type=QciType.EGP_EXPIRE)
     bind_top_down(QCI, EGPOutcomes, type=QciType.EGP_OUTCOMES)
+    bind_layers(QCI, Gen, type=QciType.GEN)
+    bind_layers(QCI, Reply, type=QciType.REPLY)
     bind_layers(Ether, Device, type=EtherType.DEVICE)
     layers: dict[type, type[Packet]] = {
         QubitBody: Qubit,
@@ -357,6 +536,14 @@ def _bind() -> None:
         DeviceFeaturesBody: DeviceFeatures,
         LinkFeaturesBody: LinkFeatures,
         LinkControlBody: LinkControl,
+        GenBody: Gen,
+        ReplyBody: Reply,
+        OutcomeBody: Outcome,
+        MhpOrderBody: MhpOrder,
+        MhpStatusBody: MhpStatus,
+        MhpResultBody: MhpResult,
+        QubitActionBody: QubitAction,
+        CalibrationBody: Calibration,
     }
     for device_type, body in BODIES.items():
         bind_bottom_up(Device, layers[body], type=device_type)
@@ -364,6 +551,14 @@ def _bind() -> None:
     bind_top_down(Device, DeviceFeatures, type=DeviceType.DEVICE_FEATURES)
     bind_top_down(Device, LinkFeatures, type=DeviceType.LINK_FEATURES)
     bind_top_down(Device, LinkControl, type=DeviceType.LINK_START)
+    bind_top_down(Device, Gen, type=DeviceType.MHP_GEN)
+    bind_top_down(Device, Outcome, type=DeviceType.MHP_OUTCOME)
+    bind_top_down(Device, Reply, type=DeviceType.MHP_REPLY)
+    bind_top_down(Device, MhpOrder, type=DeviceType.MHP_START)
+    bind_top_down(Device, MhpStatus, type=DeviceType.MHP_STATUS)
+    bind_top_down(Device, MhpResult, type=DeviceType.MHP_PAIR)
+    bind_top_down(Device, QubitAction, type=DeviceType.QUBIT_DONE)
+    bind_top_down(Device, Calibration, type=DeviceType.CALIBRATION)
     bind_layers(PacketIn, Ether)
     bind_layers(PacketOut, Ether)
 
