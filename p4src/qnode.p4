@@ -13,6 +13,7 @@
 #include "include/circuit.p4"
 #include "include/device_events.p4"
 #include "include/messages.p4"
+#include "include/link.p4"
 #include "include/classical.p4"
 #include "include/compose.p4"
 
@@ -22,6 +23,7 @@ control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
     Circuit() circuit;
     DeviceEvents() device_events;
     Messages() messages;
+    LinkLayer() link_layer;
     Classical() classical;
 
     counter(32, CounterType.packets) drops;
@@ -51,7 +53,9 @@ control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
                 meta.drop_reason = DROP_BAD_CHECKSUM;
             } else if (hdr.device.isValid() || hdr.qci.isValid()) {
                 admission.apply(hdr, meta, standard_metadata);
-                if (meta.drop_reason == DROP_NONE && (hdr.qubit.isValid() || hdr.pair.isValid())) {
+                if (meta.drop_reason == DROP_NONE && (hdr.gen.isValid() || hdr.reply.isValid())) {
+                    link_layer.apply(hdr, meta, standard_metadata);
+                } else if (meta.drop_reason == DROP_NONE && (hdr.qubit.isValid() || hdr.pair.isValid())) {
                     circuit.apply(hdr, meta, standard_metadata);
                     if (meta.drop_reason != DROP_NONE) {
                         // no such circuit

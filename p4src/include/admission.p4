@@ -25,19 +25,35 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
                 meta.drop_reason = DROP_DEVICE_MALFORMED;
             } else if (hdr.device.type == DEVICE_FEATURES
                        || hdr.device.type == DEVICE_LINK_FEATURES
-                       || hdr.device.type == DEVICE_LINK_STATUS) {
+                       || hdr.device.type == DEVICE_LINK_STATUS
+                       || hdr.device.type & DEVICE_GROUP == DEVICE_LINK_LAYER) {
                 to_controller(PACKET_IN_DEVICE);
+            } else if (hdr.gen.isValid()) {
+                if (standard_metadata.packet_length > MIN_FRAME_BYTES) {
+                    meta.drop_reason = DROP_DEVICE_MALFORMED;
+                }
             } else if (!hdr.qubit.isValid() || hdr.device.link >= LINKS
                        || standard_metadata.packet_length > MIN_FRAME_BYTES) {
                 meta.drop_reason = DROP_DEVICE_MALFORMED;
             }
-        } else if ((!hdr.probe.isValid() && !hdr.pair.isValid())
+        } else if (hdr.queue_message.isValid()) {
+            if (hdr.qci.flags != 0 || standard_metadata.packet_length != QUEUE_FRAME_BYTES) {
+                meta.drop_reason = DROP_QCI_MALFORMED;
+            } else if (meta.port_kind != PORT_NEIGHBOUR) {
+                meta.drop_reason = DROP_QCI_PORT;
+            } else {
+                to_controller(PACKET_IN_QCI);
+            }
+        } else if ((!hdr.probe.isValid() && !hdr.pair.isValid() && !hdr.service_message.isValid()
+                    && !hdr.reply.isValid())
                    || hdr.qci.flags & QCI_FLAG_AUTHENTICATED != 0
                    || standard_metadata.packet_length > MIN_FRAME_BYTES) {
             meta.drop_reason = DROP_QCI_MALFORMED;
-        } else if (hdr.probe.isValid()) {
+        } else if (!hdr.pair.isValid()) {
             if (meta.port_kind != PORT_NEIGHBOUR) {
                 meta.drop_reason = DROP_QCI_PORT;
+            } else if (hdr.reply.isValid()) {
+                // of a link's station, or not: LinkLayer knows
             } else if (hdr.qci.type == QCI_PING) {
                 pong();
             } else {

@@ -1,27 +1,25 @@
+#include "common_headers.p4"
+
 // Headers, as docs/wire.md has them. A test holds the two against each other, field by field.
 
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP = 0x0806;
 const bit<16> ETHERTYPE_IPV6 = 0x86dd;
 const bit<16> ETHERTYPE_MPLS = 0x8847;
-const bit<16> ETHERTYPE_QCI = 0x88b5;
-const bit<16> ETHERTYPE_DEVICE = 0x88b6;
 
 const bit<48> MAC_SWITCH = 0x020000000001;
 const bit<48> MAC_DEVICE = 0x020000000002;
 
-// Ethernet's minimum without the frame check sequence: a shorter frame may come padded to it.
-const bit<32> MIN_FRAME_BYTES = 60;
+const bit<32> QUEUE_FRAME_BYTES = 86;  // Ethernet, QCI and queue message: never padded
 
 const bit<20> GAL_LABEL = 13;
 const bit<16> CHANNEL_QCI = 0x7ff8;
-const bit<4> QCI_VERSION = 1;
 const bit<4> QCI_FLAG_ACK_REQUESTED = 1;
 const bit<4> QCI_FLAG_AUTHENTICATED = 8;  // kept for later: must be 0
 const bit<16> QCI_PAIR_LENGTH = 20;
 const bit<16> QCI_PROBE_LENGTH = 24;
-const bit<16> QCI_GEN_LENGTH = 20;
-const bit<16> QCI_REPLY_LENGTH = 28;
+const bit<16> QCI_QUEUE_LENGTH = 72;
+const bit<16> QCI_SERVICE_LENGTH = 32;
 const bit<8> QCI_TTL = 255;  // of a message where it begins
 
 const bit<8> QCI_TRACK = 0x01;
@@ -30,8 +28,9 @@ const bit<8> QCI_EXPIRE_ACK = 0x03;
 const bit<8> QCI_HELLO = 0x10;
 const bit<8> QCI_PING = 0x11;
 const bit<8> QCI_PONG = 0x12;
-const bit<8> QCI_GEN = 0x30;
-const bit<8> QCI_REPLY = 0x31;
+const bit<8> QCI_GROUP = 0xf8;    // mask of these two:
+const bit<8> QCI_QUEUE = 0x20;    // DQP, 0x20 to 0x27
+const bit<8> QCI_SERVICE = 0x28;  // EGP, 0x28 to 0x2f
 
 const bit<8> REASON_CUTOFF = 1;
 const bit<8> REASON_SWAP_FAILED = 2;
@@ -39,7 +38,6 @@ const bit<8> REASON_UNKNOWN_PAIR = 3;
 const bit<8> REASON_DEAD_PAIR = 4;
 const bit<8> REASON_NO_ROOM = 5;
 
-const bit<4> DEVICE_VERSION = 1;
 const bit<4> DEVICE_FLAG_CORRECT = 1;   // of DELIVER
 const bit<4> DEVICE_FLAG_ANNOUNCE = 1;  // of RELEASE
 
@@ -48,41 +46,17 @@ const bit<8> DEVICE_SWAPPED = 0x02;
 const bit<8> DEVICE_SWAP_FAILED = 0x03;
 const bit<8> DEVICE_EXPIRED = 0x04;
 const bit<8> DEVICE_MHP_GEN = 0x10;
-const bit<8> DEVICE_MHP_OUTCOME = 0x11;
 const bit<8> DEVICE_FEATURES = 0x42;
 const bit<8> DEVICE_LINK_FEATURES = 0x43;
 const bit<8> DEVICE_LINK_STATUS = 0x47;
+const bit<8> DEVICE_LINK_LAYER = 0x50;  // 0x50 to 0x5f: what the link layer and the device say
+const bit<8> DEVICE_GROUP = 0xf0;       // mask of that
 const bit<8> DEVICE_SWAP = 0x81;
 const bit<8> DEVICE_DELIVER = 0x82;
 const bit<8> DEVICE_RELEASE = 0x83;
 const bit<8> DEVICE_VOID = 0x84;
 const bit<8> DEVICE_EXPIRE_CONFIRMED = 0x85;
 const bit<8> DEVICE_MHP_REPLY = 0x90;
-
-const bit<2> MHP_FAIL = 0;
-const bit<8> MHP_NONE = 0;
-const bit<8> MHP_QUEUE_MISMATCH = 1;
-const bit<8> MHP_TIME_MISMATCH = 2;
-const bit<8> MHP_NO_CLASSICAL_OTHER = 3;
-
-@controller_header("packet_in")
-header packet_in_t {
-    bit<9> ingress_port;
-    bit<7> reason;
-    bit<16> pad;
-}
-
-@controller_header("packet_out")
-header packet_out_t {
-    bit<9> egress_port;
-    bit<23> pad;
-}
-
-header ethernet_t {
-    bit<48> dst;
-    bit<48> src;
-    bit<16> ethertype;
-}
 
 // ARP for IPv4 over Ethernet (RFC 826).
 header arp_t {
@@ -148,14 +122,6 @@ header ach_t {
     bit<16> channel_type;
 }
 
-header qci_t {
-    bit<4> version;
-    bit<4> flags;
-    bit<8> type;
-    bit<16> length;
-    bit<32> checksum;
-}
-
 header pair_t {
     bit<32> pair_seq;
     bit<32> origin_seq;
@@ -172,15 +138,6 @@ header probe_t {
     bit<64> time_ps;
 }
 
-header device_t {
-    bit<4> version;
-    bit<4> flags;
-    bit<8> type;
-    bit<8> link;
-    bit<2> bell;
-    bit<6> reserved;
-}
-
 header qubit_t {
     bit<20> label;
     bit<12> reserved;
@@ -193,35 +150,6 @@ header qubit_t {
     bit<16> slot2;
     bit<16> generation2;
     bit<64> time_ps;
-}
-
-// MHP: the same body on the wire and on the quantum port.
-header gen_t {
-    bit<8> queue_id;
-    bit<8> queue_seq;
-    bit<1> kind;
-    bit<1> present;
-    bit<14> reserved;
-    bit<64> cycle;
-}
-
-header reply_t {
-    bit<8> queue_id;
-    bit<8> queue_seq;
-    bit<8> other_queue_id;
-    bit<8> other_queue_seq;
-    bit<32> mhp_seq;
-    bit<2> outcome;
-    bit<6> reserved;
-    bit<8> error_code;
-    bit<16> reserved2;
-    bit<64> cycle;
-}
-
-header outcome_t {
-    bit<2> outcome;
-    bit<30> reserved;
-    bit<64> cycle;
 }
 
 // Messages between the link layers of two nodes, which the data plane carries unread.

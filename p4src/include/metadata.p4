@@ -40,6 +40,7 @@ const bit<32> DROP_DEVICE_LABEL = 12;        // device event for a label that is
 const bit<32> DROP_DEVICE_STALE = 13;        // device event for a pair that has no such record
 const bit<32> DROP_TRACK_DUPLICATE = 14;     // its pair was delivered before
 const bit<32> DROP_ACK_STALE = 15;           // EXPIRE_ACK that nobody waits for
+const bit<32> DROP_NO_STATION = 24;          // GEN or REPLY: no station of such a link there
 
 // What happened to pairs: the index into the counter `pair_events`.
 const bit<32> EVENT_TRACK_SENT = 1;

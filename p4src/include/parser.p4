@@ -116,8 +116,26 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (QCI_VERSION, QCI_HELLO, QCI_PROBE_LENGTH): parse_probe;
             (QCI_VERSION, QCI_PING, QCI_PROBE_LENGTH): parse_probe;
             (QCI_VERSION, QCI_PONG, QCI_PROBE_LENGTH): parse_probe;
+            (QCI_VERSION, QCI_QUEUE &&& QCI_GROUP, QCI_QUEUE_LENGTH): parse_queue_message;
+            (QCI_VERSION, QCI_SERVICE &&& QCI_GROUP, QCI_SERVICE_LENGTH): parse_service_message;
+            (QCI_VERSION, QCI_REPLY, QCI_REPLY_LENGTH): parse_reply;
             default: accept;
         }
+    }
+
+    state parse_queue_message {
+        packet.extract(hdr.queue_message);
+        transition accept;
+    }
+
+    state parse_service_message {
+        packet.extract(hdr.service_message);
+        transition accept;
+    }
+
+    state parse_reply {
+        packet.extract(hdr.reply);
+        transition accept;
     }
 
     state parse_probe {
@@ -132,8 +150,14 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             DEVICE_SWAPPED: parse_qubit;
             DEVICE_SWAP_FAILED: parse_qubit;
             DEVICE_EXPIRED: parse_qubit;
+            DEVICE_MHP_GEN: parse_gen;
             default: accept;
         }
+    }
+
+    state parse_gen {
+        packet.extract(hdr.gen);
+        transition accept;
     }
 
     state parse_qubit {
@@ -157,7 +181,11 @@ control QnodeDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.qci);
         packet.emit(hdr.pair);
         packet.emit(hdr.probe);
+        packet.emit(hdr.queue_message);
+        packet.emit(hdr.service_message);
         packet.emit(hdr.device);
         packet.emit(hdr.qubit);
+        packet.emit(hdr.gen);
+        packet.emit(hdr.reply);
     }
 }

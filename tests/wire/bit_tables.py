@@ -5,7 +5,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WIRE_MD = ROOT / "docs/wire.md"
-HEADERS_P4 = ROOT / "p4src/include/headers.p4"
+HEADERS_P4 = [
+    ROOT / "p4src/include" / f"{name}.p4" for name in ("common_headers", "headers", "herald_headers")
+]
 
 Row = tuple[str, int]  # field name, width in bits
 

@@ -22,6 +22,7 @@ from qplane.wire import (
     to_fraction,
 )
 
+from .mhp_frames import DEVICE_CASES as MHP_CASES
 from .strategies import device_frames, nibbles
 
 TO_DEVICE = "020000000002 020000000001 88b6"
@@ -95,6 +96,7 @@ CASES = [
     (DeviceFrame(DeviceType.LINK_STOP, 2, CONTROL), "10 45 02 00" + CONTROL_BYTES),
     (DeviceFrame(DeviceType.LINK_STATUS_REQUEST, 2, CONTROL), "10 46 02 00" + CONTROL_BYTES),
     (DeviceFrame(DeviceType.LINK_STATUS, 2, CONTROL), "10 47 02 00" + CONTROL_BYTES),
+    *MHP_CASES,
 ]
 FROM_THE_DEVICE = {
     "PAIR",
@@ -104,6 +106,14 @@ FROM_THE_DEVICE = {
     "DEVICE_FEATURES",
     "LINK_FEATURES",
     "LINK_STATUS",
+    "MHP_GEN",
+    "MHP_OUTCOME",
+    "MHP_STATUS",
+    "MHP_PAIR",
+    "MHP_MEASURED",
+    "MHP_ERROR",
+    "QUBIT_DONE",
+    "CALIBRATION",
 }
 
 

@@ -20,7 +20,7 @@ from . import bit_tables
 from .bit_tables import Row
 
 DOCS = bit_tables.WIRE_MD.read_text(encoding="utf-8")
-P4 = bit_tables.HEADERS_P4.read_text(encoding="utf-8")
+P4 = "".join(path.read_text(encoding="utf-8") for path in bit_tables.HEADERS_P4)
 DOC_TABLES = bit_tables.doc_tables(DOCS)
 P4_HEADERS = bit_tables.p4_headers(P4)
 P4_CONSTANTS = bit_tables.p4_constants(P4)
@@ -45,6 +45,14 @@ FORMATS = [
     Format("EGP outcomes body", None, wire.OutcomesBody, layers.EGPOutcomes),
     Format("Device frame", "device_t", wire.DeviceHeader, layers.Device),
     Format("Qubit body", "qubit_t", wire.QubitBody, layers.Qubit),
+    Format("GEN body", "gen_t", wire.GenBody, layers.Gen),
+    Format("REPLY body", "reply_t", wire.ReplyBody, layers.Reply),
+    Format("Outcome body", "outcome_t", wire.OutcomeBody, layers.Outcome),
+    Format("MHP order", None, wire.MhpOrder, layers.MhpOrder),
+    Format("MHP status", None, wire.MhpStatus, layers.MhpStatus),
+    Format("MHP result", None, wire.MhpResult, layers.MhpResult),
+    Format("Qubit action", None, wire.QubitAction, layers.QubitAction),
+    Format("Calibration", None, wire.Calibration, layers.Calibration),
     Format("Transaction", None, wire.Transaction, layers.Transaction),
     Format("Device features", None, wire.DeviceFeatures, layers.DeviceFeatures),
     Format("Link features", None, wire.LinkFeatures, layers.LinkFeatures),
@@ -52,6 +60,13 @@ FORMATS = [
     Format("packet_in", "packet_in_t", wire.PacketIn, layers.PacketIn),
     Format("packet_out", "packet_out_t", wire.PacketOut, layers.PacketOut),
 ]
+
+
+UNREAD: dict[str, list[type[Record]]] = {
+    "queue_message_t": [wire.DqpBody],
+    "service_message_t": [wire.EgpBody, wire.OutcomesBody],
+}
+"""Bodies that the data plane checks and passes on as they are."""
 
 
 def comparable(rows: list[Row]) -> list[Row]:
@@ -86,7 +101,14 @@ def test_every_table_of_the_docs_is_compared() -> None:
 
 def test_every_header_of_ours_in_p4_is_compared() -> None:
     standard = {"arp_t", "ipv4_t", "ipv4_options_t", "ipv6_t", "udp_t"}
-    assert set(P4_HEADERS) - standard == {form.p4 for form in FORMATS if form.p4 is not None}
+    ours = set(P4_HEADERS) - standard - set(UNREAD)
+    assert ours == {form.p4 for form in FORMATS if form.p4 is not None}
+
+
+def test_what_the_data_plane_carries_unread_has_the_size_of_its_codecs() -> None:
+    for header, codecs in UNREAD.items():
+        ((_, bits),) = P4_HEADERS[header]
+        assert [8 * codec.LAYOUT.size for codec in codecs] == [bits] * len(codecs)
 
 
 def test_message_types_are_the_same() -> None:
@@ -98,7 +120,7 @@ def test_message_types_are_the_same() -> None:
 
 def test_device_frames_come_from_where_the_docs_say() -> None:
     documented = bit_tables.doc_senders(DOCS)
-    assert set(documented) == {m.name for m in wire.DeviceType if not 0x41 <= m <= 0x47}
+    assert set(documented) == {m.name for m in wire.DeviceType if not 0x41 <= m <= 0x5C}
     for name, sender in documented.items():
         assert wire.DeviceType[name].is_from_device == (sender == "device")
 
@@ -119,6 +141,8 @@ def expected_constants() -> dict[str, int]:
     return (
         device
         | {f"QCI_{member.name}": int(member) for member in wire.QciType}
+        | {f"MHP_{member.name}": int(member) for member in wire.MhpError}
+        | {"MHP_FAIL": int(wire.MhpOutcome.FAIL)}
         | {f"REASON_{member.name}": int(member) for member in wire.ExpireReason}
         | {f"ETHERTYPE_{member.name}": int(member) for member in wire.EtherType}
         | {"ETHERTYPE_IPV4": 0x0800, "ETHERTYPE_ARP": 0x0806, "ETHERTYPE_IPV6": 0x86DD}
@@ -132,9 +156,19 @@ def expected_constants() -> dict[str, int]:
             "QCI_VERSION": wire.QCI_VERSION,
             "QCI_TTL": qci.FIRST_TTL,
             "QCI_FLAG_AUTHENTICATED": qci.AUTHENTICATION_FLAG,
+            "QCI_GROUP": 0xF8,
+            "QCI_QUEUE": int(wire.QciType.DQP_ADD),
+            "QCI_SERVICE": int(wire.QciType.EGP_EXPIRE),
+            "DEVICE_LINK_LAYER": int(wire.DeviceType.MHP_START),
+            "DEVICE_GROUP": 0xF0,
+            "QUEUE_FRAME_BYTES": 14 + 8 + wire.DqpBody.LAYOUT.size,
             "MIN_FRAME_BYTES": ethernet.MIN_FRAME_BYTES,
             "DEVICE_VERSION": 1,
             "QCI_PAIR_LENGTH": wire.QciHeader.LAYOUT.size + wire.PairBody.LAYOUT.size,
+            "QCI_GEN_LENGTH": wire.QciHeader.LAYOUT.size + wire.GenBody.LAYOUT.size,
+            "QCI_REPLY_LENGTH": wire.QciHeader.LAYOUT.size + wire.ReplyBody.LAYOUT.size,
+            "QCI_QUEUE_LENGTH": wire.QciHeader.LAYOUT.size + wire.DqpBody.LAYOUT.size,
+            "QCI_SERVICE_LENGTH": wire.QciHeader.LAYOUT.size + wire.EgpBody.LAYOUT.size,
             "QCI_PROBE_LENGTH": wire.QciHeader.LAYOUT.size + wire.ProbeBody.LAYOUT.size,
         }
     )
@@ -159,6 +193,14 @@ def test_documented_sizes_are_right() -> None:
         "Device features": 44,
         "Link features": 40,
         "Link control": 36,
+        "GEN body": 12,
+        "REPLY body": 20,
+        "Outcome body": 12,
+        "MHP order": 36,
+        "MHP status": 28,
+        "MHP result": 40,
+        "Qubit action": 28,
+        "Calibration": 96,
     }
     for title, size in sizes.items():
         assert f"{title}, {size} bytes" in DOCS or f"**{title}**, {size} bytes" in DOCS

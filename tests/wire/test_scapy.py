@@ -33,6 +33,14 @@ LAYER_OF: dict[type[Record], type[Packet]] = {
     device_codec.DeviceFeatures: layers.DeviceFeatures,
     device_codec.LinkFeatures: layers.LinkFeatures,
     device_codec.LinkControl: layers.LinkControl,
+    device_codec.GenBody: layers.Gen,
+    device_codec.OutcomeBody: layers.Outcome,
+    device_codec.ReplyBody: layers.Reply,
+    device_codec.MhpOrder: layers.MhpOrder,
+    device_codec.MhpStatus: layers.MhpStatus,
+    device_codec.MhpResult: layers.MhpResult,
+    device_codec.QubitAction: layers.QubitAction,
+    device_codec.Calibration: layers.Calibration,
 }
 
 QCI_LAYER_OF: dict[type[Record], type[Packet]] = {
@@ -40,6 +48,8 @@ QCI_LAYER_OF: dict[type[Record], type[Packet]] = {
     qci_codec.DqpBody: layers.DQP,
     qci_codec.EgpBody: layers.EGP,
     qci_codec.OutcomesBody: layers.EGPOutcomes,
+    qci_codec.GenBody: layers.Gen,
+    qci_codec.ReplyBody: layers.Reply,
 }
 
 
