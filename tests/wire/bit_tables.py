@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 WIRE_MD = ROOT / "docs/wire.md"
 HEADERS_P4 = [
-    ROOT / "p4src/include" / f"{name}.p4" for name in ("common_headers", "headers", "herald_headers")
+    ROOT / "p4src/include" / f"{name}.p4"
+    for name in ("common_headers", "headers", "herald_headers")
 ]
 
 Row = tuple[str, int]  # field name, width in bits
