@@ -79,11 +79,16 @@ cdef struct Engine:
     void* error  # an exception that a switch in Python raised, a new reference
 
 
+cdef struct Emission:  # what the switch's outputs need to know
+    Engine* engine
+    Node* node
+
+
 # The process_t of a switch in Python: ``core.process(port, data, now_us) -> [(port, data), ...]``.
 cdef void process_in_python(
     void* core, int port, const uint8_t* data, uint32_t length, int64_t now_us, void* context
 ) noexcept nogil
-# A packet leaves the switch whose ``process`` has this context.
+# A packet leaves the switch; ``context`` is an Emission.
 cdef void emit(void* context, uint32_t port, const uint8_t* data, uint32_t length) noexcept nogil
 cdef void engine_free(Engine* engine) noexcept nogil
 cdef Stop engine_run(

@@ -25,11 +25,6 @@ from qplane_cext.sim.quantum_link cimport (
 )
 from qplane_cext.sim.record cimport record_free
 
-cdef struct Emission:  # what the switch's outputs need to know
-    Engine* engine
-    Node* node
-
-
 cdef void engine_free(Engine* engine) noexcept nogil:
     """What the engine itself allocated; nodes, links and hosts are their owner's."""
     cdef int32_t i

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
+from qplane_cext.sim.external import ExternalSwitch
+from qplane_cext.sim.pacing import Pacer
 from qplane_cext.switch.core import SwitchCore
 
 class PythonSwitch(Protocol):
@@ -67,7 +69,7 @@ class Network:
         self,
         name: str,
         node_id: int,
-        core: SwitchCore | PythonSwitch,
+        core: SwitchCore | PythonSwitch | ExternalSwitch,
         *,
         cpu_port: int = 510,
         quantum_port: int | None = None,
@@ -175,6 +177,12 @@ class Network:
         on_progress is called about ten times a second of real time. Runs without the GIL.
         Raises what on_cpu or on_progress raise, and OSError when a capture can't be written; the
         network stays usable."""
+    def run_paced(self, pacer: Pacer) -> Literal["woken", "cpu"]:
+        """Run by the wall clock, until ``pacer.wake`` is called or on_cpu was ("cpu").
+
+        Call again to go on: what was due meanwhile is made up for, at its own time. What was
+        injected before the call arrives at the beginning of it. Runs without the GIL; raises as
+        ``run`` does. Ctrl-C does not end it; captures are flushed by ``close``."""
     def waiting(self) -> list[str]:
         """What is outstanding, one line each: active requests, qubits in slots, unconfirmed
         expiries, deliveries at one end alone, pings unanswered."""

@@ -16,6 +16,7 @@ from qplane_cext.sim.engine cimport (
 from qplane_cext.sim.events cimport ARRIVE, packet_new, queue_push
 from qplane_cext.sim.host cimport HOST_COUNTERS, Flow, Host
 from qplane_cext.sim.ledger cimport ALIVE, Half, half_at
+from qplane_cext.sim.pacing cimport Pacer, pace_sockets, paced_run
 from qplane_cext.sim.quantum_link cimport QuantumLink
 from qplane_cext.sim.record cimport circuits_list, hops_dict, moments_dict, rows_dict
 from qplane_cext.sim.topology cimport Topology
@@ -207,6 +208,28 @@ cdef class Network(Topology):
             if on_progress is not None and time.monotonic() >= next_progress:
                 on_progress()
                 next_progress = time.monotonic() + PROGRESS_S
+
+    def run_paced(self, Pacer pacer):
+        cdef Stop stop
+        cdef QuantumMemory memory
+        if self.running:
+            raise RuntimeError("the network is running already")
+        if not self.started:
+            self._prepare()
+        if pacer.pace.polled == NULL:
+            pace_sockets(&pacer.pace, &self.engine)
+        memory = self.memory
+        self.running = True
+        try:
+            self._take_inbox()
+            with nogil:
+                stop = paced_run(&self.engine, memory, &pacer.pace)
+            if stop == STOP_FAILED:
+                self._raise_failure()
+            self._hand_over()
+        finally:
+            self.running = False
+        return "cpu" if stop == STOP_CPU else "woken"
 
     cdef int _flush(self) except -1:
         cdef int32_t i

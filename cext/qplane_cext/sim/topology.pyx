@@ -12,6 +12,7 @@ from qplane_cext.sim.engine cimport (
     PORTS, TO_CHANNEL, TO_CPU, TO_DEVICE, UNCONNECTED, Node, Port, engine_free, process_in_python
 )
 from qplane_cext.sim.events cimport ARRIVE, HOST_RECEIVE, PING, queue_init, queue_push
+from qplane_cext.sim.external cimport ExternalSwitch, process_external
 from qplane_cext.sim.host cimport Flow, Host, flow_free, flow_init, host_free
 from qplane_cext.sim.ledger cimport Site, ledger_init
 from qplane_cext.sim.p4switch cimport process_p4
@@ -208,8 +209,12 @@ cdef class Topology:
         self.cores.append(core)
         self.callbacks.append(on_cpu)
         node.index = index
-        node.core = <void*>core
-        node.process = process_p4 if isinstance(core, SwitchCore) else process_in_python
+        if isinstance(core, ExternalSwitch):
+            node.core = &(<ExternalSwitch>core).external
+            node.process = process_external
+        else:
+            node.core = <void*>core
+            node.process = process_p4 if isinstance(core, SwitchCore) else process_in_python
         node.delay_ps = switch_delay_ps
         node.ports[<int>cpu_port].kind = TO_CPU
         self._capture(index, cpu_port, LINKTYPE_USER0)

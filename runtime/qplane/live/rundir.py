@@ -76,6 +76,13 @@ def claim(name: str) -> Iterator[Path]:
         os.close(lock)
 
 
+def clear(folder: Path) -> None:
+    """Delete what a network put there. The lock file stays: another start may be waiting for it."""
+    for path in folder.iterdir():
+        if path.name != "lock":
+            path.unlink()
+
+
 def is_running(folder: Path) -> bool:
     """Whether a process holds the folder's lock."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qplane.net import CPU_PORT, GATEWAY_IP, QUANTUM_PORT
@@ -14,12 +15,18 @@ from qplane.net.schema import Memory
 from qplane.simulate.expected import NodePhysics
 from qplane.switch.device import Device
 from qplane.switch.server import P4RuntimeServer
+from qplane_cext.sim.external import ExternalSwitch
 from qplane_cext.sim.network import Faults, Network
 from qplane_cext.switch.core import SwitchCore
 
+OnCpu = Callable[[bytes], None]
+
 
 class Emulation:
-    """What a network file describes, ready to run in virtual time.
+    """What a network file describes, ready to run.
+
+    With `external`, the switches are other processes, by node: the engine has the quantum devices,
+    links and classical channels alone. Hosts are then elsewhere too, and there is no server.
 
     Indices of the engine are kept by name: `nodes`, `links` (the engine's quantum link by the
     plan's link index), `channels` (likewise), `hosts`. Raises OSError where `pcap_dir` can't be
@@ -35,8 +42,14 @@ class Emulation:
         listen: str = "127.0.0.1:0",
         first_seq: int = 0,
         sample_limit: int = 100_000,
+        external: Mapping[str, ExternalSwitch] | None = None,
     ) -> None:
         self.plan = plan
+        self.address = ""
+        """Where the P4Runtime server of all nodes listens; empty with external switches."""
+        self.on_inject: Callable[[], None] | None = None
+        """Called, from any thread, when a packet-out has been given to the engine."""
+        self._external = external
         self.seed = plan.seed if seed is None else seed
         self.engine = Network(
             self.seed,
@@ -52,10 +65,13 @@ class Emulation:
         self.hosts: dict[str, int] = {}
         self.packet_outs_received = dict.fromkeys(plan.nodes, 0)
         self._count = threading.Lock()
+        self.server: P4RuntimeServer | None = None
         for node in plan.nodes.values():
             self._add_node(node)
         for link in plan.links:
             self._add_link(link)
+        if external is not None:
+            return
         for host in plan.hosts.values():
             self.hosts[host.name] = self.engine.add_host(
                 host.name,
@@ -69,7 +85,10 @@ class Emulation:
         self.server = P4RuntimeServer(self.devices.values(), listen)
         self.address = self.server.start()
 
-    def _add_node(self, node: Node) -> None:
+    def _switch(self, node: Node) -> tuple[SwitchCore | ExternalSwitch, OnCpu | None]:
+        """What runs the P4 program, and what takes its packet-ins."""
+        if self._external is not None:
+            return self._external[node.name], None
         core = SwitchCore(cpu_port=CPU_PORT)
         device = Device(
             node.id,
@@ -79,13 +98,15 @@ class Emulation:
         )
         self.cores[node.name] = core
         self.devices[node.name] = device
+        return core, device.deliver_to_cpu
+
+    def _add_node(self, node: Node) -> None:
+        core, on_cpu = self._switch(node)
         index = len(self.nodes)
         self.nodes[node.name] = index
         memory = node.memory
         if memory is None:
-            self.engine.add_node(
-                node.name, node.id, core, cpu_port=CPU_PORT, on_cpu=device.deliver_to_cpu
-            )
+            self.engine.add_node(node.name, node.id, core, cpu_port=CPU_PORT, on_cpu=on_cpu)
             return
         physics = physics_of(memory)
         self.engine.add_node(
@@ -94,7 +115,7 @@ class Emulation:
             core,
             cpu_port=CPU_PORT,
             quantum_port=QUANTUM_PORT,
-            on_cpu=device.deliver_to_cpu,
+            on_cpu=on_cpu,
             slots=memory.slots,
             t1_s=physics.t1_s,
             t2_s=physics.t2_s,
@@ -139,6 +160,8 @@ class Emulation:
         self.engine.inject(self.nodes[node], port, data)
         with self._count:
             self.packet_outs_received[node] += 1
+        if self.on_inject is not None:
+            self.on_inject()
 
     def start_pings(self) -> None:
         """From now on, the pings of the network file."""
@@ -152,7 +175,8 @@ class Emulation:
 
     def close(self) -> None:
         """End the P4Runtime server and finish the captures."""
-        self.server.stop()
+        if self.server is not None:
+            self.server.stop()
         self.engine.close()
 
 

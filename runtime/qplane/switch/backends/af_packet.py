@@ -67,29 +67,13 @@ class AfPacketBackend:
 
     def _open(self, port: int, name: str) -> socket.socket:
         try:
-            index = socket.if_nametoindex(name)
-            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            sock = packet_socket(name)
         except OSError as error:
             # if_nametoindex's error has no number: only its text says what is wrong.
             missing = error.errno in (None, errno.ENODEV, errno.ENXIO)
             reason = "no such interface" if missing else error.strerror
             raise BackendError(f"port {port}: can't open interface {name!r}: {reason}") from error
-        try:
-            sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-            sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-            membership = struct.pack("@iHH8s", index, PACKET_MR_PROMISC, 0, b"")
-            sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
-            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
-            # Bound last: nothing from other interfaces gets into the queue.
-            sock.bind((name, ETH_P_ALL))
-            sock.setblocking(False)
-        except OSError as error:
-            sock.close()
-            raise BackendError(
-                f"port {port}: can't open interface {name!r}: {error.strerror}"
-            ) from error
-        self._indexes[index] = port
+        self._indexes[socket.if_nametoindex(name)] = port
         return sock
 
     def _run(
@@ -155,6 +139,26 @@ class AfPacketBackend:
         self._sockets.clear()
         for descriptor in (self._wake_read, self._wake_write):
             os.close(descriptor)
+
+
+def packet_socket(name: str) -> socket.socket:
+    """Frames of interface `name`, those that come in alone; does not block. Raises OSError."""
+    index = socket.if_nametoindex(name)
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    try:
+        sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        membership = struct.pack("@iHH8s", index, PACKET_MR_PROMISC, 0, b"")
+        sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+        # Bound last: nothing from other interfaces gets into the queue.
+        sock.bind((name, ETH_P_ALL))
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _link_events() -> socket.socket:

@@ -1,0 +1,3 @@
+from collections.abc import Iterable
+
+def summarize_durations(durations_ns: Iterable[int]) -> dict[str, float]: ...

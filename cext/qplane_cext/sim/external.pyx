@@ -1,0 +1,79 @@
+"""A switch that is not in this process; see external.pxd.
+
+How long such a switch takes is measured at its ports: from the last frame that went in to the next
+that comes out. A switch that answers nothing to a frame (a pair that has to wait for its partner)
+adds no sample. Frames to the CPU port are not seen.
+"""
+
+from libc.string cimport memset
+
+from qplane_cext.sim.durations cimport durations_add, durations_dict
+
+from qplane_cext.sim.arguments import within
+
+cdef extern from "sys/socket.h" nogil:
+    ssize_t send(int fd, const void* data, size_t length, int flags)
+    int MSG_DONTWAIT
+
+cdef extern from "time.h" nogil:
+    struct timespec:
+        long tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec* now)
+    int CLOCK_MONOTONIC
+
+
+cdef int64_t monotonic_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
+
+
+cdef void process_external(
+    void* core, int port, const uint8_t* data, uint32_t length, int64_t now_us, void* context
+) noexcept nogil:
+    cdef External* external = <External*>core
+    cdef int fd = external.sockets[port]
+    if fd < 0 or send(fd, data, length, MSG_DONTWAIT) < 0:
+        # No socket, its queue is full or the interface is down: the frame is lost, as on a wire.
+        external.frames_lost += 1
+        return
+    external.frames_in += 1
+    external.asked_ns = monotonic_ns()
+
+
+cdef void external_answered(External* external, int64_t at_ns) noexcept nogil:
+    external.frames_out += 1
+    if external.asked_ns:
+        durations_add(&external.transit, at_ns - external.asked_ns)
+        durations_add(&external.recent, at_ns - external.asked_ns)
+        external.asked_ns = 0
+
+
+cdef class ExternalSwitch:
+    """The `core` of a node whose switch is another process (documented in external.pyi)."""
+
+    def __init__(self, sockets):
+        cdef int i
+        memset(&self.external, 0, sizeof(External))
+        for i in range(EXTERNAL_PORTS):
+            self.external.sockets[i] = -1
+        for port, fd in sockets.items():
+            within("port", port, 0, EXTERNAL_PORTS - 1)
+            within("file descriptor", fd, 0, 1 << 30)
+            self.external.sockets[<int>port] = fd
+
+    def transit(self, *, recent=False):
+        result = durations_dict(
+            &self.external.recent if recent else &self.external.transit
+        )
+        if recent:
+            memset(&self.external.recent, 0, sizeof(Durations))
+        return result
+
+    def counters(self):
+        return {
+            "frames_in": self.external.frames_in,
+            "frames_out": self.external.frames_out,
+            "frames_lost": self.external.frames_lost,
+        }
