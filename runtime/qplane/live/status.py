@@ -143,22 +143,21 @@ def _circuits(
         head = plan.hops[0]
         side = head.sides[0]
         entry = measured.get((nodes[head.node], side.number, side.label))
-        count = entry["count"] if entry is not None else 0
-        fidelity = entry["fidelity"] if entry is not None else {"mean": None, "std": math.nan}
-        error = fidelity["std"] / math.sqrt(count) if count else math.nan
-        ago_ps = now_ps - entry["last_ps"] if entry is not None else None
-        found.append(
-            CircuitStatus(
-                name=name,
-                head=head.node,
-                tail=plan.hops[-1].node,
+        circuit = CircuitStatus(
+            name, head.node, plan.hops[-1].node, 0, 0.0, None, None, 0, 0, last_delivery_s=None
+        )
+        if entry is not None:
+            count, fidelity = entry["count"], entry["fidelity"]
+            error = fidelity["std"] / math.sqrt(count)
+            circuit = dataclasses.replace(
+                circuit,
                 delivered=count,
-                rate_per_s=count / elapsed_s if elapsed_s > 0 else 0.0,
+                rate_per_s=count / elapsed_s,
                 fidelity=fidelity["mean"],
                 fidelity_std_error=None if math.isnan(error) else error,
-                wrong_frames=entry["wrong_frames"] if entry is not None else 0,
-                mismatches=entry["mismatches"] if entry is not None else 0,
-                last_delivery_s=None if ago_ps is None else ago_ps * scale / PS_PER_SECOND,
+                wrong_frames=entry["wrong_frames"],
+                mismatches=entry["mismatches"],
+                last_delivery_s=(now_ps - entry["last_ps"]) * scale / PS_PER_SECOND,
             )
-        )
+        found.append(circuit)
     return found
