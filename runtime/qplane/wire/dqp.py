@@ -24,6 +24,7 @@ class DqpReason(IntEnum):
     ASK = 5  # HELLO: how does this item stand with you?
     HOLDING = 6  # HELLO: it is not done yet
     DONE = 7  # HELLO: all its pairs are there
+    CLOSE = 8  # HELLO: all its pairs are here; with you too?
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,89 @@
+"""From CREATE to the terms of a queue item: what can't be done is found here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from qplane.link.bases import is_measurable
+from qplane.link.feu import FidelityEstimator
+from qplane.link.items import Item
+from qplane.link.mhp import MhpTiming, QueueId
+from qplane.wire.dqp import DqpBody
+from qplane.wire.service import (
+    PROBABILITY_ONE,
+    Create,
+    RequestType,
+    ServiceError,
+    TimeUnit,
+    decode_fidelity,
+)
+
+_UNIT_PS = {
+    TimeUnit.MICROSECOND: 1_000_000,
+    TimeUnit.MILLISECOND: 1_000_000_000,
+    TimeUnit.SECOND: 1_000_000_000_000,
+}
+
+_TERMS = [
+    field.name
+    for field in Create.LAYOUT.fields
+    if field.name not in ("remote_node_id", "time_unit", "max_time") and not field.is_reserved
+]
+
+
+class Refusal(NamedTuple):
+    """Why a CREATE can't be taken; with UNSUPP, the best fidelity that the link gives."""
+
+    error: ServiceError
+    best_fidelity: float | None = None
+
+
+def terms(
+    create: Create,
+    *,
+    remote_node_id: int,
+    timing: MhpTiming,
+    estimator: FidelityEstimator,
+    capacity: int,
+) -> DqpBody | Refusal:
+    """The terms of a request, without id and times. `capacity`: pairs that fit into memory.
+
+    CREATE for a message that makes no sense on this link; UNSUPP for what the link can't do: the
+    fidelity, the time (one attempt per pair for M, a full cycle per pair for K), so many pairs at
+    once, a basis that OK has no code for.
+    """
+    if create.number == 0 or create.remote_node_id != remote_node_id:
+        return Refusal(ServiceError.CREATE)
+    if (
+        create.probability_local_1 + create.probability_local_2 > PROBABILITY_ONE
+        or create.probability_remote_1 + create.probability_remote_2 > PROBABILITY_ONE
+    ):
+        return Refusal(ServiceError.CREATE)
+    kind = create.request_type
+    unsupported = Refusal(ServiceError.UNSUPP, estimator.best(kind).fidelity)
+    choice = estimator.choose(decode_fidelity(create.min_fidelity), kind)
+    if choice is None:
+        return unsupported
+    attempt_cycles = timing.attempt_cycles(kind)
+    limit_ps = max_time_ps(create)
+    if limit_ps and create.number * attempt_cycles * timing.cycle_ps > limit_ps:
+        return unsupported
+    wanted = DqpBody(
+        queue_id=create.priority,
+        cycles_per_pair=min(round(attempt_cycles / choice.success), 0xFFFFFFFF),
+        bright_state=choice.bright_state,
+        **{name: getattr(create, name) for name in _TERMS},
+    )
+    item = Item(QueueId(create.priority, 0), wanted)
+    if item.holds_all and create.number > capacity:
+        return unsupported
+    if kind is RequestType.MEASURE and not (
+        is_measurable(item.measurement(True)) and is_measurable(item.measurement(False))
+    ):
+        return unsupported
+    return wanted
+
+
+def max_time_ps(create: Create) -> int:
+    """The time limit of a CREATE; 0: none."""
+    return create.max_time * _UNIT_PS[create.time_unit]

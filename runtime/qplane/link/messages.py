@@ -1,0 +1,53 @@
+"""What the link layer tells the higher layer: draft-03's message, and what goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from qplane.link.mhp import Qubit
+from qplane.link.numbers import SeqRange
+from qplane.wire.service import Err, OkKeep, OkMeasure
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """A pair. `message` is OK as the draft has it, with the lower 16 bits of `seq`.
+
+    Pairs are Φ+: the originator's end has corrected the heralded state (K: by a gate, M: in its
+    outcome). `qubit` is where a kept pair is.
+    """
+
+    message: OkKeep | OkMeasure
+    seq: int
+    fidelity: float  # estimated
+    qubit: Qubit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """ERR. `pairs`: those that are void, all 32 bits; `best_fidelity`: of UNSUPP."""
+
+    message: Err
+    pairs: SeqRange | None = None
+    best_fidelity: float | None = None
+
+
+class Consumer(Protocol):
+    """Who takes the pairs of a request, at either end. Called while the protocol runs: be quick."""
+
+    def ok(self, ok: Ok) -> None:
+        """A pair."""
+        ...
+
+    def failed(self, failure: Failure) -> None:
+        """Some pairs (with `pairs`), or what is still missing of the request, will not be."""
+        ...
+
+    def queued(self, create_id: int) -> None:
+        """Both ends have the request."""
+        ...
+
+    def closed(self, create_id: int) -> None:
+        """The request is over: after all its OKs, or after the `failed` that ended it."""
+        ...
