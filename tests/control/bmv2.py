@@ -38,6 +38,7 @@ class Bmv2Fabric:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
         self._sockets: list[pynng.Pair0] = []
+        self._by_node: dict[str, pynng.Pair0] = {}
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Bmv2Fabric:
@@ -75,6 +76,7 @@ class Bmv2Fabric:
         _await_listener(port, process)
         sock = pynng.Pair0(dial=packets)
         self._sockets.append(sock)
+        self._by_node[name] = sock
         for number in (*range(1, 9), QUANTUM_PORT):
             sock.send(struct.pack("<iii", PORT_ADD, number, 0))
             sock.send(struct.pack("<iii", PORT_STATUS, number, 1))
@@ -89,9 +91,19 @@ class Bmv2Fabric:
             except pynng.Closed:
                 return
             kind, port, length = struct.unpack("<iii", message[:12])
-            if kind == PACKET_OUT and port == QUANTUM_PORT and name in self.devices:
-                for reply in self.devices[name].answer(message[12 : 12 + length]):
-                    sock.send(struct.pack("<iii", PACKET_IN, QUANTUM_PORT, len(reply)) + reply)
+            if kind != PACKET_OUT:
+                continue
+            packet = message[12 : 12 + length]
+            if port == QUANTUM_PORT and name in self.devices:
+                for reply in self.devices[name].answer(packet):
+                    _enter(sock, QUANTUM_PORT, reply)
+            for link in self.net.links_of(name):
+                if link.end(name).port == port:
+                    _enter(self._by_node[link.far(name).node], link.far(name).port, packet)
+
+
+def _enter(sock: pynng.Pair0, port: int, packet: bytes) -> None:
+    sock.send(struct.pack("<iii", PACKET_IN, port, len(packet)) + packet)
 
 
 def _await_listener(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,7 @@ from finsy.proto import U128, p4r
 
 from qplane.control.entries import Entry
 from qplane.control.program import schema
-from qplane.net import CPU_PORT, QUANTUM_PORT, Network
+from qplane.net import CPU_PORT, QUANTUM_PORT, Link, Network
 from qplane.switch.device import Device as P4Device
 from qplane.switch.server import P4RuntimeServer
 from qplane_cext.switch.core import SwitchCore
@@ -30,6 +30,11 @@ class Fabric:
             node.name: ScriptedDevice(net, node.name)
             for node in net.nodes.values()
             if node.is_quantum
+        }
+        self.wires = {
+            (end.node, end.port): (link.far(end.node).node, link.far(end.node).port)
+            for link in net.links
+            for end in (link.a, link.b)
         }
         self.sent: list[tuple[str, int, bytes]] = []
         self._p4_devices = {
@@ -51,16 +56,25 @@ class Fabric:
         self.server.stop()
 
     def inject(self, node: str, port: int, packet: bytes) -> None:
-        """A packet enters a switch; follow it to the controller or the device and back."""
-        waiting = deque([(port, packet)])
+        """A packet enters a switch; follow it to where it ends: a controller, a host, a cut."""
+        waiting = deque([(node, port, packet)])
         while waiting:
-            for out_port, out in self.cores[node].process(*waiting.popleft()):
+            at, port_in, data = waiting.popleft()
+            for out_port, out in self.cores[at].process(port_in, data):
                 if out_port == CPU_PORT:
-                    self._p4_devices[node].deliver_to_cpu(out)
-                elif out_port == QUANTUM_PORT and node in self.devices:
-                    waiting += [(QUANTUM_PORT, reply) for reply in self.devices[node].answer(out)]
+                    self._p4_devices[at].deliver_to_cpu(out)
+                elif out_port == QUANTUM_PORT and at in self.devices:
+                    replies = self.devices[at].answer(out)
+                    waiting += [(at, QUANTUM_PORT, reply) for reply in replies]
+                elif (at, out_port) in self.wires:
+                    waiting.append((*self.wires[at, out_port], out))
                 else:
-                    self.sent.append((node, out_port, out))
+                    self.sent.append((at, out_port, out))
+
+    def cut(self, link: Link) -> None:
+        """Nothing comes over the link any more."""
+        for end in (link.a, link.b):
+            self.wires.pop((end.node, end.port), None)
 
     def other(self, node: str, *, role: str = "intruder", election_id: int = 1) -> OtherClient:
         """Another client of one of the switches."""

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
-from qplane.control import Controller, WriteError, session
+from qplane.control import Controller, WriteError
 from qplane.control.entries import table_entry
 from qplane.control.tables import node_mac
+from qplane.control.updates import Update
 from qplane.wire import LinkStatusCode
 
 from .bmv2 import Bmv2Fabric
@@ -63,8 +64,8 @@ def test_a_full_table_undoes_the_change_on_all_switches(tmp_path):
         filling = [
             table_entry("my_mac", {"dst": 0x0A0000000000 + i}, "NoAction") for i in range(64)
         ]
-        outcome = await controller._sessions["n2"].write(
-            [session.Update.insert(e) for e in filling]
+        outcome = await controller._switches.sessions["n2"].write(
+            [Update.insert(e) for e in filling]
         )
         assert outcome.failures == ()
         with pytest.raises(WriteError) as caught:

@@ -309,7 +309,8 @@ def test_features_are_what_the_devices_said():
             assert set(found.links) == set(truth.links)
             assert all(found.links[n].delay_ps == truth.links[n].delay_ps for n in truth.links)
         for name, found in topology.devices.items():
-            assert controller.packets(name) == (1 + len(found.links), 1)
+            links = len(found.links)  # a HELLO leaves and comes in on each
+            assert controller.packets(name) == (1 + links + links, 1 + links)
 
     run(small(), scenario)
 
@@ -511,14 +512,14 @@ def test_a_controller_follows_one_that_left_even_with_a_lower_id():
         second = Controller(controller.network, fabric.address, fabric.clock, election_id=3)
         await second.connect()
         await second.discover()
-        await second.install()  # the pipeline was pushed anew: no entry is in the way
+        await second.install()  # it knows of no circuit, so no entry is in the way
         assert await second.verify() == []
         await second.close()
 
     run(small(), scenario)
 
 
-def test_after_a_loss_everything_is_written_anew():
+def test_after_a_loss_everything_stands_as_before():
     async def scenario(controller, fabric):
         await controller.discover()
         await controller.install()
@@ -527,8 +528,6 @@ def test_after_a_loss_everything_is_written_anew():
             with pytest.raises(WriteError, match=r"n2: .*another controller is the primary"):
                 await controller.teardown()
         await controller.connect()
-        assert await fabric.all_standing() == {name: [] for name in controller.network.nodes}
-        await controller.install()
         assert await controller.verify() == []
         assert await fabric.all_standing() == before
         await controller.discover()  # and the devices are heard again
@@ -571,7 +570,7 @@ def test_nothing_is_done_without_a_connection():
     async def scenario():
         with Fabric(net) as fabric:
             controller = Controller(net, fabric.address, fabric.clock)
-            with pytest.raises(WriteError, match=r"n0: .*there is no connection to the switch"):
+            with pytest.raises(ConnectionFailedError, match="n0: there is no connection"):
                 await controller.discover()
             with pytest.raises(ConnectionFailedError, match="n0: there is no connection"):
                 await controller.verify()

@@ -82,11 +82,11 @@ def test_it_reads_beside_the_controller_and_takes_over_when_it_wants_to_write():
                 entry.insert()
                 print(len(list(sh.TableEntry("l2").read())), "in l2")
                 entry.delete()
-                sh.PacketOut(b"from the shell", egress_port="1", pad="0").send()
+                sh.PacketOut(b"from the shell", egress_port="3", pad="0").send()
                 """,
             )
             assert "1 in l2" in said
-            assert fabric.sent == [("n1", 1, b"from the shell")]
+            assert fabric.sent == [("n1", 3, b"from the shell")]
             assert await controller.verify() == []
             with pytest.raises(WriteError, match=r"n1: .* another controller is the primary"):
                 await controller.teardown()

@@ -4,7 +4,7 @@
 >>> from qplane.clock import RealClock
 """
 
-from qplane.control.controller import Controller, Difference
+from qplane.control.controller import Controller
 from qplane.control.errors import (
     ArbitrationError,
     ConnectionFailedError,
@@ -18,10 +18,13 @@ from qplane.control.errors import (
     PipelineError,
     RefusedError,
     SlotsError,
+    StoreError,
     WriteError,
 )
+from qplane.control.events import Event, EventKind
 from qplane.control.generation import LinkStatus
 from qplane.control.plans import CircuitPlan
+from qplane.control.reconcile import Difference
 
 __all__ = [
     "ArbitrationError",
@@ -33,6 +36,8 @@ __all__ = [
     "Difference",
     "DiscoveryError",
     "DrainError",
+    "Event",
+    "EventKind",
     "ExhaustedError",
     "Failure",
     "LinkStatus",
@@ -40,5 +45,6 @@ __all__ = [
     "PipelineError",
     "RefusedError",
     "SlotsError",
+    "StoreError",
     "WriteError",
 ]

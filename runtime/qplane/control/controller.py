@@ -2,62 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import finsy as fy
 
 from qplane.clock import Clock
-from qplane.control import generation, tables
+from qplane.control.circuits import Circuits
 from qplane.control.devices import Devices
-from qplane.control.discovery import discover
-from qplane.control.entries import Entry, Key, State, state_of
-from qplane.control.errors import ControlError, DrainError
+from qplane.control.entries import Entry
+from qplane.control.errors import ControlError
+from qplane.control.events import Events
 from qplane.control.generation import LinkStatus
-from qplane.control.plans import CircuitPlan, plan_circuits
+from qplane.control.keeper import INTERVAL_PS, Keeper
+from qplane.control.neighbours import Neighbours
+from qplane.control.plans import CircuitPlan
 from qplane.control.program import schema as program_schema
-from qplane.control.session import Session
+from qplane.control.programmer import Programmer
+from qplane.control.reconcile import Difference
+from qplane.control.store import Store
+from qplane.control.switches import Packets, Switches
 from qplane.control.topology import Topology
-from qplane.control.transaction import apply, difference
-from qplane.net import Circuit, Network
+from qplane.net import QUANTUM_PORT, Circuit, Network
 
 ELECTION_ID = 10
-"""As finsy's: leaves room below for clients that only look on, above for one that takes over."""
-
-_T = TypeVar("_T")
-
-_PARALLEL = 16  # connections being set up at once
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A place where a switch holds something else than it should; None: no entry."""
-
-    node: str
-    expected: Entry | None
-    found: Entry | None
-
-    def __str__(self) -> str:
-        table = (self.expected or self.found).table  # type: ignore[union-attr]  # one is there
-        return f"{self.node}: {table}: expected {self.expected}, found {self.found}"
-
-
-class Packets(NamedTuple):
-    """Packet-ins that have been dealt with, writes included; packet-outs given to gRPC."""
-
-    ins_handled: int
-    outs_sent: int
+"""Lowest election id, as finsy's: leaves room below for clients that only look on."""
 
 
 class Controller:
     """Programs the switches of `network` over P4Runtime, and speaks to their quantum devices.
 
     `address` is that of the gRPC server ("127.0.0.1:9559"), or one per node; device ids are the
-    node ids. Time passes only inside `clock`. Methods are called one at a time, in the order
-    connect, discover, install, start; each raises a ControlError whose text is fit for the user,
-    and then has changed nothing.
+    node ids. Time passes only inside `clock`. `store` is the file that keeps the intent (None: it
+    dies with this object); `secret` makes the probes of neighbours unpredictable (None: random).
+
+    Methods raise a ControlError whose text is fit for the user, and then have changed nothing.
+    Those that change circuits wait for each other.
     """
 
     def __init__(
@@ -68,26 +49,48 @@ class Controller:
         *,
         schema: fy.P4Schema | None = None,
         election_id: int = ELECTION_ID,
+        store: str | Path | None = None,
+        secret: bytes | None = None,
     ) -> None:
         self.network = network
-        self.topology = Topology(network)
-        self.plans: dict[str, CircuitPlan] = {}
-        self._clock = clock
-        schema = schema or program_schema()
-        self._sessions: dict[str, Session] = {}
-        self._devices = Devices(self._sessions, clock)
-        for node in network.nodes.values():
-            self._sessions[node.name] = Session(
-                node.name,
-                address if isinstance(address, str) else address[node.name],
-                node.id,
-                schema,
-                election_id=election_id,
-                on_packet=self._devices.packet_in,
-                on_error=self._devices.fail,
-            )
-        self._installed: dict[str, dict[Key, Entry]] = {name: {} for name in network.nodes}
-        self._generating: set[str] = set()
+        self.events = Events()
+        self._switches = Switches(
+            network,
+            address,
+            schema or program_schema(),
+            self.events,
+            on_packet=self._packet_in,
+            on_error=self._connection_failed,
+        )
+        sessions = self._switches.sessions
+        self._devices = Devices(sessions, clock)
+        self._neighbours = Neighbours(
+            network, sessions, clock, os.urandom(16) if secret is None else secret
+        )
+        self._store = Store(store, network)
+        self._programmer = Programmer(Topology(network), sessions, self._store)
+        self._circuits = Circuits(self._programmer, self._devices, self.events, clock)
+        self._keeper = Keeper(
+            network,
+            self._switches,
+            self._programmer,
+            self._circuits,
+            self._devices,
+            self._neighbours,
+            self._store,
+            self.events,
+            clock,
+            election_id,
+        )
+
+    async def _packet_in(self, node: str, port: int, packet: bytes) -> None:
+        if port == QUANTUM_PORT:
+            self._devices.packet_in(node, packet)
+        else:
+            self._neighbours.packet_in(node, port, packet)
+
+    def _connection_failed(self, error: ControlError) -> None:
+        self._devices.fail(error)
 
     # ---- what a virtual clock needs to know ----
 
@@ -96,49 +99,93 @@ class Controller:
 
         Time may go on once the switch has sent and received as many.
         """
-        session = self._sessions[node]
-        if not session.is_primary:
-            return None
-        return Packets(session.packet_ins, session.packet_outs)
+        return self._switches.packets(node)
+
+    # ---- what there is ----
+
+    @property
+    def topology(self) -> Topology:
+        """What was discovered last."""
+        return self._programmer.topology
+
+    @property
+    def plans(self) -> dict[str, CircuitPlan]:
+        """The plans of the circuits that stand, by name."""
+        return self._circuits.plans
+
+    @property
+    def circuits(self) -> dict[str, Circuit]:
+        """The circuits that stand, as they were asked for."""
+        return {name: standing.circuit for name, standing in self._circuits.current.items()}
+
+    @property
+    def draining(self) -> list[CircuitPlan]:
+        """Paths that circuits have left, until their memory is empty."""
+        return [standing.plan for standing in self._programmer.intent.draining()]
+
+    def is_generating(self, name: str) -> bool:
+        """Whether pairs are to be generated on a circuit that stands. Raises ControlError."""
+        (known,) = self._circuits.known([name])
+        return self._circuits.current[known].generating
 
     # ---- connection ----
 
-    async def connect(self) -> None:
-        """Become primary of all switches and give them the P4 program; their tables are empty then.
+    async def connect(self, *, require_all: bool = True) -> None:
+        """Become primary of all switches; they run our P4 program and hold what the store says.
 
-        Once more after a switch or a connection was lost, then ``install`` writes everything anew.
-        Raises ConnectionFailedError, ArbitrationError, PipelineError; no connection is kept then.
+        A program that stands already is kept, with all its state; so is one of somebody else's on
+        a node without memory. With `require_all` false, switches that can't be had are left to
+        :meth:`check`. A change in whose middle the last controller ended is taken back.
+        Raises ConnectionFailedError, ArbitrationError, PipelineError, WriteError, StoreError; no
+        connection is kept then.
         """
-        bound = asyncio.Semaphore(_PARALLEL)
-
-        async def one(session: Session) -> None:
-            async with bound:
-                await session.open()
-                await session.push_pipeline()
-
-        connecting = [asyncio.ensure_future(one(session)) for session in self._sessions.values()]
-        outcomes = await asyncio.gather(*connecting, return_exceptions=True)
-        failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        if failed:
-            await self.close()
-            raise failed[0]
-        self._installed = {name: {} for name in self.network.nodes}
+        await self._keeper.connect(require_all=require_all)
 
     async def close(self) -> None:
-        """Leave the switches as they are."""
-        await asyncio.gather(*(session.close() for session in self._sessions.values()))
+        """Leave the switches as they are; this object is of no use any more."""
+        await self._switches.close()
+        self._store.close()
+
+    # ---- keeping ----
+
+    async def check(self, *, audit: bool = False) -> list[Difference]:
+        """One pass: connections that were lost, switches that restarted, writes that failed half
+        way, paths that have drained. The entries that had to be repaired.
+
+        With `audit`, everything is looked at: tables and programs of all switches, all devices, a
+        probe over each link; circuits go around links that are down. Entries that are right are
+        not touched. Raises ArbitrationError when another controller has taken over, StoreError.
+        """
+        return await self._keeper.check(audit=audit)
+
+    async def keep(self, interval_ps: int = INTERVAL_PS) -> None:
+        """:meth:`check` for ever, at that interval and whenever a connection is lost.
+
+        Raises ArbitrationError when another controller has taken over, StoreError.
+        """
+        await self._keeper.keep(interval_ps)
+
+    async def stand_by(self, interval_ps: int = INTERVAL_PS) -> None:
+        """Be the back-up of another controller with the same store; primary on return."""
+        await self._keeper.stand_by(interval_ps)
+
+    async def serve(self, interval_ps: int = INTERVAL_PS) -> None:
+        """:meth:`stand_by`, then :meth:`keep`, then again, for ever."""
+        await self._keeper.serve(interval_ps)
+
+    def replan_with(self, replan: Callable[[Circuit], Circuit]) -> None:
+        """How a circuit is asked for anew when its path is broken; routing decides by default."""
+        self._keeper.replan = replan
 
     # ---- set-up ----
 
     async def discover(self) -> Topology:
-        """Tell the switches what hangs on their ports, ask the quantum devices what they are.
+        """Tell the switches what hangs on their ports; ask switches and devices what they are, and
+        probe where the links lead.
 
         Raises WriteError, DiscoveryError, ConnectionFailedError.
         """
-        if not any(self._installed.values()):
-            await self._write(_states(tables.ports(self.network)))
-        self.topology = await discover(self.network, self._devices)
-        return self.topology
+        return await self._keeper.discover()
 
     async def install(self, circuits: Iterable[str] | None = None) -> None:
         """Classical tables, and the circuits named (None: all of the network file).
@@ -146,34 +193,49 @@ class Controller:
         Circuits that stand already are left alone. Raises NoPathError, SlotsError, ExhaustedError
         before a switch is written to, WriteError if one refuses; all are as before then.
         """
-        wanted = [c for c in self._circuits(circuits) if c.name not in self.plans]
-        new = plan_circuits(self.topology, wanted, self.plans.values())
-        await self._change({**self.plans, **{plan.name: plan for plan in new}})
+        listed = self.network.circuits
+        names = list(listed if circuits is None else circuits)
+        for name in names:
+            if name not in listed:
+                known = ", ".join(listed) or "none"
+                raise ControlError(f"no circuit is named {name}; there are: {known}")
+        await self._circuits.install([listed[name] for name in names])
+
+    async def add(self, circuit: Circuit, *, start: bool = False) -> CircuitPlan:
+        """Set up a circuit that need not be in the network file; generate pairs if `start`.
+
+        Raises as :meth:`install` and :meth:`start`; nothing stands then.
+        """
+        return await self._circuits.add(circuit, start=start)
+
+    async def submit(self, planned: Iterable[tuple[Circuit, CircuitPlan]]) -> None:
+        """Set up circuits that were planned elsewhere: all of them, or none.
+
+        Raises WriteError; all is as before then.
+        """
+        await self._circuits.submit(planned)
+
+    async def reroute(self, circuit: Circuit) -> CircuitPlan:
+        """Move a circuit that stands (that of the same name) to a path planned anew: make before
+        break. The old path drains; :meth:`check` deletes it.
+
+        Raises NoPathError, SlotsError, ExhaustedError, WriteError, DeviceError; the circuit stays
+        where it is then.
+        """
+        return await self._circuits.reroute(circuit)
+
+    async def remove(self, name: str) -> None:
+        """Stop a circuit, wait until its memory is empty, delete it. Raises as :meth:`teardown`."""
+        await self._circuits.teardown([name])
 
     async def teardown(self, circuits: Iterable[str] | None = None) -> None:
         """Stop the circuits named, wait until their memory is empty, delete their entries.
 
         With None, that is all circuits and the classical tables as well: no entry stays behind.
-        Raises DrainError and DeviceError before a switch is written to, WriteError if one refuses.
+        Raises DrainError and DeviceError before a switch is written to, WriteError if one refuses;
+        the circuits stand then, but generate nothing.
         """
-        names = list(self.plans) if circuits is None else [c.name for c in self._circuits(circuits)]
-        running = [name for name in names if name in self._generating]
-        if running:
-            await self.stop(running)
-            await self.drain(running)
-        if circuits is None:
-            await self._write({name: {} for name in self.network.nodes})
-            self.plans = {}
-        else:
-            await self._change({n: plan for n, plan in self.plans.items() if n not in names})
-
-    async def _change(self, plans: dict[str, CircuitPlan]) -> None:
-        await self._write(_states(tables.desired(self.network, plans.values())))
-        self.plans = plans
-
-    async def _write(self, wanted: dict[str, dict[Key, Entry]]) -> None:
-        await apply(self._sessions, difference(self._installed, wanted))
-        self._installed = wanted
+        await self._circuits.teardown(None if circuits is None else list(circuits))
 
     # ---- running ----
 
@@ -182,19 +244,15 @@ class Controller:
 
         Raises DeviceError; nothing is started then.
         """
-        plans = [plan for plan in self._plans(circuits) if plan.name not in self._generating]
-        await generation.start(self._devices, plans)
-        self._generating |= {plan.name for plan in plans}
+        await self._circuits.start(circuits)
 
     async def stop(self, circuits: Iterable[str] | None = None) -> None:
         """Generate no more pairs; those in memory still live. Raises DeviceError."""
-        plans = [plan for plan in self._plans(circuits) if plan.name in self._generating]
-        await generation.stop(self._devices, plans)
-        self._generating -= {plan.name for plan in plans}
+        await self._circuits.stop(circuits)
 
     async def status(self, circuits: Iterable[str] | None = None) -> list[LinkStatus]:
         """What the devices say of each side of the circuits named (None: all that stand)."""
-        return await generation.status(self._devices, self._plans(circuits))
+        return await self._circuits.status(circuits)
 
     async def drain(self, circuits: Iterable[str] | None = None) -> None:
         """Wait until no slot is in use and no expiry unconfirmed. The circuits must be stopped.
@@ -202,27 +260,7 @@ class Controller:
         Raises DrainError when that takes longer than the longest cut-off and a thousand
         repetitions of EXPIRED, which is enough even where most messages are lost.
         """
-        plans = self._plans(circuits)
-        if not plans:
-            return
-        step_ps = min(plan.timing.retry_ps for plan in plans)
-        longest_ps = max(p.timing.end_cutoff_ps + 1000 * p.timing.retry_ps for p in plans)
-        deadline_ps = self._clock.now_ps() + longest_ps
-        while True:
-            statuses = await generation.status(self._devices, plans)
-            left = [status for status in statuses if not status.is_drained]
-            if not left:
-                return
-            if self._clock.now_ps() >= deadline_ps:
-                first = left[0]
-                raise DrainError(
-                    f"circuit {first.circuit}, link {first.link}: {first.in_use} slots in use and "
-                    f"{first.unconfirmed} expiries unconfirmed {longest_ps / 1e9:g} ms after the "
-                    "circuit was stopped",
-                    node=first.node,
-                )
-            await self._clock.sleep(step_ps)
-            step_ps = min(2 * step_ps, longest_ps // 16)
+        await self._circuits.drain(circuits)
 
     # ---- looking ----
 
@@ -231,46 +269,12 @@ class Controller:
 
         Raises ConnectionFailedError.
         """
-        differences = []
-        for name, session in self._sessions.items():
-            found = state_of(await session.read())
-            differences += _compare(name, self._installed[name], found)
-        return differences
+        return await self._programmer.verify()
 
     def entries(self, node: str) -> Sequence[Entry]:
         """What this controller has written into the switch of `node`."""
-        return list(self._installed[node].values())
+        return self._programmer.installed(node)
 
     async def counters(self, node: str, name: str) -> dict[int, int]:
         """Packets by index of one of the P4 program's counters, such as "QnodeIngress.drops"."""
-        return await self._sessions[node].read_counters(name)
-
-    def _circuits(self, names: Iterable[str] | None) -> list[Circuit]:
-        if names is None:
-            return list(self.network.circuits.values())
-        return [_named(self.network.circuits, name) for name in names]
-
-    def _plans(self, names: Iterable[str] | None) -> list[CircuitPlan]:
-        if names is None:
-            return list(self.plans.values())
-        return [_named(self.plans, name) for name in names]
-
-
-def _states(entries: Mapping[str, Iterable[Entry]]) -> dict[str, dict[Key, Entry]]:
-    return {node: state_of(listed) for node, listed in entries.items()}
-
-
-def _named(items: Mapping[str, _T], name: str) -> _T:
-    if name not in items:
-        known = ", ".join(items) or "none"
-        raise ControlError(f"no circuit is named {name}; there are: {known}")
-    return items[name]
-
-
-def _compare(node: str, expected: State, found: State) -> list[Difference]:
-    keys = list(expected) + [key for key in found if key not in expected]
-    return [
-        Difference(node, expected.get(key), found.get(key))
-        for key in keys
-        if expected.get(key) != found.get(key)
-    ]
+        return await self._switches.sessions[node].read_counters(name)

@@ -42,8 +42,23 @@ class Question:
 
 
 @dataclass
+class _Inquiry:
+    """Questions that were asked together, and one wait for all that is still open."""
+
+    answered: asyncio.Future[None]
+    give_up: bool  # as a whole, where a switch is lost
+    open: set[int] = field(default_factory=set)  # transaction numbers
+
+    def close(self, transaction: int) -> None:
+        self.open.discard(transaction)
+        if not self.open and not self.answered.done():
+            self.answered.set_result(None)
+
+
+@dataclass
 class _Pending:
     question: Question
+    inquiry: _Inquiry
     answers: list[DeviceFrame] = field(default_factory=list)
 
 
@@ -59,51 +74,57 @@ class Devices:
         self._clock = clock
         self._transaction = 0
         self._pending: dict[int, _Pending] = {}
-        self._answered: asyncio.Future[None] | None = None
 
-    async def ask(self, questions: Sequence[Question]) -> list[list[DeviceFrame] | None]:
+    async def ask(
+        self, questions: Sequence[Question], *, give_up: bool = True
+    ) -> list[list[DeviceFrame] | None]:
         """The answers to each question, None where they were not complete in time.
 
-        Raises ConnectionFailedError where a switch is lost meanwhile. One call at a time.
+        Raises ConnectionFailedError where a switch is lost meanwhile; without `give_up`, its
+        questions count as unanswered.
         """
-        if self._answered is not None:
-            raise RuntimeError("the devices are being asked already")
         if not questions:
             return []
-        answered = self._answered = asyncio.get_running_loop().create_future()
-        pending = {}
+        inquiry = _Inquiry(asyncio.get_running_loop().create_future(), give_up)
+        asked: dict[int, _Pending] = {}
         for question in questions:
             self._transaction = self._transaction % 0xFFFFFFFF + 1
-            pending[self._transaction] = _Pending(question)
-        self._pending = dict(pending)
+            asked[self._transaction] = _Pending(question, inquiry)
+        self._pending.update(asked)
+        inquiry.open.update(asked)
         try:
-            for transaction, waiting in pending.items():
+            for transaction, waiting in asked.items():
                 frame = waiting.question.frame(transaction).to_bytes()
-                await self._sessions[waiting.question.node].packet_out(QUANTUM_PORT, frame)
-            await self._clock.wait_for(answered, ANSWER_TIMEOUT_PS)
+                try:
+                    await self._sessions[waiting.question.node].packet_out(QUANTUM_PORT, frame)
+                except ControlError:
+                    if give_up:
+                        raise
+                    inquiry.close(transaction)
+            await self._clock.wait_for(inquiry.answered, ANSWER_TIMEOUT_PS)
         except TimeoutError:
-            pass  # what is still pending below was not answered
+            pass  # what is still open was not answered
         finally:
-            unanswered = set(self._pending)
-            self._pending = {}
-            self._answered = None
+            for transaction in asked:
+                self._pending.pop(transaction, None)
+            if inquiry.answered.done() and not inquiry.answered.cancelled():
+                inquiry.answered.exception()  # looked at, whoever raised first
         return [
-            None if transaction in unanswered else waiting.answers
-            for transaction, waiting in pending.items()
+            waiting.answers if waiting.question.complete(waiting.answers) else None
+            for waiting in asked.values()
         ]
 
-    async def packet_in(self, node: str, port: int, packet: bytes) -> None:
-        """Take a packet-in."""
+    def packet_in(self, node: str, packet: bytes) -> None:
+        """Take a packet-in that came from the quantum port."""
+        try:
+            frame = DeviceFrame.from_bytes(packet)
+        except WireError:
+            self.unexpected += 1
+            return
+        body = frame.body
         transaction = 0
-        if port == QUANTUM_PORT:
-            try:
-                frame = DeviceFrame.from_bytes(packet)
-            except WireError:
-                self.unexpected += 1
-                return
-            body = frame.body
-            if isinstance(body, (DeviceFeatures, LinkFeatures, LinkControl)):
-                transaction = body.transaction
+        if isinstance(body, (DeviceFeatures, LinkFeatures, LinkControl)):
+            transaction = body.transaction
         waiting = self._pending.get(transaction)
         if waiting is None or waiting.question.node != node:
             self.unexpected += 1
@@ -111,14 +132,18 @@ class Devices:
         waiting.answers.append(frame)
         if waiting.question.complete(waiting.answers):
             del self._pending[transaction]
-            if not self._pending and self._answered is not None and not self._answered.done():
-                self._answered.set_result(None)
+            waiting.inquiry.close(transaction)
 
     def fail(self, error: ControlError) -> None:
-        """Nothing more will come from `error.node`: give up a question that waits for it."""
-        concerned = any(waiting.question.node == error.node for waiting in self._pending.values())
-        if concerned and self._answered is not None and not self._answered.done():
-            self._answered.set_exception(error)
+        """Nothing more will come from `error.node`: give up the questions that wait for it."""
+        for transaction, waiting in [*self._pending.items()]:
+            if waiting.question.node != error.node:
+                continue
+            inquiry = waiting.inquiry
+            if not inquiry.give_up:
+                inquiry.close(transaction)
+            elif not inquiry.answered.done():
+                inquiry.answered.set_exception(error)
 
 
 def features_question(node: str) -> Question:

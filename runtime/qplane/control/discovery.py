@@ -1,35 +1,113 @@
-"""Which nodes are quantum, and what their devices can do: asked of the devices themselves."""
+"""What there is: asked of the devices and switches themselves, and of probes between neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from qplane.control.devices import Devices, features_question
-from qplane.control.topology import Device, Topology
-from qplane.net import Network
+from qplane.control.events import EventKind
+from qplane.control.neighbours import Neighbours, Port
+from qplane.control.session import Session
+from qplane.control.topology import Device, Switch
+from qplane.net import Link, Network
 from qplane.wire import DeviceFeatures, DeviceFrame, LinkFeatures
 
 
-async def discover(network: Network, devices: Devices) -> Topology:
+async def devices_of(
+    network: Network, devices: Devices, sessions: Mapping[str, Session], *, give_up: bool
+) -> dict[str, Device]:
     """Ask every node that has a quantum port. One that does not answer in time is classical.
 
-    Raises DiscoveryError where an answer contradicts the network file.
+    Raises ConnectionFailedError where a switch is lost meanwhile and we are to `give_up` then.
     """
-    asked = [node.name for node in network.nodes.values() if node.is_quantum]
-    answers = await devices.ask([features_question(name) for name in asked])
-    topology = Topology(
-        network,
-        {
-            name: _device(frames)
-            for name, frames in zip(asked, answers, strict=True)
-            if frames is not None
-        },
-    )
-    topology.check()
-    return topology
+    asked = [
+        node.name
+        for node in network.nodes.values()
+        if node.is_quantum and not sessions[node.name].is_foreign
+    ]
+    answers = await devices.ask([features_question(name) for name in asked], give_up=give_up)
+    return {
+        name: _device(frames)
+        for name, frames in zip(asked, answers, strict=True)
+        if frames is not None
+    }
 
 
 def _device(frames: Sequence[DeviceFrame]) -> Device:
+    """Transaction numbers set to 0, so that a device that says the same again is equal."""
     features = next(f.body for f in frames if isinstance(f.body, DeviceFeatures))
-    links = {f.link: f.body for f in frames if isinstance(f.body, LinkFeatures)}
+    links = {
+        f.link: replace(f.body, transaction=0) for f in frames if isinstance(f.body, LinkFeatures)
+    }
+    features = replace(features, transaction=0)
     return Device(features, dict(sorted(links.items())))
+
+
+async def switches_of(sessions: Mapping[str, Session]) -> dict[str, Switch]:
+    """What each switch that is connected says of itself. Raises ConnectionFailedError."""
+
+    async def one(session: Session) -> Switch:
+        program, version = await session.describe()
+        return Switch(program, version, session.is_foreign)
+
+    connected = {name: session for name, session in sessions.items() if session.is_primary}
+    described = await asyncio.gather(*(one(session) for session in connected.values()))
+    return dict(zip(connected, described, strict=True))
+
+
+async def wiring(network: Network, neighbours: Neighbours) -> dict[Port, Port]:
+    """Where a probe out of each port that has a link came in."""
+    return await neighbours.probe(
+        Port(end.node, end.port) for link in network.links for end in (link.a, link.b)
+    )
+
+
+def down_links(
+    network: Network, sessions: Mapping[str, Session], found: Mapping[Port, Port]
+) -> frozenset[int]:
+    """Links over which no probe came to the far end, in either direction, though it could have."""
+    return frozenset(
+        link.index
+        for link in network.links
+        if _can_probe(sessions, link)
+        and not any(found.get(near) == far for near, far in _directions(link))
+    )
+
+
+def miswired(network: Network, found: Mapping[Port, Port]) -> Iterator[str]:
+    """What leads elsewhere than the file says, one line each."""
+    for link in network.links:
+        for near, far in _directions(link):
+            other = found.get(near, far)
+            if other != far:
+                yield (
+                    f"port {near.port} of {near.node} leads to port {other.port} of {other.node}; "
+                    f"link {link.name} should lead to port {far.port} of {far.node}"
+                )
+
+
+def _directions(link: Link) -> Iterator[tuple[Port, Port]]:
+    a, b = (Port(end.node, end.port) for end in (link.a, link.b))
+    yield a, b
+    yield b, a
+
+
+def _can_probe(sessions: Mapping[str, Session], link: Link) -> bool:
+    ends = (sessions[link.a.node], sessions[link.b.node])
+    return all(session.is_primary and not session.is_foreign for session in ends)
+
+
+def device_changes(
+    before: Mapping[str, Device], after: Mapping[str, Device], asked: Iterable[str]
+) -> Iterator[tuple[EventKind, str, str]]:
+    """What is new: kind, node and text. Of nodes that were not `asked`, nothing is known."""
+    for node in asked:
+        old, new = before.get(node), after.get(node)
+        if new is not None and old is None:
+            yield EventKind.DEVICE_JOINED, node, f"{node}: {new.features.slots} slots"
+        elif new is None and old is not None:
+            yield EventKind.DEVICE_LEFT, node, f"{node}: its quantum device does not answer"
+        elif new is not None and old is not None and new != old:
+            yield EventKind.DEVICE_CHANGED, node, f"{node}: its quantum device changed"

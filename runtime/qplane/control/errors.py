@@ -54,6 +54,10 @@ class DeviceError(ControlError):
     """A quantum device refused a command or gave no answer."""
 
 
+class StoreError(ControlError):
+    """The store of the controller's intent can't be used."""
+
+
 class DrainError(ControlError):
     """Qubits stayed in memory for longer than their cut-off allows."""
 

@@ -37,12 +37,16 @@ class LinkStatus:
         return self.in_use == 0 and self.unconfirmed == 0
 
 
+Place = tuple[CircuitPlan, HopPlan, SidePlan]
+"""One side of a circuit at a node."""
+
+
 async def start(devices: Devices, plans: Sequence[CircuitPlan]) -> None:
     """LINK_START to both devices of each link. Raises DeviceError after stopping all of them."""
-    answers = await _ask(devices, plans, DeviceType.LINK_START)
+    answers = await _told(devices, plans, DeviceType.LINK_START)
     refused = [answer for answer in answers if answer.state is not LinkStatusCode.GENERATING]
     if refused:
-        await _ask(devices, plans, DeviceType.LINK_STOP)
+        await _told(devices, plans, DeviceType.LINK_STOP)
         first = refused[0]
         raise DeviceError(
             f"its quantum device does not generate pairs for circuit {first.circuit} on link "
@@ -53,23 +57,71 @@ async def start(devices: Devices, plans: Sequence[CircuitPlan]) -> None:
 
 async def stop(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus]:
     """LINK_STOP to all devices; pairs in memory stay until delivered, swapped or expired."""
-    return await _ask(devices, plans, DeviceType.LINK_STOP)
+    return await _told(devices, plans, DeviceType.LINK_STOP)
 
 
 async def status(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus]:
-    """How the devices stand, from head-end to tail-end for each circuit."""
-    return await _ask(devices, plans, DeviceType.LINK_STATUS_REQUEST)
+    """How the devices stand, from head-end to tail-end for each circuit. Raises DeviceError."""
+    return await _told(devices, plans, DeviceType.LINK_STATUS_REQUEST)
 
 
-async def _ask(
+async def look(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus | None]:
+    """As :func:`status`, but None for a device that can't be reached or does not answer."""
+    return await _ask(devices, _places(plans), DeviceType.LINK_STATUS_REQUEST, give_up=False)
+
+
+async def agree(
+    devices: Devices, running: Sequence[CircuitPlan], stopped: Sequence[CircuitPlan]
+) -> list[LinkStatus]:
+    """Start and stop what devices have forgotten or were never told; what had to be told.
+
+    Devices that can't be reached are passed over.
+    """
+    told = []
+    for plans, wanted, order in (
+        (running, True, DeviceType.LINK_START),
+        (stopped, False, DeviceType.LINK_STOP),
+    ):
+        places = _places(plans)
+        found = await _ask(devices, places, DeviceType.LINK_STATUS_REQUEST, give_up=False)
+        wrong = [
+            place
+            for place, status in zip(places, found, strict=True)
+            if status is not None and (status.state is LinkStatusCode.GENERATING) != wanted
+        ]
+        answers = await _ask(devices, wrong, order, give_up=False)
+        if wanted:  # a device that never heard of a label need not be told to stop
+            told += [answer for answer in answers if answer is not None]
+    return told
+
+
+def _places(plans: Iterable[CircuitPlan]) -> list[Place]:
+    return [(plan, hop, side) for plan in plans for hop in plan.hops for side in hop.sides]
+
+
+async def _told(
     devices: Devices, plans: Sequence[CircuitPlan], type_: DeviceType
 ) -> list[LinkStatus]:
     """Raises DeviceError where a device does not answer."""
-    sides = [(plan, hop, side) for plan in plans for hop in plan.hops for side in hop.sides]
-    answers = await devices.ask([_question(type_, *place) for place in sides])
+    places = _places(plans)
+    answers = await _ask(devices, places, type_, give_up=True)
+    for (plan, hop, side), answer in zip(places, answers, strict=True):
+        if answer is None:
+            raise DeviceError(
+                f"its quantum device did not answer about circuit {plan.name} on link "
+                f"{side.number}",
+                node=hop.node,
+            )
+    return [answer for answer in answers if answer is not None]
+
+
+async def _ask(
+    devices: Devices, places: Sequence[Place], type_: DeviceType, *, give_up: bool
+) -> list[LinkStatus | None]:
+    answers = await devices.ask([_question(type_, *p) for p in places], give_up=give_up)
     return [
         _status(plan.name, hop.node, side, frames)
-        for (plan, hop, side), frames in zip(sides, answers, strict=True)
+        for (plan, hop, side), frames in zip(places, answers, strict=True)
     ]
 
 
@@ -93,13 +145,10 @@ def _question(type_: DeviceType, plan: CircuitPlan, hop: HopPlan, side: SidePlan
 
 def _status(
     circuit: str, node: str, side: SidePlan, frames: Iterable[DeviceFrame] | None
-) -> LinkStatus:
+) -> LinkStatus | None:
     body = next((f.body for f in frames or () if isinstance(f.body, LinkControl)), None)
     if body is None:
-        raise DeviceError(
-            f"its quantum device did not answer about circuit {circuit} on link {side.number}",
-            node=node,
-        )
+        return None
     return LinkStatus(
         circuit, node, side.number, side.label, body.status, body.in_use, body.unconfirmed
     )

@@ -101,10 +101,15 @@ def both_replicas(port_up: int, port_down: int) -> Replicas:
 
 
 def plan_circuits(
-    topology: Topology, circuits: Sequence[Circuit], standing: Iterable[CircuitPlan] = ()
+    topology: Topology,
+    circuits: Sequence[Circuit],
+    standing: Iterable[CircuitPlan] = (),
+    replacing: Iterable[CircuitPlan] = (),
 ) -> list[CircuitPlan]:
-    """Plans for `circuits` beside the `standing` ones.
+    """Plans for `circuits` beside the `standing` ones and those that they are `replacing`.
 
+    What is being replaced keeps its labels and numbers until it is gone, but its slots may be used:
+    it generates nothing any more when the new circuit does.
     Raises NoPathError, SlotsError, ExhaustedError, DiscoveryError.
     """
     standing = list(standing)
@@ -112,7 +117,7 @@ def plan_circuits(
     paths = [
         circuit.path if circuit.asks else circuit_path(topology, circuit) for circuit in circuits
     ]
-    taken = _Taken(standing)
+    taken = _Taken(standing, replacing)
     slots = _divide_slots(topology, circuits, paths, taken)
     for path in paths:
         taken.count(path)
@@ -174,22 +179,28 @@ def _fitting(
 class _Taken:
     """What plans use up. The lowest free value is always the next."""
 
-    def __init__(self, standing: Iterable[CircuitPlan]) -> None:
+    def __init__(self, standing: Iterable[CircuitPlan], replaced: Iterable[CircuitPlan]) -> None:
         self.labels: dict[int, set[int]] = {}  # by link
         self.circuit_ids: dict[str, set[int]] = {}  # by node
         self.groups: dict[str, dict[Replicas, int]] = {}  # by node
         self.slots: dict[str, list[Slots]] = {}  # by node
         self.circuits_on: dict[int, int] = {}  # by link
         for plan in standing:
+            self._names(plan)
             self.count(plan.path)
             for hop in plan.hops:
-                self.circuit_ids.setdefault(hop.node, set()).add(hop.circuit_id)
-                self.groups.setdefault(hop.node, {}).update(
-                    (replicas, group) for group, replicas in hop.groups()
-                )
-                for side in hop.sides:
-                    self.labels.setdefault(side.link.index, set()).add(side.label)
-                    self.slots.setdefault(hop.node, []).append(side.slots)
+                self.slots.setdefault(hop.node, []).extend(side.slots for side in hop.sides)
+        for plan in replaced:
+            self._names(plan)
+
+    def _names(self, plan: CircuitPlan) -> None:
+        for hop in plan.hops:
+            self.circuit_ids.setdefault(hop.node, set()).add(hop.circuit_id)
+            self.groups.setdefault(hop.node, {}).update(
+                (replicas, group) for group, replicas in hop.groups()
+            )
+            for side in hop.sides:
+                self.labels.setdefault(side.link.index, set()).add(side.label)
 
     def count(self, path: Iterable[Link]) -> None:
         for link in path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import networkx as nx
 
 from qplane.control.errors import NoPathError
@@ -30,8 +32,9 @@ def circuit_path(topology: Topology, circuit: Circuit) -> tuple[Link, ...]:
         ) from error
 
 
-def next_links(network: Network, goal: str) -> dict[str, Link]:
-    """For each node that can reach `goal`, the link that its packets to there take.
+def next_links(network: Network, goal: str, down: Collection[int] = ()) -> dict[str, Link]:
+    """For each node that can reach `goal` without the links `down` (indices), the link that its
+    packets to there take.
 
     Least delay (a hop counts as a picosecond), then the link that stands first in the file.
     Following the links never returns to a node passed before.
@@ -40,6 +43,8 @@ def next_links(network: Network, goal: str) -> dict[str, Link]:
     graph = nx.Graph()
     graph.add_nodes_from(network.nodes)
     for link in network.links:
+        if link.index in down:
+            continue
         ends = link.a.node, link.b.node
         for name in ends:
             around[name].append(link)

@@ -8,8 +8,8 @@ request at the place where it was made, and no packet-in may be dropped because 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from enum import Enum
 from typing import Any
 
 import finsy as fy
@@ -17,7 +17,7 @@ from finsy.grpcutil import GRPCStatusCode
 from finsy.p4client import P4Client, P4ClientError
 from finsy.proto import U128, p4r
 
-from qplane.control.entries import Entry, from_finsy
+from qplane.control.entries import GROUP_TABLE, Entry, from_finsy
 from qplane.control.errors import (
     ArbitrationError,
     ConnectionFailedError,
@@ -25,6 +25,7 @@ from qplane.control.errors import (
     Failure,
     PipelineError,
 )
+from qplane.control.updates import Outcome, Update
 
 ANSWER_TIMEOUT_S = 10.0
 """How long a switch may take to answer the first message of a stream; finsy waits as long for
@@ -33,64 +34,27 @@ every request."""
 BATCH = 200
 """Updates in one request: so many errors still fit into the 64 KiB of metadata that finsy takes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """INSERT, MODIFY or DELETE of an entry; `before` is what stood there (MODIFY, DELETE)."""
-
-    operation: p4r.Update.Type.ValueType
-    entry: Entry
-    before: Entry | None = None
-
-    @classmethod
-    def insert(cls, entry: Entry) -> Update:
-        return cls(p4r.Update.INSERT, entry)
-
-    @classmethod
-    def modify(cls, before: Entry, entry: Entry) -> Update:
-        return cls(p4r.Update.MODIFY, entry, before)
-
-    @classmethod
-    def delete(cls, entry: Entry) -> Update:
-        return cls(p4r.Update.DELETE, entry, entry)
-
-    @property
-    def operation_name(self) -> str:
-        return str(p4r.Update.Type.Name(self.operation))
-
-    @property
-    def is_delete(self) -> bool:
-        return self.operation == p4r.Update.DELETE
-
-    def inverse(self) -> Update:
-        """What undoes it."""
-        if self.before is None:
-            return Update.delete(self.entry)
-        if self.is_delete:
-            return Update.insert(self.before)
-        return Update.modify(self.entry, self.before)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a list of updates: done, refused, or unknown as the switch did not answer."""
-
-    done: tuple[Update, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    unknown: tuple[Update, ...] = ()
-
-    def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(
-            self.done + other.done, self.failures + other.failures, self.unknown + other.unknown
-        )
-
+PROGRAM_MARK = "pair_in"
+"""A table that every version of the node program has, and no other program."""
 
 PacketHandler = Callable[[str, int, bytes], Awaitable[None]]
 """Called with the node, the port where the packet came in, and the packet."""
 
 
+class Role(Enum):
+    """What we are to a switch."""
+
+    AWAY = "away"  # no connection
+    BACK_UP = "back-up"  # connected, to look on
+    PRIMARY = "primary"  # packet-ins come here; writes and packet-outs are allowed
+
+
 class Session:
-    """The connection to one switch. `packet_ins` and `packet_outs` count those dealt with."""
+    """The connection to one switch. `packet_ins` and `packet_outs` count those dealt with.
+
+    `on_error` is called with what befalls the connection when nobody has asked (lost, taken over,
+    a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none.
+    """
 
     def __init__(
         self,
@@ -99,36 +63,55 @@ class Session:
         device_id: int,
         schema: fy.P4Schema,
         *,
-        election_id: int,
         on_packet: PacketHandler,
         on_error: Callable[[ControlError], None],
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self.node = node
         self.packet_ins = 0
         self.packet_outs = 0
+        self.has_other_primary = False
         self._address = address
         self._device_id = device_id
-        self._schema = schema
-        self._election_id = election_id
+        self._own_schema = schema
+        self._schema = schema  # of the program on the switch
+        self._election_id: int | None = None
         self._on_packet = on_packet
         self._on_error = on_error
+        self._on_change = on_change
         self._client = P4Client(address, wait_for_ready=False)
         self._receiver: asyncio.Task[None] | None = None
-        self._lost: ControlError | None = self._no_connection()  # None: we are primary
+        self._role = Role.AWAY
+        self._lost: ControlError = self._no_connection()  # why we are away
+
+    @property
+    def role(self) -> Role:
+        return self._role
 
     @property
     def is_primary(self) -> bool:
         """Whether packet-ins come here, and writes and packet-outs are allowed."""
-        return self._lost is None
+        return self._role is Role.PRIMARY
+
+    @property
+    def why_away(self) -> ControlError:
+        """What befell the connection, or that there never was one."""
+        return self._lost
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the switch runs a program of somebody else's, which is left alone."""
+        return self._schema is not self._own_schema
 
     # ---- connection ----
 
-    async def open(self) -> None:
-        """Become the switch's primary, anew if need be.
+    async def open(self, election_id: int | None) -> None:
+        """Become the switch's primary with that id, anew if need be; with None, its back-up.
 
-        Raises ConnectionFailedError, ArbitrationError.
+        Raises ConnectionFailedError, ArbitrationError; there is no connection then.
         """
         await self.close()
+        self._election_id = election_id
         await self._client.open(schema=self._schema, complete_request=self._complete)
         try:
             await asyncio.wait_for(self._arbitrate(), ANSWER_TIMEOUT_S)
@@ -141,11 +124,14 @@ class Session:
         except BaseException:
             await self._client.close()
             raise
-        self._lost = None
+        self._role = Role.BACK_UP if election_id is None else Role.PRIMARY
         self._receiver = asyncio.create_task(self._receive(), name=f"p4runtime {self.node}")
 
     async def _arbitrate(self) -> None:
         answer = await self._bid()
+        if self._election_id is None:
+            self.has_other_primary = answer.status.code == GRPCStatusCode.ALREADY_EXISTS
+            return
         if answer.status.code == GRPCStatusCode.NOT_FOUND:
             # No primary, and one before us had a higher id: the switch wants at least that.
             self._election_id = U128.decode(answer.election_id)
@@ -154,9 +140,9 @@ class Session:
             raise self._not_primary(U128.decode(answer.election_id))
 
     async def _bid(self) -> p4r.MasterArbitrationUpdate:
-        bid = p4r.MasterArbitrationUpdate(
-            device_id=self._device_id, election_id=U128.encode(self._election_id)
-        )
+        bid = p4r.MasterArbitrationUpdate(device_id=self._device_id)
+        if self._election_id is not None:
+            bid.election_id.CopyFrom(U128.encode(self._election_id))
         try:
             await self._client.send(p4r.StreamMessageRequest(arbitration=bid))
             while True:
@@ -165,20 +151,63 @@ class Session:
                     return message.arbitration
         except P4ClientError as error:
             if error.is_election_id_used:
-                raise self._not_primary(self._election_id) from error
+                raise self._not_primary(self._election_id or 0) from error
             raise self._failed(error) from error
         except (RuntimeError, asyncio.InvalidStateError) as error:  # the stream ended
             raise ConnectionFailedError(
                 f"the switch at {self._address} closed the stream", node=self.node
             ) from error
 
-    async def push_pipeline(self) -> None:
-        """Give the switch the P4 program; its tables are empty then. Raises PipelineError."""
+    async def close(self) -> None:
+        """End the stream; the switch loses its primary."""
+        self._role = Role.AWAY
+        if self._receiver is not None:
+            self._receiver.cancel()
+            await asyncio.gather(self._receiver, return_exceptions=True)
+            self._receiver = None
+        self._lost = self._no_connection()
+        await self._client.close()
+
+    # ---- program ----
+
+    async def ensure_program(self, *, keep_others: bool) -> bool:
+        """See to it that the switch runs our P4 program; True if it had to be pushed.
+
+        Then tables and registers are empty. With `keep_others`, a program that is not a version of
+        ours is left as it is (see `is_foreign`). Raises PipelineError, ConnectionFailedError.
+        """
         self._check()
+        standing = await self._program()
+        self._schema = self._own_schema
+        if standing is not None:
+            if standing.cookie.cookie == self._own_schema.p4cookie:
+                return False
+            names = {table.preamble.alias for table in standing.p4info.tables}
+            if keep_others and PROGRAM_MARK not in names:
+                self._schema = fy.P4Schema(standing.p4info)
+                return False
+        await self._push()
+        return True
+
+    async def _program(self) -> p4r.ForwardingPipelineConfig | None:
+        """P4Info and cookie of what the switch runs; None: nothing."""
+        request = p4r.GetForwardingPipelineConfigRequest(
+            device_id=self._device_id,
+            response_type=p4r.GetForwardingPipelineConfigRequest.P4INFO_AND_COOKIE,
+        )
+        try:
+            response = await self._client.request(request)
+        except P4ClientError as error:
+            if error.code == GRPCStatusCode.FAILED_PRECONDITION:
+                return None
+            raise self._failed(error) from error
+        return response.config if response.config.HasField("p4info") else None
+
+    async def _push(self) -> None:
         request = p4r.SetForwardingPipelineConfigRequest(
             device_id=self._device_id,
             action=p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT,
-            config=self._schema.get_pipeline_config(),
+            config=self._own_schema.get_pipeline_config(),
         )
         try:
             await self._client.request(request)
@@ -187,14 +216,28 @@ class Session:
                 f"the P4 program was refused: {_code(error)}: {error.message}", node=self.node
             ) from error
 
-    async def close(self) -> None:
-        """End the stream; the switch loses its primary."""
-        if self._receiver is not None:
-            self._receiver.cancel()
-            await asyncio.gather(self._receiver, return_exceptions=True)
-            self._receiver = None
-        self._lost = self._no_connection()
-        await self._client.close()
+    async def describe(self) -> tuple[str, str]:
+        """Name of the switch's program as its P4Info has it, and its P4Runtime version.
+
+        "" where it says neither. Raises ConnectionFailedError.
+        """
+        try:
+            answer = await self._client.request(p4r.CapabilitiesRequest(device_id=self._device_id))
+        except P4ClientError as error:
+            if error.code != GRPCStatusCode.UNIMPLEMENTED:
+                raise self._failed(error) from error
+            return self._schema.name, ""
+        return self._schema.name, answer.p4runtime_api_version
+
+    def supports(self, entry: Entry) -> bool:
+        """Whether the program on the switch has such a table, match fields and action."""
+        if not self.is_foreign:
+            return True
+        try:
+            entry.to_finsy().encode(self._schema)
+        except ValueError:
+            return False
+        return True
 
     # ---- requests ----
 
@@ -211,21 +254,23 @@ class Session:
         return total
 
     async def _write_batch(self, batch: Sequence[Update]) -> Outcome:
-        if self._lost is not None:
-            return Outcome(
-                failures=(_failure(self.node, batch[0], "UNAVAILABLE", self._lost.problem),)
-            )
+        if not self.is_primary:
+            return self._not_begun(batch, "UNAVAILABLE", self._lost.problem)
         try:
             request = self._write_request(batch)
         except ValueError as error:  # finsy: the P4 program has no such table, field, action
-            return Outcome(
-                failures=(_failure(self.node, batch[0], "INVALID_ARGUMENT", str(error)),)
-            )
+            return self._not_begun(batch, "INVALID_ARGUMENT", str(error))
         try:
             await self._client.request(request)
         except P4ClientError as error:
             return self._refused(batch, error)
+        except (AssertionError, asyncio.InvalidStateError):
+            # finsy's client was closed, by us or by the event loop's end, while we wrote.
+            return self._not_begun(batch, "UNAVAILABLE", self._lost.problem)
         return Outcome(done=tuple(batch))
+
+    def _not_begun(self, batch: Sequence[Update], code: str, message: str) -> Outcome:
+        return Outcome(failures=(batch[0].failure(self.node, code, message),))
 
     def _write_request(self, updates: Iterable[Update]) -> p4r.WriteRequest:
         return p4r.WriteRequest(
@@ -243,21 +288,23 @@ class Session:
             return Outcome(
                 done=tuple(u for place, u in enumerate(batch) if place not in error.details),
                 failures=tuple(
-                    _failure(self.node, batch[place], detail.canonical_code.name, detail.message)
+                    batch[place].failure(self.node, detail.canonical_code.name, detail.message)
                     for place, detail in sorted(error.details.items())
                 ),
             )
-        failure = _failure(self.node, batch[0], _code(error), error.message)
+        failure: Failure = batch[0].failure(self.node, _code(error), error.message)
         unknown = () if error.code in _NOTHING_DONE else tuple(batch)
         return Outcome(failures=(failure,), unknown=unknown)
 
-    async def read(self) -> list[Entry]:
-        """All table entries and multicast groups, default entries excepted.
+    async def read(self, tables: Collection[str] | None = None) -> list[Entry]:
+        """All table entries and multicast groups, default and constant entries excepted.
 
-        A switch that another controller has taken over can still be read.
+        With `tables`, only what stands in those. A switch that another controller has taken over
+        can still be read.
         """
         wanted = [fy.P4TableEntry(), fy.P4MulticastGroupEntry()]
-        return [from_finsy(entity) for entity in await self._read(wanted)]
+        entities = await self._read(wanted)
+        return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
     async def read_counters(self, name: str) -> dict[int, int]:
         """Packets counted by each index of a counter array that is not 0."""
@@ -287,6 +334,8 @@ class Session:
             await self._client.send(message.encode_update(self._schema))
         except P4ClientError as error:
             raise self._failed(error) from error
+        except asyncio.InvalidStateError as error:  # the stream ended; the receiver says why
+            raise self._no_connection() from error
         self.packet_outs += 1
 
     # ---- the stream ----
@@ -297,11 +346,12 @@ class Session:
                 message = await self._client.receive()
                 kind = message.WhichOneof("update")
                 if kind == "packet":
-                    packet = fy.P4PacketIn.decode(message, self._schema)
-                    await self._on_packet(self.node, packet["ingress_port"], packet.payload)
+                    if self.is_primary and not self.is_foreign:
+                        packet = fy.P4PacketIn.decode(message, self._schema)
+                        await self._on_packet(self.node, packet["ingress_port"], packet.payload)
                     self.packet_ins += 1
-                elif kind == "arbitration" and message.arbitration.status.code != GRPCStatusCode.OK:
-                    raise self._not_primary(U128.decode(message.arbitration.election_id))
+                elif kind == "arbitration":
+                    self._arbitration_changed(message.arbitration)
                 elif kind == "error":
                     self._on_error(_stream_error(self.node, message.error))
         except P4ClientError as error:
@@ -315,17 +365,25 @@ class Session:
             self._lose(ControlError(f"a packet-in could not be handled: {error!r}", node=self.node))
             raise
 
+    def _arbitration_changed(self, update: p4r.MasterArbitrationUpdate) -> None:
+        if self._election_id is None:
+            self.has_other_primary = update.status.code == GRPCStatusCode.ALREADY_EXISTS
+            self._on_change()
+        elif update.status.code != GRPCStatusCode.OK:
+            raise self._not_primary(U128.decode(update.election_id))
+
     def _lose(self, error: ControlError) -> None:
+        self._role = Role.AWAY
         self._lost = error
         self._on_error(error)
 
     def _check(self) -> None:
-        if self._lost is not None:
+        if not self.is_primary:
             raise self._lost
 
     def _complete(self, request: Any) -> None:
-        if not isinstance(request, p4r.ReadRequest):
-            request.election_id.CopyFrom(U128.encode(self._election_id))
+        if isinstance(request, (p4r.WriteRequest, p4r.SetForwardingPipelineConfigRequest)):
+            request.election_id.CopyFrom(U128.encode(self._election_id or 0))
 
     def _no_connection(self) -> ConnectionFailedError:
         return ConnectionFailedError("there is no connection to the switch", node=self.node)
@@ -357,6 +415,12 @@ _NOTHING_DONE = frozenset(
 """Whole-request errors with which a switch says that it did not begin."""
 
 
+def _is_wanted(entity: Any, tables: Collection[str] | None) -> bool:
+    if isinstance(entity, fy.P4TableEntry):
+        return not entity.is_const and (tables is None or entity.table_id in tables)
+    return tables is None or GROUP_TABLE in tables
+
+
 def _stream_error(node: str, error: p4r.StreamError) -> ControlError:
     code = GRPCStatusCode(error.canonical_code).name
     return ControlError(f"a packet-out was refused: {code}: {error.message}", node=node)
@@ -364,9 +428,3 @@ def _stream_error(node: str, error: p4r.StreamError) -> ControlError:
 
 def _code(error: P4ClientError) -> str:
     return str(error.code.name)
-
-
-def _failure(node: str, update: Update, code: str, message: str) -> Failure:
-    return Failure(
-        node, update.operation_name, update.entry.table, str(update.entry), code, message
-    )

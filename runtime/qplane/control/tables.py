@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 
 from qplane.control.entries import Entry, Group, table_entry
@@ -33,13 +33,14 @@ def node_mac(node_id: int) -> int:
     return 0x06 << 40 | node_id << 8
 
 
-def classical(network: Network) -> dict[str, list[Entry]]:
-    """Entries that no circuit has a part in, by node: ports, gateways, routes."""
+def classical(network: Network, down: Collection[int] = ()) -> dict[str, list[Entry]]:
+    """Entries that no circuit has a part in, by node: ports, gateways, routes that avoid the links
+    `down` (indices)."""
     entries = ports(network)
     for name in network.nodes:
         entries[name] += _gateways(network, name)
     for goal in dict.fromkeys(host.node for host in network.hosts.values()):
-        for name, entry in _routes(network, goal):
+        for name, entry in _routes(network, goal, down):
             entries[name].append(entry)
     return entries
 
@@ -72,9 +73,9 @@ def _gateways(network: Network, name: str) -> Iterator[Entry]:
         yield table_entry("arp_responder", match, "arp_reply", mac=mac)
 
 
-def _routes(network: Network, goal: str) -> Iterator[tuple[str, Entry]]:
+def _routes(network: Network, goal: str, down: Collection[int]) -> Iterator[tuple[str, Entry]]:
     """Routes of all nodes to the hosts on node `goal`."""
-    towards = next_links(network, goal)
+    towards = next_links(network, goal, down)
     for host in network.hosts_of(goal):
         ip = ipaddress.ip_address(host.ip)
         table = f"ipv{ip.version}_route"
@@ -98,10 +99,11 @@ def _routes(network: Network, goal: str) -> Iterator[tuple[str, Entry]]:
 
 def circuit(network: Network, plan: CircuitPlan) -> dict[str, list[Entry]]:
     """Entries of one circuit, by node."""
-    return {hop.node: list(_hop(network, hop)) for hop in plan.hops}
+    return {hop.node: list(at_hop(network, hop)) for hop in plan.hops}
 
 
-def _hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
+def at_hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
+    """Entries of one circuit at one node."""
     for group, replicas in hop.groups():
         yield Group(group, replicas)
     mac = node_mac(network.nodes[hop.node].id)

@@ -1,7 +1,7 @@
 """What the controller knows of the network: the file's plan, and what the devices said.
 
 A node counts as quantum once its device has answered; a link carries qubits once both its devices
-have named each other on it.
+have named each other on it, and as long as probes come over it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,38 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """A switch as it describes itself.
+
+    `program` is the name in its P4Info ("" where it has none), `p4runtime` the version of its
+    Capabilities. An `is_foreign` one runs somebody else's program: it is a classical node.
+    """
+
+    program: str
+    p4runtime: str
+    is_foreign: bool
+
+
+@dataclass(frozen=True)
 class Topology:
-    """A network and its discovered devices, by name of node."""
+    """A network and what was discovered of it, by name of node.
+
+    `down` are the indices of links over which no probe comes.
+    """
 
     network: Network
     devices: Mapping[str, Device] = field(default_factory=dict)
+    switches: Mapping[str, Switch] = field(default_factory=dict)
+    down: frozenset[int] = frozenset()
+
+    def is_up(self, link: Link) -> bool:
+        """Whether packets may be sent over the link."""
+        return link.index not in self.down
 
     def is_quantum(self, link: Link) -> bool:
-        """Whether circuits may use the link: planned so, and a device at either end."""
-        return link.quantum and link.a.node in self.devices and link.b.node in self.devices
+        """Whether circuits may use the link: planned so, up, and a device at either end."""
+        ends = (link.a.node, link.b.node)
+        return link.quantum and self.is_up(link) and all(end in self.devices for end in ends)
 
     def link_features(self, link: Link) -> LinkFeatures:
         """Calibration of a quantum link, as the device at its first end knows it."""
@@ -57,7 +80,7 @@ class Topology:
                     node=name,
                 )
         for link in self.network.links:
-            if self.is_quantum(link):
+            if link.quantum and link.a.node in self.devices and link.b.node in self.devices:
                 self._check_end(link, link.a.node)
                 self._check_end(link, link.b.node)
 

@@ -12,8 +12,9 @@ from typing import TypeAlias
 
 from qplane.control.entries import State
 from qplane.control.errors import ControlError, Failure, WriteError
-from qplane.control.session import Outcome, Session, Update
+from qplane.control.session import Session
 from qplane.control.tables import ENTRANCES
+from qplane.control.updates import Outcome, Update
 
 Phase: TypeAlias = Mapping[str, Sequence[Update]]
 """Updates by node."""

@@ -87,7 +87,12 @@ class Simulation:
         self.plan = plan
         self.emulation = emulation
         self.clock = VirtualClock(emulation.engine, self._under_way)
-        self.controller = Controller(plan, emulation.address, self.clock)
+        self.controller = Controller(
+            plan,
+            emulation.address,
+            self.clock,
+            secret=emulation.seed.to_bytes(8, "big"),  # what it sends follows from the seed
+        )
         self.stopped: Stopped | None = None
         self._started_ps = 0
         self._is_set_up = False

@@ -1,0 +1,81 @@
+"""What the controller wants to stand: the circuits, and how far the tables of all nodes go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+from qplane.control.plans import CircuitPlan
+from qplane.control.topology import Device
+from qplane.net import Circuit
+
+
+class Base(IntEnum):
+    """The entries that no circuit has a part in."""
+
+    NOTHING = 0
+    PORTS = 1  # what hangs on each port: enough to ask the devices
+    CLASSICAL = 2  # gateways and routes as well
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A circuit that stands: what was asked for, how it is done.
+
+    `version` counts the plans that a circuit of that name has had. A circuit that is rerouted
+    drains in its old version while the new one carries it; a draining one generates nothing.
+    `used` says that there may be pairs of it in some memory.
+    """
+
+    circuit: Circuit
+    plan: CircuitPlan
+    version: int = 0
+    generating: bool = False
+    draining: bool = False
+    used: bool = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.circuit.name, self.version
+
+
+@dataclass(frozen=True)
+class Intent:
+    """All of it. Immutable; a change makes a new one."""
+
+    base: Base = Base.NOTHING
+    circuits: Mapping[tuple[str, int], Standing] = field(default_factory=dict)
+
+    def current(self) -> Iterator[Standing]:
+        """The circuits in the version that carries them."""
+        return (standing for standing in self.circuits.values() if not standing.draining)
+
+    def draining(self) -> Iterator[Standing]:
+        """Old versions of rerouted circuits, until their memory is empty."""
+        return (standing for standing in self.circuits.values() if standing.draining)
+
+    def plans(self) -> list[CircuitPlan]:
+        """All plans that have entries, the draining ones included."""
+        return [standing.plan for standing in self.circuits.values()]
+
+    def next_version(self, name: str) -> int:
+        return max((version for n, version in self.circuits if n == name), default=-1) + 1
+
+    def put(self, *standings: Standing) -> Intent:
+        """With these circuits added or exchanged."""
+        return replace(self, circuits={**self.circuits, **{s.key: s for s in standings}})
+
+    def without(self, keys: Iterable[tuple[str, int]]) -> Intent:
+        gone = set(keys)
+        return replace(self, circuits={k: s for k, s in self.circuits.items() if k not in gone})
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What a store held when it was opened."""
+
+    intent: Intent
+    devices: Mapping[str, Device]
+    interrupted: tuple[Standing, ...] = ()
+    """Circuits of a change that its controller did not live to finish: to be taken back."""

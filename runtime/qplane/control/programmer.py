@@ -1,0 +1,196 @@
+"""The switches' entries follow the intent: changes as one transaction, repairs switch by switch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+
+from qplane.control import tables
+from qplane.control.entries import Entry, Key, state_of
+from qplane.control.errors import ControlError, Failure, WriteError
+from qplane.control.intent import Base, Intent
+from qplane.control.plans import CircuitPlan
+from qplane.control.reconcile import Difference, compare, read, repair
+from qplane.control.session import Session
+from qplane.control.store import Store
+from qplane.control.topology import Topology
+from qplane.control.transaction import Phase, apply, difference
+
+_PARALLEL = 16  # switches being repaired at once
+
+
+class Programmer:
+    """Owns the intent and what is known to stand.
+
+    `suspects` are nodes whose switch may hold something else than it should. `topology` is set by
+    who discovers it; the classical entries follow from it.
+    """
+
+    def __init__(self, topology: Topology, sessions: Mapping[str, Session], store: Store) -> None:
+        self.intent = Intent()
+        self.topology = topology
+        self.suspects: set[str] = set()
+        self._network = topology.network
+        self._sessions = sessions
+        self._store = store
+        self._installed: dict[str, dict[Key, Entry]] = {name: {} for name in self._network.nodes}
+        self._base: dict[tuple[Base, frozenset[int]], dict[str, list[Entry]]] = {}
+        self._lock = asyncio.Lock()
+
+    def adopt(self, intent: Intent) -> None:
+        """Begin with the intent that a store held; what stands is not known yet."""
+        self.intent = intent
+        self._installed = {name: {} for name in self._network.nodes}
+        self.suspects = set(self._network.nodes)
+
+    def installed(self, node: str) -> list[Entry]:
+        """What is known to stand in a switch."""
+        return list(self._installed[node].values())
+
+    # ---- changes ----
+
+    async def change(self, after: Intent) -> None:
+        """Make the switches follow another intent: all of them, or none and a WriteError.
+
+        Switches that are away are an error only where a circuit that changes passes them; others
+        are repaired when they are back. Raises StoreError.
+        """
+        async with self._lock:
+            before = self.intent
+            touched = _nodes(_changed(before, after))
+            nodes = touched if before.base == after.base else set(self._network.nodes)
+            wanted = self._wanted(after, nodes)
+            away = {node for node in nodes if not self._sessions[node].is_primary}
+            if away and len(away) == len(self._sessions):
+                raise self._sessions[min(away, key=list(self._sessions).index)].why_away
+            phases = difference(
+                self._installed,
+                {node: wanted[node] for node in wanted if node in touched or node not in away},
+            )
+            self._refuse_away(phases, away)
+            self._store.begin(before, after)
+            try:
+                await apply(self._sessions, phases)
+            except BaseException as error:
+                if not isinstance(error, WriteError) or error.left_behind:
+                    self.suspects |= {node for phase in phases for node in phase}
+                self._store.abort()
+                raise
+            self._installed.update({n: s for n, s in wanted.items() if n not in away})
+            self.suspects |= away
+            try:
+                self._store.commit(before, after)
+            except BaseException:
+                self.suspects |= {node for phase in phases for node in phase}
+                raise
+            self.intent = after
+
+    async def refresh(self) -> None:
+        """Write what follows from a new topology: routes around links that are down.
+
+        Raises WriteError; all is as before then.
+        """
+        async with self._lock:
+            nodes = {name for name, s in self._sessions.items() if s.is_primary}
+            wanted = self._wanted(self.intent, nodes - self.suspects)
+            await apply(self._sessions, difference(self._installed, wanted))
+            self._installed.update(wanted)
+
+    def note(self, after: Intent) -> None:
+        """Change what no entry depends on. Raises StoreError."""
+        self._store.commit(self.intent, after)
+        self.intent = after
+
+    def _refuse_away(self, phases: Iterable[Phase], away: Collection[str]) -> None:
+        failures: list[Failure] = []
+        for phase in phases:
+            for node in phase:
+                if node in away:
+                    problem = self._sessions[node].why_away.problem
+                    failures.append(phase[node][0].failure(node, "UNAVAILABLE", problem))
+        if failures:
+            raise WriteError(failures)
+
+    # ---- repairs ----
+
+    async def restore(self, nodes: Iterable[str]) -> tuple[list[Difference], list[ControlError]]:
+        """Make the switches hold what they should, program and entries; what was wrong.
+
+        A switch that can't be repaired stays suspect, and is among the errors.
+        """
+        async with self._lock:
+            wanted = self._wanted(self.intent, set(nodes))
+            bound = asyncio.Semaphore(_PARALLEL)
+
+            async def one(node: str) -> list[Difference] | ControlError:
+                async with bound:
+                    try:
+                        return await self._restore(node, wanted[node])
+                    except ControlError as error:
+                        self.suspects.add(node)
+                        return error
+
+            outcomes = await asyncio.gather(*(one(node) for node in wanted))
+        errors = [outcome for outcome in outcomes if isinstance(outcome, ControlError)]
+        repairs = [d for outcome in outcomes if isinstance(outcome, list) for d in outcome]
+        return repairs, errors
+
+    async def _restore(self, node: str, wanted: dict[Key, Entry]) -> list[Difference]:
+        session = self._sessions[node]
+        is_empty = await session.ensure_program(
+            keep_others=not self._network.nodes[node].is_quantum
+        )
+        wanted = {key: entry for key, entry in wanted.items() if session.supports(entry)}
+        repaired = await repair(session, wanted, is_empty=is_empty)
+        self._installed[node] = wanted
+        self.suspects.discard(node)
+        return repaired
+
+    async def verify(self) -> list[Difference]:
+        """What all switches hold against what is known to stand. Raises ConnectionFailedError."""
+        found = await asyncio.gather(
+            *(read(session, self._installed[name]) for name, session in self._sessions.items())
+        )
+        return [
+            d
+            for name, state in zip(self._sessions, found, strict=True)
+            for d in compare(name, self._installed[name], state)
+        ]
+
+    # ---- what should stand ----
+
+    def _wanted(self, intent: Intent, nodes: Collection[str]) -> dict[str, dict[Key, Entry]]:
+        base = self._base_entries(intent.base)
+        entries = {node: list(base[node]) for node in self._network.nodes if node in nodes}
+        for plan in intent.plans():
+            for hop in plan.hops:
+                if hop.node in entries:
+                    entries[hop.node].extend(tables.at_hop(self._network, hop))
+        states = {node: state_of(listed) for node, listed in entries.items()}
+        for node, state in states.items():
+            session = self._sessions[node]
+            if session.is_foreign:
+                states[node] = {k: entry for k, entry in state.items() if session.supports(entry)}
+        return states
+
+    def _base_entries(self, base: Base) -> Mapping[str, list[Entry]]:
+        key = base, self.topology.down
+        if key not in self._base:
+            if base is Base.NOTHING:
+                entries: dict[str, list[Entry]] = {name: [] for name in self._network.nodes}
+            elif base is Base.PORTS:
+                entries = tables.ports(self._network)
+            else:
+                entries = tables.classical(self._network, self.topology.down)
+            self._base = {key: entries}
+        return self._base[key]
+
+
+def _changed(before: Intent, after: Intent) -> list[CircuitPlan]:
+    """The plans that come or go."""
+    plans = [s.plan for k, s in after.circuits.items() if k not in before.circuits]
+    return plans + [s.plan for k, s in before.circuits.items() if k not in after.circuits]
+
+
+def _nodes(plans: Iterable[CircuitPlan]) -> set[str]:
+    return {hop.node for plan in plans for hop in plan.hops}

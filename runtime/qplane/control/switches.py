@@ -1,0 +1,98 @@
+"""All switches of a network: connecting to them, and what becomes of the connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import finsy as fy
+
+from qplane.control.errors import ArbitrationError, ControlError
+from qplane.control.events import EventKind, Events
+from qplane.control.session import PacketHandler, Role, Session
+from qplane.net import Network
+
+_PARALLEL = 16  # connections being set up at once
+
+
+class Packets(NamedTuple):
+    """Packet-ins that have been dealt with, writes included; packet-outs given to gRPC."""
+
+    ins_handled: int
+    outs_sent: int
+
+
+class Switches:
+    """The sessions by name of node.
+
+    `changed` is set when a connection is lost, or a switch gets or loses its primary. `deposed` is
+    the error with which another controller took a switch over, if one did.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        address: str | Mapping[str, str],
+        schema: fy.P4Schema,
+        events: Events,
+        *,
+        on_packet: PacketHandler,
+        on_error: Callable[[ControlError], None],
+    ) -> None:
+        self.changed = asyncio.Event()
+        self.deposed: ArbitrationError | None = None
+        self._events = events
+        self._on_error = on_error
+        self.sessions = {
+            node.name: Session(
+                node.name,
+                address if isinstance(address, str) else address[node.name],
+                node.id,
+                schema,
+                on_packet=on_packet,
+                on_error=self._failed,
+                on_change=self.changed.set,
+            )
+            for node in network.nodes.values()
+        }
+
+    def in_role(self, role: Role) -> list[str]:
+        """The nodes to whose switches we are that."""
+        return [name for name, session in self.sessions.items() if session.role is role]
+
+    def packets(self, node: str) -> Packets | None:
+        """Packets exchanged with a switch; None where we are not its primary."""
+        session = self.sessions[node]
+        if not session.is_primary:
+            return None
+        return Packets(session.packet_ins, session.packet_outs)
+
+    async def open(
+        self, nodes: Iterable[str], election_id: int | None
+    ) -> dict[str, ControlError | None]:
+        """Connect to switches, several at once; what went wrong with each."""
+        bound = asyncio.Semaphore(_PARALLEL)
+
+        async def one(name: str) -> ControlError | None:
+            async with bound:
+                try:
+                    await self.sessions[name].open(election_id)
+                except ControlError as error:
+                    return error
+            return None
+
+        names = [*nodes]
+        return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
+
+    async def close(self) -> None:
+        """Leave the switches as they are."""
+        await asyncio.gather(*(session.close() for session in self.sessions.values()))
+
+    def _failed(self, error: ControlError) -> None:
+        self._on_error(error)
+        if isinstance(error, ArbitrationError):
+            self.deposed = error
+        if error.node and self.sessions[error.node].role is Role.AWAY:
+            self._events.tell(EventKind.SWITCH_LOST, str(error), node=error.node)
+            self.changed.set()
