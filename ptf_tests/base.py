@@ -35,6 +35,17 @@ def _constants():
 CONSTANTS = _constants()
 
 
+class _Meter:
+    """A meter cell that a test has configured; to delete it is to take the limit away."""
+
+    def __init__(self, entry):
+        self._entry = entry
+
+    def delete(self):
+        self._entry.clear_config()
+        self._entry.modify()
+
+
 class SwitchTest(BaseTest):
     """A test against a switch that runs the program given by --test-params.
 
@@ -96,6 +107,41 @@ class SwitchTest(BaseTest):
         self._written.append(entry)
         return entry
 
+    def meter(self, name, index, *, committed, peak):
+        """Let that much through at once: green up to `committed`, yellow up to `peak`, then red."""
+        entry = sh.MeterEntry(name)
+        entry.index = index
+        entry.cir, entry.cburst, entry.pir, entry.pburst = 1, committed, 1, peak
+        entry.modify()
+        self._written.append(_Meter(entry))
+        return entry
+
+    def telemetry_session(self, session, port):
+        """Copies of that clone session leave by the port."""
+        entry = sh.CloneSessionEntry(session)
+        entry.add(port, 1)
+        entry.insert()
+        self._written.append(entry)
+
+    def digests(self, name):
+        """Hear of each digest at once."""
+        entry = sh.DigestEntry(name)
+        entry.max_list_size = 1
+        entry.insert()
+        self._written.append(entry)
+
+    def expect_digest(self, *values):
+        """The next digest has these members; it is acknowledged."""
+        message = sh.client.get_stream_packet("digest", timeout=SECONDS_TO_WAIT)
+        self.assertIsNotNone(message, "no digest")
+        (data,) = message.digest.data
+        seen = tuple(int.from_bytes(member.bitstring, "big") for member in data.struct.members)
+        acknowledgement = p4runtime_pb2.StreamMessageRequest()
+        acknowledgement.digest_ack.digest_id = message.digest.digest_id
+        acknowledgement.digest_ack.list_id = message.digest.list_id
+        sh.client.stream_out_q.put(acknowledgement)
+        self.assertEqual(seen, values)
+
     def counter(self, name, index):
         """Packets counted in one cell."""
         entry = sh.CounterEntry(name)
@@ -107,13 +153,15 @@ class SwitchTest(BaseTest):
     def counts(self, **expected):
         """The body makes these counters grow, and no other cell of the same counters.
 
-        drops="DROP_TTL" or pair_events="EVENT_SWAP", or a dictionary of name and number;
-        drops_in_egress likewise.
+        drops="DROP_TTL" or pair_events="EVENT_SWAP", or a dictionary of name (or index) and number;
+        drops_in_egress, slice_traffic, circuit_events likewise.
         """
         counters = {
             "drops": "QnodeIngress.drops",
             "drops_in_egress": "QnodeEgress.drops",
             "pair_events": "pair_events",
+            "slice_traffic": "slice_traffic",
+            "circuit_events": "circuit_events",
         }
         before = {name: self._cells(counters[name]) for name in expected}
         yield
@@ -121,7 +169,7 @@ class SwitchTest(BaseTest):
             growth = {constants: 1} if isinstance(constants, str) else constants
             wanted = list(before[name])
             for constant, number in growth.items():
-                wanted[CONSTANTS[constant]] += number
+                wanted[CONSTANTS.get(constant, constant)] += number
             # A drop leaves no packet to wait for, and egress runs beside ingress: look until the
             # count is there, but never accept a wrong one.
             self._eventually(

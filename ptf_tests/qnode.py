@@ -31,13 +31,16 @@ ACK_REQUESTED = int(QciFlag.ACK_REQUESTED)
 class QnodeTest(SwitchTest):
     """Ports of every kind and the node's MAC address are programmed."""
 
+    port_slices = {}  # noqa: RUF012 (a test's own, instead of slice 0)
+
     def setUp(self):
         super().setUp()
         kinds = {UP: "NEIGHBOUR", DOWN: "NEIGHBOUR", QUANTUM: "QUANTUM", HOST_A: "HOST"}
         for port, kind in kinds.items():
             self.insert(
-                "port_kind", {"ingress_port": port}, "set_port_kind", kind=CONSTANTS[f"PORT_{kind}"]
-            )
+                "port_kind", {"ingress_port": port}, "set_port_kind",
+                kind=CONSTANTS[f"PORT_{kind}"], slice=self.port_slices.get(port, 0),
+            )  # fmt: skip
         self.insert("my_mac", {"dst": NODE_MAC}, "NoAction")
 
 
@@ -93,19 +96,18 @@ class CircuitTest(QnodeTest):
 
     new_pipeline = True
     circuit = 7
+    slice = 0
     up = Side(UP, UP_MAC, label=100, link=0, side=SIDE_UP)
     down = Side(DOWN, DOWN_MAC, label=200, link=1, side=SIDE_DOWN)
 
     def program_side(self, side):
         """Messages and pairs of one side are the circuit's, and it has a neighbour there."""
-        where = {"circuit_id": self.circuit, "side": side.side}
+        where = {"circuit_id": self.circuit, "side": side.side, "slice": self.slice}
         self.insert(
             "adjacency", {"circuit": self.circuit, "copy": side.side}, "set_adjacency",
             label=side.label, src_mac=NODE_MAC, dst_mac=side.mac,
         )  # fmt: skip
-        self.insert(
-            "label_in", {"ingress_port": side.port, "label": side.label}, "set_circuit", **where
-        )
+        self.insert("label_in", {"ingress": side.port, "label": side.label}, "set_circuit", **where)
         self.insert("pair_in", {"link": side.link, "label": side.label}, "set_circuit", **where)
 
     def program_end_node(self, side):

@@ -47,7 +47,7 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
         } else if ((!hdr.probe.isValid() && !hdr.pair.isValid() && !hdr.service_message.isValid()
                     && !hdr.reply.isValid())
                    || hdr.qci.flags & QCI_FLAG_AUTHENTICATED != 0
-                   || standard_metadata.packet_length > MIN_FRAME_BYTES) {
+                   || (standard_metadata.packet_length > MIN_FRAME_BYTES && meta.tunnelled == 0)) {
             meta.drop_reason = DROP_QCI_MALFORMED;
         } else if (!hdr.pair.isValid()) {
             if (meta.port_kind != PORT_NEIGHBOUR) {

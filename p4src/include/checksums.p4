@@ -13,6 +13,24 @@
         hdr.pair.pair_seq, hdr.pair.origin_seq, hdr.pair.bell, hdr.pair.reserved, \
         hdr.pair.reason, hdr.pair.reserved2 }
 
+// What UDP's checksum covers where the datagram is one of our messages; the sum over all of it is 0.
+#define UDP_MESSAGE_FIELDS \
+        hdr.udp.src_port, hdr.udp.dst_port, hdr.udp.length, hdr.udp.checksum, \
+        hdr.mpls.label, hdr.mpls.tc, hdr.mpls.s, hdr.mpls.ttl, \
+        hdr.gal.label, hdr.gal.tc, hdr.gal.s, hdr.gal.ttl, \
+        hdr.ach.nibble, hdr.ach.version, hdr.ach.reserved, hdr.ach.channel_type, \
+        hdr.qci.version, hdr.qci.flags, hdr.qci.type, hdr.qci.length, hdr.qci.checksum, \
+        hdr.pair.pair_seq, hdr.pair.origin_seq, hdr.pair.bell, hdr.pair.reserved, \
+        hdr.pair.reason, hdr.pair.reserved2
+
+#define UDP_IPV4_FIELDS { \
+        hdr.ipv4.src, hdr.ipv4.dst, 8w0, hdr.ipv4.protocol, hdr.udp.length, \
+        UDP_MESSAGE_FIELDS }
+
+#define UDP_IPV6_FIELDS { \
+        hdr.ipv6.src, hdr.ipv6.dst, 16w0, hdr.udp.length, 24w0, hdr.ipv6.next_header, \
+        UDP_MESSAGE_FIELDS }
+
 #define PROBE_FIELDS { \
         20w0, 12w0, hdr.qci.version, hdr.qci.flags, hdr.qci.type, hdr.qci.length, \
         hdr.probe.node_id, hdr.probe.port, hdr.probe.nonce, hdr.probe.time_ps }
@@ -24,7 +42,9 @@ control QnodeVerifyChecksum(inout headers_t hdr, inout metadata_t meta) {
     apply {
         verify_checksum(hdr.ipv4.isValid(), IPV4_FIELDS, hdr.ipv4.header_checksum,
                         HashAlgorithm.csum16);
-        verify_checksum(hdr.pair.isValid(), PAIR_FIELDS, hdr.qci.checksum, HashAlgorithm.crc32);
+        // A message in a UDP datagram may be another node's: see tunnels.p4.
+        verify_checksum(hdr.pair.isValid() && !hdr.udp.isValid(), PAIR_FIELDS, hdr.qci.checksum,
+                        HashAlgorithm.crc32);
         verify_checksum(hdr.probe.isValid(), PROBE_FIELDS, hdr.qci.checksum, HashAlgorithm.crc32);
         verify_checksum(hdr.reply.isValid(), REPLY_FIELDS, hdr.qci.checksum, HashAlgorithm.crc32);
         verify_checksum(hdr.queue_message.isValid(), QUEUE_FIELDS, hdr.qci.checksum,
@@ -38,7 +58,9 @@ control QnodeComputeChecksum(inout headers_t hdr, inout metadata_t meta) {
     apply {
         update_checksum(hdr.ipv4.isValid(), IPV4_FIELDS, hdr.ipv4.header_checksum,
                         HashAlgorithm.csum16);
-        update_checksum(hdr.pair.isValid(), PAIR_FIELDS, hdr.qci.checksum, HashAlgorithm.crc32);
+        // What passes through as user data stays as it is, damaged or not.
+        update_checksum(hdr.pair.isValid() && meta.copy != COPY_CLASSICAL, PAIR_FIELDS,
+                        hdr.qci.checksum, HashAlgorithm.crc32);
         update_checksum(hdr.probe.isValid(), PROBE_FIELDS, hdr.qci.checksum, HashAlgorithm.crc32);
         update_checksum(hdr.gen.isValid(), GEN_FIELDS, hdr.qci.checksum, HashAlgorithm.crc32);
     }

@@ -3,9 +3,10 @@
 
 control Circuit(inout headers_t hdr, inout metadata_t meta,
                 inout standard_metadata_t standard_metadata) {
-    action set_circuit(bit<10> circuit_id, bit<2> side) {
+    action set_circuit(bit<10> circuit_id, bit<2> side, bit<6> slice) {
         meta.circuit = circuit_id;
         meta.side = side;
+        meta.slice = slice;
     }
 
     // The circuit that a link's pair was made for.
@@ -19,10 +20,10 @@ control Circuit(inout headers_t hdr, inout metadata_t meta,
         size = 2048;
     }
 
-    // A circuit's messages are accepted from its own ports alone.
+    // A circuit's messages are accepted from its own ports (or tunnels) alone.
     table label_in {
         key = {
-            standard_metadata.ingress_port: exact;
+            meta.ingress: exact @name("ingress");
             hdr.mpls.label: exact;
         }
         actions = { set_circuit; NoAction; }

@@ -100,7 +100,7 @@ control Classical(inout headers_t hdr, inout metadata_t meta,
     }
 
     apply {
-        if (hdr.mpls.isValid()) {
+        if (hdr.mpls.isValid() && !hdr.udp.isValid()) {
             if (hdr.mpls.ttl <= 1) {
                 drop(DROP_TTL);
             } else {

@@ -18,7 +18,7 @@ const bit<4> DEVICE_VERSION = 1;
 header packet_in_t {
     bit<9> ingress_port;
     bit<7> reason;
-    bit<16> pad;
+    bit<16> detail;
 }
 
 @controller_header("packet_out")

@@ -3,27 +3,56 @@
 control Compose(inout headers_t hdr, inout metadata_t meta,
                 inout standard_metadata_t standard_metadata) {
     message_t message;
+    bit<32> outer_bytes = 0;  // of the headers that a tunnel puts around a message
+
+    // MPLS-in-UDP (RFC 7510). The source port is the entropy that routers on the way spread flows by:
+    // a circuit's messages stay on one path, in order.
+    action around(bit<20> label, bit<48> src_mac, bit<48> dst_mac, bit<16> ethertype) {
+        hdr.ethernet = { dst_mac, src_mac, ethertype };
+        hdr.mpls.setValid();
+        hdr.mpls.label = label;
+        hdr.udp.setValid();
+        hdr.udp = { UDP_FIRST_ENTROPY | (bit<16>)label[13:0], UDP_PORT_MPLS, UDP_PAIR_LENGTH, 0 };
+    }
+
+    // RFC 7510 recommends to do without UDP's checksum over IPv4: QCI has its own.
+    action set_tunnel_ipv4(bit<20> label, bit<48> src_mac, bit<48> dst_mac, bit<32> src_ip,
+                           bit<32> dst_ip) {
+        around(label, src_mac, dst_mac, ETHERTYPE_IPV4);
+        hdr.ipv4.setValid();
+        hdr.ipv4 = { 4, 5, 0, UDP_PAIR_LENGTH + 20, 0, 2, 0, OUTER_TTL, PROTOCOL_UDP, 0, src_ip,
+                     dst_ip };
+        outer_bytes = 28;
+    }
+
+    action set_tunnel_ipv6(bit<20> label, bit<48> src_mac, bit<48> dst_mac, bit<128> src_ip,
+                           bit<128> dst_ip) {
+        around(label, src_mac, dst_mac, ETHERTYPE_IPV6);
+        hdr.ipv6.setValid();
+        hdr.ipv6 = { 6, 0, label, UDP_PAIR_LENGTH, PROTOCOL_UDP, OUTER_TTL, src_ip, dst_ip };
+        outer_bytes = 48;
+    }
 
     action set_adjacency(bit<20> label, bit<48> src_mac, bit<48> dst_mac) {
         hdr.mpls.setValid();
         hdr.mpls.label = label;
-        hdr.ethernet.src = src_mac;
-        hdr.ethernet.dst = dst_mac;
+        hdr.ethernet = { dst_mac, src_mac, ETHERTYPE_MPLS };
+        outer_bytes = 0;
     }
 
-    // The neighbour on a side of a circuit, and the label that it knows the circuit by.
+    // The neighbour on a side of a circuit, and the label that it knows the circuit by; next to it,
+    // or at the other end of a tunnel.
     table adjacency {
         key = {
             meta.circuit: exact;
             meta.copy: exact;
         }
-        actions = { set_adjacency; NoAction; }
+        actions = { set_adjacency; set_tunnel_ipv4; set_tunnel_ipv6; NoAction; }
         default_action = NoAction();
         size = 2048;
     }
 
     action write_message() {
-        hdr.ethernet.ethertype = ETHERTYPE_MPLS;
         hdr.mpls.tc = 0;
         hdr.mpls.s = 0;
         hdr.mpls.ttl = message.ttl;
@@ -37,7 +66,20 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
         hdr.pair = { message.pair_seq, message.origin_seq, message.bell, 0, message.reason, 0 };
         hdr.device.setInvalid();
         hdr.qubit.setInvalid();
-        truncate(46);  // what came behind the message stays here
+        truncate(46 + outer_bytes);  // what came behind the message stays here
+    }
+
+    // Over IPv6 there must be a checksum, and it is never sent as 0: that would say that there is none.
+    action udp_checksum() {
+        hash(hdr.qci.checksum, HashAlgorithm.crc32, 32w0, PAIR_FIELDS, 64w0x100000000);
+        hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, UDP_IPV6_FIELDS, 32w0x10000);
+        hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
+    }
+
+    // A copy of a packet as it came in, with what happened.
+    action write_telemetry() {
+        hdr.packet_in.setValid();
+        hdr.packet_in = { meta.port_in, PACKET_IN_TELEMETRY, meta.event };
     }
 
     action write_command() {
@@ -61,7 +103,9 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
         if (standard_metadata.egress_rid != 0 && meta.flooded == 0) {
             meta.copy = standard_metadata.egress_rid[1:0];
         }
-        if (meta.copy == COPY_DEVICE) {
+        if (standard_metadata.instance_type == INSTANCE_CLONED) {
+            write_telemetry();
+        } else if (meta.copy == COPY_DEVICE) {
             write_command();
         } else if (meta.copy != COPY_CLASSICAL) {
             message = meta.down;
@@ -70,6 +114,9 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
             }
             if (adjacency.apply().hit) {
                 write_message();
+                if (hdr.ipv6.isValid()) {
+                    udp_checksum();
+                }
             } else {
                 meta.drop_reason = DROP_UNKNOWN_CIRCUIT;
             }

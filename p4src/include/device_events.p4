@@ -28,21 +28,6 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
         meta.command.handle = hdr.qubit.slot ++ hdr.qubit.generation;
     }
 
-    action to_device() {
-        meta.copy = COPY_DEVICE;
-        standard_metadata.egress_spec = meta.device_port;
-    }
-
-    action to_side() {
-        meta.copy = meta.side;
-        standard_metadata.egress_spec = meta.port;
-    }
-
-    action to_other_side() {
-        meta.copy = meta.side ^ (COPY_UP ^ COPY_DOWN);
-        standard_metadata.egress_spec = meta.other_port;
-    }
-
     // A message about this event's pair. Written for both directions: the copy that leaves picks.
     action message(bit<8> type, bit<4> flags, bit<2> bell, bit<8> reason) {
         meta.down = { type, flags, hdr.qubit.seq, hdr.qubit.seq, bell, reason, QCI_TTL };
@@ -110,15 +95,15 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
             if (ours == 1 && identity.state == EXPIRED) {
                 // EXPIRE overtook the herald: the other half is gone already.
                 command(DEVICE_RELEASE);
-                to_device();
-                pair_events.count(EVENT_RELEASE);
+                to_device(meta, standard_metadata);
+                happened(meta, EVENT_RELEASE);
             } else if (ours == 1 && identity.state != EARLY) {
                 meta.drop_reason = DROP_DEVICE_STALE;
             } else if (meta.is_end == 1) {
                 pair_handle.write(index, hdr.qubit.slot ++ hdr.qubit.generation);
                 pair_track.write(index, track);
                 message(QCI_TRACK, 0, hdr.device.bell, 0);
-                pair_events.count(EVENT_TRACK_SENT);
+                happened(meta, EVENT_TRACK_SENT);
                 if (track[7:7] == 1) {
                     write_identity(index, hdr.qubit.seq, meta.circuit, DELIVERED,
                                    hdr.device.bell);
@@ -129,11 +114,13 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                         meta.command.flags = DEVICE_FLAG_CORRECT;
                     }
                     standard_metadata.mcast_grp = meta.group_device;
-                    pair_events.count(EVENT_DELIVER);
+                    happened(meta, EVENT_DELIVER);
+                    account(meta, CIRCUIT_DELIVERED);
+                    count_in_slice(meta, SLICE_DELIVER);
                 } else {
                     write_identity(index, hdr.qubit.seq, meta.circuit, WAITING,
                                    hdr.device.bell);
-                    to_side();
+                    to_side(meta, standard_metadata);
                 }
             } else {
                 // A repeater. Is there a partner on the other side?
@@ -156,8 +143,9 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                         meta.command.link2 = meta.other_link;
                         meta.command.seq2 = oldest_seq;
                         meta.command.handle2 = handle2;
-                        to_device();
-                        pair_events.count(EVENT_SWAP);
+                        to_device(meta, standard_metadata);
+                        happened(meta, EVENT_SWAP);
+                        account(meta, CIRCUIT_SWAP);
                     } else {
                         // That one expired meanwhile. Look at the next.
                         resubmit_preserving_field_list(1);
@@ -181,7 +169,8 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                         command(DEVICE_RELEASE);
                         message(QCI_EXPIRE, 0, 0, REASON_NO_ROOM);
                         standard_metadata.mcast_grp = meta.group_device;
-                        pair_events.count(EVENT_RING_FULL);
+                        happened(meta, EVENT_RING_FULL);
+                        account(meta, CIRCUIT_EXPIRED);
                     } else {
                         drop_oldest();
                         resubmit_preserving_field_list(1);
@@ -196,13 +185,15 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                                    identity.bell);
                 }
                 message(QCI_EXPIRE, QCI_FLAG_ACK_REQUESTED, 0, REASON_CUTOFF);
-                to_side();
-                pair_events.count(EVENT_EXPIRE_SENT);
+                to_side(meta, standard_metadata);
+                happened(meta, EVENT_EXPIRE_SENT);
+                account(meta, CIRCUIT_EXPIRED);
             } else if (ours == 1 && (identity.state == WAITING || identity.state == SWAPPING)) {
                 write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED, identity.bell);
                 message(QCI_EXPIRE, 0, 0, REASON_CUTOFF);
-                to_side();
-                pair_events.count(EVENT_EXPIRE_SENT);
+                to_side(meta, standard_metadata);
+                happened(meta, EVENT_EXPIRE_SENT);
+                account(meta, CIRCUIT_EXPIRED);
             } else {
                 meta.drop_reason = DROP_DEVICE_STALE;
             }
@@ -231,13 +222,14 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 pair_track.read(track, index);
                 pair_track.read(track2, index2);
                 tracks_onward();
-                pair_events.count(EVENT_SWAPPED);
+                happened(meta, EVENT_SWAPPED);
+                account(meta, CIRCUIT_SWAPPED);
                 if (track[7:7] == 1 && track2[7:7] == 1) {
                     standard_metadata.mcast_grp = meta.group_both;
                 } else if (track[7:7] == 1) {
-                    to_other_side();
+                    to_other_side(meta, standard_metadata);
                 } else if (track2[7:7] == 1) {
-                    to_side();
+                    to_side(meta, standard_metadata);
                 } else {
                     meta.drop_reason = CONSUMED;
                 }
@@ -256,7 +248,8 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                                    identity2.bell);
                 }
                 expire_both();
-                pair_events.count(EVENT_SWAP_FAILED);
+                happened(meta, EVENT_SWAP_FAILED);
+                account(meta, CIRCUIT_SWAP_FAILED);
             }
         }
     }

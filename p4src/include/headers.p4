@@ -7,6 +7,11 @@ const bit<16> ETHERTYPE_ARP = 0x0806;
 const bit<16> ETHERTYPE_IPV6 = 0x86dd;
 const bit<16> ETHERTYPE_MPLS = 0x8847;
 
+const bit<8> PROTOCOL_UDP = 17;
+const bit<16> UDP_PORT_MPLS = 6635;       // RFC 7510
+const bit<16> UDP_FIRST_ENTROPY = 0xc000;  // its source ports: the dynamic ones, 49152 and up
+const bit<8> OUTER_TTL = 64;
+
 const bit<48> MAC_SWITCH = 0x020000000001;
 const bit<48> MAC_DEVICE = 0x020000000002;
 
@@ -20,6 +25,7 @@ const bit<16> QCI_PAIR_LENGTH = 20;
 const bit<16> QCI_PROBE_LENGTH = 24;
 const bit<16> QCI_QUEUE_LENGTH = 72;
 const bit<16> QCI_SERVICE_LENGTH = 32;
+const bit<16> UDP_PAIR_LENGTH = 40;  // with UDP header, label stack and associated channel header
 const bit<8> QCI_TTL = 255;  // of a message where it begins
 
 const bit<8> QCI_TRACK = 0x01;

@@ -18,29 +18,18 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
         meta.command.handle = handle;
     }
 
-    action to_device() {
-        meta.copy = COPY_DEVICE;
-        standard_metadata.egress_spec = meta.device_port;
-    }
-
     // The message goes on, as one about the pair beyond the swap.
     action onward() {
         meta.down = { hdr.qci.type, hdr.qci.flags & QCI_FLAG_ACK_REQUESTED, peer[47:16],
                       hdr.pair.origin_seq, hdr.pair.bell, hdr.pair.reason, hdr.mpls.ttl - 1 };
         meta.up = meta.down;
-        meta.copy = meta.side ^ (COPY_UP ^ COPY_DOWN);
-        standard_metadata.egress_spec = meta.other_port;
+        to_other_side(meta, standard_metadata);
     }
 
     // Answers go back where the message came from, about the same pair.
     action answer(bit<8> type, bit<8> reason) {
         meta.down = { type, 0, hdr.pair.pair_seq, hdr.pair.origin_seq, 0, reason, QCI_TTL };
         meta.up = meta.down;
-    }
-
-    action to_side() {
-        meta.copy = meta.side;
-        standard_metadata.egress_spec = meta.port;
     }
 
     action keep_track() {
@@ -51,7 +40,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
     action acknowledge() {
         answer(QCI_EXPIRE_ACK, 0);
         if (hdr.qci.flags & QCI_FLAG_ACK_REQUESTED != 0) {
-            to_side();
+            to_side(meta, standard_metadata);
         } else {
             meta.drop_reason = CONSUMED;
         }
@@ -64,7 +53,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
         if (hdr.qci.flags & QCI_FLAG_ACK_REQUESTED != 0) {
             standard_metadata.mcast_grp = meta.group_device;
         } else {
-            to_device();
+            to_device(meta, standard_metadata);
         }
     }
 
@@ -87,7 +76,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                 onward();
                 meta.down.bell = hdr.pair.bell ^ peer[7:6];
                 meta.up.bell = hdr.pair.bell ^ peer[7:6];
-                pair_events.count(EVENT_TRACK_FORWARDED);
+                happened(meta, EVENT_TRACK_FORWARDED);
             } else if (ours == 1 && identity.state == WAITING && meta.is_end == 1) {
                 keep_track();
                 write_identity(index, hdr.pair.pair_seq, meta.circuit, DELIVERED,
@@ -99,31 +88,33 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                     // The tail-end corrects, so that both ends hold Φ+.
                     meta.command.flags = DEVICE_FLAG_CORRECT;
                 }
-                to_device();
-                pair_events.count(EVENT_DELIVER);
+                to_device(meta, standard_metadata);
+                happened(meta, EVENT_DELIVER);
+                account(meta, CIRCUIT_DELIVERED);
+                count_in_slice(meta, SLICE_DELIVER);
             } else if (ours == 1 && identity.state == DELIVERED) {
                 meta.drop_reason = DROP_TRACK_DUPLICATE;
             } else if (ours == 1 && identity.state == EXPIRED) {
                 answer(QCI_EXPIRE, REASON_DEAD_PAIR);
-                to_side();
-                pair_events.count(EVENT_TRACK_DEAD);
+                to_side(meta, standard_metadata);
+                happened(meta, EVENT_TRACK_DEAD);
             } else if (ours == 1) {
                 // The swap is still to come, or the herald.
                 keep_track();
                 meta.drop_reason = CONSUMED;
-                pair_events.count(EVENT_TRACK_WAITS);
+                happened(meta, EVENT_TRACK_WAITS);
             } else if (open == 1) {
                 keep_track();
                 write_identity(index, hdr.pair.pair_seq, meta.circuit, EARLY, 0);
                 meta.drop_reason = CONSUMED;
-                pair_events.count(EVENT_TRACK_WAITS);
+                happened(meta, EVENT_TRACK_WAITS);
             } else {
                 answer(QCI_EXPIRE, REASON_UNKNOWN_PAIR);
-                to_side();
-                pair_events.count(EVENT_TRACK_UNKNOWN);
+                to_side(meta, standard_metadata);
+                happened(meta, EVENT_TRACK_UNKNOWN);
             }
         } else if (hdr.qci.type == QCI_EXPIRE) {
-            pair_events.count(EVENT_EXPIRE_RECEIVED);
+            happened(meta, EVENT_EXPIRE_RECEIVED);
             if (ours == 1 && identity.state == SWAPPED) {
                 pair_peer.read(peer, index);
                 onward();
@@ -135,7 +126,8 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                     // The other end has not said so itself: it must come to know.
                     meta.command.flags = DEVICE_FLAG_ANNOUNCE;
                 }
-                pair_events.count(EVENT_RELEASE);
+                happened(meta, EVENT_RELEASE);
+                account(meta, CIRCUIT_EXPIRED);
             } else if (ours == 1 && identity.state == DELIVERED) {
                 if (hdr.qci.flags & QCI_FLAG_ACK_REQUESTED != 0) {
                     // Only the other end can say that a delivery does not count.
@@ -144,7 +136,8 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                     pair_track.read(track, index);
                     command_and_acknowledge(DEVICE_VOID);
                     meta.command.seq2 = track[39:8];
-                    pair_events.count(EVENT_VOID);
+                    happened(meta, EVENT_VOID);
+                    account(meta, CIRCUIT_VOIDED);
                 } else {
                     meta.drop_reason = CONSUMED;
                 }
@@ -154,7 +147,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                 acknowledge();
             } else {
                 acknowledge();
-                pair_events.count(EVENT_EXPIRE_UNKNOWN);
+                happened(meta, EVENT_EXPIRE_UNKNOWN);
             }
         } else {
             // EXPIRE_ACK
@@ -163,8 +156,8 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                 onward();
             } else if (meta.is_end == 1) {
                 command(DEVICE_EXPIRE_CONFIRMED);
-                to_device();
-                pair_events.count(EVENT_EXPIRE_CONFIRMED);
+                to_device(meta, standard_metadata);
+                happened(meta, EVENT_EXPIRE_CONFIRMED);
             } else {
                 meta.drop_reason = DROP_ACK_STALE;
             }

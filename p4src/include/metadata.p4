@@ -10,6 +10,11 @@ const bit<2> PORT_QUANTUM = 2;
 
 // standard_metadata.instance_type of a packet that begins ingress anew.
 const bit<32> INSTANCE_RESUBMITTED = 6;
+// ... and of a copy of the packet as it came in, made for telemetry.
+const bit<32> INSTANCE_CLONED = 1;
+
+// The clone session that telemetry's copies go to; the controller sends it to the CPU port.
+const bit<32> TELEMETRY_SESSION = 100;
 
 // Sides of a circuit at a node, and the copies that leave it. They are also the replication ids
 // of the multicast groups, so that a replica knows which of the messages it is.
@@ -21,6 +26,24 @@ const bit<2> COPY_DEVICE = 3;
 // Reasons of packet-ins.
 const bit<7> PACKET_IN_DEVICE = 1;
 const bit<7> PACKET_IN_QCI = 2;
+const bit<7> PACKET_IN_TELEMETRY = 5;
+
+// What a slice's packets are counted as: `slice_traffic` at slice ++ kind. The colour of a meter is
+// added to the first two.
+const bit<3> SLICE_CLASSICAL = 0;
+const bit<3> SLICE_QCI = 4;
+const bit<3> SLICE_PAIR = 3;
+const bit<3> SLICE_DELIVER = 7;
+const bit<2> COLOUR_RED = 2;
+
+// What happened to a circuit's pairs here: `circuit_events` at circuit ++ kind.
+const bit<3> CIRCUIT_HERALDED = 0;
+const bit<3> CIRCUIT_SWAP = 1;
+const bit<3> CIRCUIT_SWAPPED = 2;
+const bit<3> CIRCUIT_SWAP_FAILED = 3;
+const bit<3> CIRCUIT_DELIVERED = 4;
+const bit<3> CIRCUIT_EXPIRED = 5;
+const bit<3> CIRCUIT_VOIDED = 6;
 
 // Why a packet was dropped: the index into the counter `drops`.
 const bit<32> DROP_NONE = 0;
@@ -40,6 +63,9 @@ const bit<32> DROP_DEVICE_LABEL = 12;        // device event for a label that is
 const bit<32> DROP_DEVICE_STALE = 13;        // device event for a pair that has no such record
 const bit<32> DROP_TRACK_DUPLICATE = 14;     // its pair was delivered before
 const bit<32> DROP_ACK_STALE = 15;           // EXPIRE_ACK that nobody waits for
+const bit<32> DROP_SLICE_CLASSICAL = 16;     // red: beyond the slice's rate of classical traffic
+const bit<32> DROP_SLICE_QCI = 17;           // red: beyond the slice's rate of QCI messages
+const bit<32> DROP_SLICE_SLOT = 18;          // device event for a slot that is not the slice's
 const bit<32> DROP_NO_STATION = 24;          // GEN or REPLY: no station of such a link there
 
 // What happened to pairs: the index into the counter `pair_events`.
@@ -88,6 +114,13 @@ struct command_t {
 struct metadata_t {
     @field_list(1)  // what a resubmitted event keeps: BMv2 forgets where it came from
     bit<2> port_kind;
+    bit<6> slice;      // of the port, then of the circuit or the label
+    bit<16> ingress;   // port, or number of the tunnel (512 and up) that the message came by
+    bit<1> tunnelled;
+    @field_list(2)     // what a copy for the controller keeps
+    bit<16> event;     // the last thing that happened to a pair: EVENT_*
+    @field_list(2)
+    bit<9> port_in;    // a copy has lost standard_metadata.ingress_port
     bit<32> drop_reason;
     bit<2> copy;       // what an unreplicated packet becomes in egress
     bit<1> flooded;

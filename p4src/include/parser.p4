@@ -64,9 +64,13 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         }
     }
 
+    // MPLS in UDP is looked into where it can be one of our messages; any other is user data.
     state parse_udp {
         packet.extract(hdr.udp);
-        transition accept;
+        transition select(hdr.udp.dst_port, hdr.udp.length) {
+            (UDP_PORT_MPLS, UDP_PAIR_LENGTH): parse_mpls;
+            default: accept;
+        }
     }
 
     // A GAL below the top entry means the associated channel; anything else is user data.

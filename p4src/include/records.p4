@@ -29,7 +29,8 @@ register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_handle;    // slot 16, generation
 register<bit<48>>(LINKS * PAIRS_PER_LINK) pair_peer;      // seq 32, link 8, bell 2 of the swap, 6 unused
 register<bit<40>>(LINKS * PAIRS_PER_LINK) pair_track;     // origin_seq 32, present 1, bell 2, 5 unused
 
-counter(32, CounterType.packets) pair_events;  // index: EVENT_*
+counter(32, CounterType.packets) pair_events;                // index: EVENT_*
+counter(CIRCUITS * 8, CounterType.packets) circuit_events;  // circuit ++ CIRCUIT_*
 
 // Pairs that wait at a repeater for a partner, oldest first: a ring per circuit and side.
 register<bit<32>>(CIRCUITS * 2) ring_ends;                // oldest 16, next free 16; both wrap
@@ -48,4 +49,13 @@ action read_identity(in bit<8> link, in bit<32> seq, out bit<32> index, out iden
 action write_identity(in bit<32> index, in bit<32> seq, in bit<10> circuit, in bit<4> state,
                       in bit<2> bell) {
     pair_identity.write(index, seq ++ circuit ++ state ++ bell);
+}
+
+action happened(inout metadata_t meta, in bit<32> event) {
+    pair_events.count(event);
+    meta.event = (bit<16>)event;
+}
+
+action account(in metadata_t meta, in bit<3> kind) {
+    circuit_events.count((bit<32>)(meta.circuit ++ kind));
 }

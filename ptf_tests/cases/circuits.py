@@ -32,7 +32,7 @@ class CircuitWithoutANeighbourTest(CircuitTest):
             "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=SIDE_DOWN,
             link=self.down.link, port=DOWN, group_device=11,
         )  # fmt: skip
-        where = {"circuit_id": self.circuit, "side": SIDE_DOWN}
+        where = {"circuit_id": self.circuit, "side": SIDE_DOWN, "slice": 0}
         self.insert(
             "pair_in", {"link": self.down.link, "label": self.down.label}, "set_circuit", **where
         )
@@ -57,8 +57,8 @@ class CircuitsDoNotShareRecordsTest(CircuitTest):
             "adjacency", {"circuit": 8, "copy": SIDE_UP}, "set_adjacency",
             label=other.label, src_mac=NODE_MAC, dst_mac=other.mac,
         )  # fmt: skip
-        where = {"circuit_id": 8, "side": SIDE_UP}
-        self.insert("label_in", {"ingress_port": UP, "label": other.label}, "set_circuit", **where)
+        where = {"circuit_id": 8, "side": SIDE_UP, "slice": 0}
+        self.insert("label_in", {"ingress": UP, "label": other.label}, "set_circuit", **where)
         self.send(QUANTUM, self.down.event("PAIR", 5))
         self.expect(DOWN, self.down.leaving("TRACK", 5, 5))
         with self.counts(pair_events="EVENT_TRACK_UNKNOWN"):

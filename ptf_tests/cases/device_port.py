@@ -40,7 +40,7 @@ class AnswersGoToTheControllerTest(QnodeTest):
     def runTest(self):
         for answer in ANSWERS:
             self.send(QUANTUM, answer)
-            self.expect_packet_in(answer, ingress_port=QUANTUM, reason=PACKET_IN_DEVICE, pad=0)
+            self.expect_packet_in(answer, ingress_port=QUANTUM, reason=PACKET_IN_DEVICE, detail=0)
         self.expect_nothing()
 
 

@@ -47,7 +47,9 @@ class HelloAndPongGoToTheControllerTest(QnodeTest):
         for port in (UP, DOWN):
             for type_ in ("HELLO", "PONG"):
                 self.send(port, probe(type_))
-                self.expect_packet_in(probe(type_), ingress_port=port, reason=PACKET_IN_QCI, pad=0)
+                self.expect_packet_in(
+                    probe(type_), ingress_port=port, reason=PACKET_IN_QCI, detail=0
+                )
         self.expect_nothing()
 
 

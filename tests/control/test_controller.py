@@ -154,7 +154,7 @@ def test_a_conflicting_entry_on_any_switch_undoes_the_change_on_all(node):
         await controller.install(["short"])
         links = {"n0": 0, "n1": 0, "n2": 1, "n3": 0}
         match = {"link": links[node], "label": 16}
-        conflict = table_entry("pair_in", match, "set_circuit", circuit_id=9, side=1)
+        conflict = table_entry("pair_in", match, "set_circuit", circuit_id=9, side=1, slice=0)
         async with fabric.other(node) as other:
             await other.insert(conflict)
         before = await fabric.all_standing()

@@ -65,7 +65,9 @@ def test_circuits_take_each_others_labels_and_numbers_without_mixing_their_pairs
 
 def test_an_error_in_the_middle_of_a_run_leaves_what_runs_alone():
     net = chain(4, circuits=CIRCUITS)
-    conflict = table_entry("pair_in", {"link": 0, "label": 18}, "set_circuit", circuit_id=9, side=1)
+    conflict = table_entry(
+        "pair_in", {"link": 0, "label": 18}, "set_circuit", circuit_id=9, side=1, slice=0
+    )
 
     async def scenario():
         async with simulation(net) as running:

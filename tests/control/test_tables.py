@@ -15,8 +15,8 @@ from qplane.wire import parse_mac
 
 from .networks import chain, discovered, network, random_network
 
-UP = {"circuit_id": 0, "side": 2}
-DOWN = {"circuit_id": 0, "side": 1}
+UP = {"circuit_id": 0, "side": 2, "slice": 0}
+DOWN = {"circuit_id": 0, "side": 1, "slice": 0}
 HOSTS = [("h1", "n0", "10.0.1.1"), ("h2", "n2", "10.0.2.1")]
 
 
@@ -28,9 +28,9 @@ def test_the_middle_of_a_chain_of_three():
     net = chain(3, circuits=[("c", "n0", "n2", "")], hosts=HOSTS)
     a, mid, b = (node_mac(net.nodes[name].id) for name in ("n0", "n1", "n2"))
     assert set(desired(net)["n1"]) == {
-        table_entry("port_kind", {"ingress_port": 1}, "set_port_kind", kind=1),
-        table_entry("port_kind", {"ingress_port": 2}, "set_port_kind", kind=1),
-        table_entry("port_kind", {"ingress_port": QUANTUM_PORT}, "set_port_kind", kind=2),
+        table_entry("port_kind", {"ingress_port": 1}, "set_port_kind", kind=1, slice=0),
+        table_entry("port_kind", {"ingress_port": 2}, "set_port_kind", kind=1, slice=0),
+        table_entry("port_kind", {"ingress_port": QUANTUM_PORT}, "set_port_kind", kind=2, slice=0),
         table_entry("my_mac", {"dst": mid}, "NoAction"),
         table_entry(
             "ipv4_route", {"dst": (0x0A000101, 32)}, "route", port=1, src_mac=mid, dst_mac=a
@@ -56,8 +56,8 @@ def test_the_middle_of_a_chain_of_three():
             link_down=1, port_down=2, group_device_down=2,
             group_both=3,
         ),
-        table_entry("label_in", {"ingress_port": 1, "label": 16}, "set_circuit", **UP),
-        table_entry("label_in", {"ingress_port": 2, "label": 16}, "set_circuit", **DOWN),
+        table_entry("label_in", {"ingress": 1, "label": 16}, "set_circuit", **UP),
+        table_entry("label_in", {"ingress": 2, "label": 16}, "set_circuit", **DOWN),
         table_entry("pair_in", {"link": 0, "label": 16}, "set_circuit", **UP),
         table_entry("pair_in", {"link": 1, "label": 16}, "set_circuit", **DOWN),
     }  # fmt: skip
@@ -122,7 +122,7 @@ def test_both_ends_of_a_link_agree_on_label_and_side():
                     if dst != node_mac(net.nodes[far.node].id):
                         continue
                     arrival = entries[far.node][
-                        "label_in", (("ingress_port", far.port), ("label", label))
+                        "label_in", (("ingress", far.port), ("label", label))
                     ]
                     # What leaves downwards comes in on the up side, and the other way round.
                     assert dict(arrival.args)["side"] == 3 - dict(entry.match)["copy"]

@@ -27,6 +27,7 @@ from .programs import Program
 from .values import number, to_bytes
 
 NODE_MAC = 0x060000000100
+UDP_PORT_MPLS = (6635).to_bytes(2, "big")
 MACS = (NODE_MAC, 0x060000000200, 0x020000000A01, 0xFFFFFFFFFFFF)
 LABELS = (100, 101, 102, 103)
 LINKS = (0, 1, 2)
@@ -34,6 +35,9 @@ CIRCUITS = (0, 1, 2, 3)
 IPV4 = (0x0A000001, 0x0A000002, 0x0A000101, 0xC0000201)
 IPV6 = tuple(0x20010DB8 << 96 | low for low in (1, 2, 1 << 64, 0xFFFF << 80))
 QUANTUM_PORTS = (5, 6)
+TUNNELS = (513, 514)
+TELEMETRY_SESSION = 100
+CPU_PORT = 510
 
 KNOWN: Mapping[str, Sequence[int]] = {
     "hdr.ethernet.dst": MACS,
@@ -45,6 +49,11 @@ KNOWN: Mapping[str, Sequence[int]] = {
     "hdr.device.link": LINKS,
     "meta.circuit": CIRCUITS,
     "meta.copy": (1, 2),
+    "meta.slice": range(4),
+    "meta.event": range(17),
+    "ingress": (*range(8), *TUNNELS),
+    "hdr.ipv4.src": IPV4,
+    "hdr.ipv6.src": IPV6,
     "standard_metadata.ingress_port": range(8),
     "circuit_id": CIRCUITS,
     "side": (1, 2),
@@ -54,6 +63,13 @@ KNOWN: Mapping[str, Sequence[int]] = {
     "link_down": LINKS,
     "device_port": QUANTUM_PORTS,
     "kind": (0, 1, 2),
+    "slice": range(4),
+    "first_slot": range(3),
+    "last_slot": range(2, 9),
+    "tunnel": TUNNELS,
+    "interval": range(1, 4),
+    "src_ip": IPV4,
+    "dst_ip": IPV4,
     "reason": range(20),
     "ethertype": (0x0800, 0x86DD),
     **{f"group{suffix}": range(5) for suffix in ("", "_device", "_device_up", "_both")},
@@ -64,9 +80,20 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
     """Circuits that fit together; the random entries come on top."""
     make = _Entries(program)
     updates = [
-        make.entry("port_kind", {"ingress_port": port}, "set_port_kind", kind=2)
+        make.entry("port_kind", {"ingress_port": port}, "set_port_kind", kind=2, slice=0)
         for port in QUANTUM_PORTS
     ]
+    copies = p4r.Update(type=p4r.Update.INSERT)
+    session = copies.entity.packet_replication_engine_entry.clone_session_entry
+    session.session_id = TELEMETRY_SESSION
+    session.replicas.add(egress_port=CPU_PORT, instance=0)
+    updates.append(copies)
+    for tunnel, dst, src in zip(TUNNELS, IPV4[:2], IPV4[2:], strict=True):
+        updates.append(
+            make.entry("tunnel_ipv4", {"dst": dst, "src": src}, "set_tunnel", tunnel=tunnel)
+        )
+    match = {"dst": IPV6[0], "src": IPV6[1]}
+    updates.append(make.entry("tunnel_ipv6", match, "set_tunnel", tunnel=TUNNELS[0]))
     for circuit in CIRCUITS:
         sides = [(1, LABELS[circuit], 0, 3), (2, LABELS[-1 - circuit], 1, 4)]
         ends = rng.random() < 0.5
@@ -88,10 +115,13 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                 )
             )  # fmt: skip
         for side, label, link, port in sides:
-            where = {"circuit_id": circuit, "side": side}
+            where = {"circuit_id": circuit, "side": side, "slice": circuit}
             updates += [
-                make.entry(
-                    "label_in", {"ingress_port": port, "label": label}, "set_circuit", **where
+                *(
+                    make.entry(
+                        "label_in", {"ingress": ingress, "label": label}, "set_circuit", **where
+                    )
+                    for ingress in (port, TUNNELS[side - 1])
                 ),
                 make.entry("pair_in", {"link": link, "label": label}, "set_circuit", **where),
                 make.entry(
@@ -181,6 +211,8 @@ class Traffic:
         ttl = rng.choice((255, 255, 64, 2, 2, 1, 0))
         message = QciMessage(kind, body, flags)
         frame = CircuitFrame(NODE_MAC, MACS[1], label, message, ttl, rng.randrange(8))
+        if rng.random() < 0.2:
+            return rng.randrange(8), _tunnelled(rng, frame.to_bytes()[14:])
         return port, frame.to_bytes()
 
     def _device_frame(self) -> bytes:
@@ -216,6 +248,41 @@ class Traffic:
 
 
 _EVENTS = (DeviceType.PAIR, DeviceType.SWAPPED, DeviceType.SWAP_FAILED, DeviceType.EXPIRED)
+
+
+def _tunnelled(rng: Random, message: bytes) -> bytes:
+    """MPLS in UDP, mostly of a tunnel that there is; now and then with a wrong UDP checksum."""
+    udp = bytearray(rng.randrange(0xC000, 0x10000).to_bytes(2, "big") + UDP_PORT_MPLS)
+    udp += (8 + len(message)).to_bytes(2, "big") + bytes(2) + message
+    ethernet = NODE_MAC.to_bytes(6, "big") + MACS[1].to_bytes(6, "big")
+    if rng.random() < 0.6:
+        tunnel = rng.randrange(2)
+        src, dst = IPV4[2 + tunnel].to_bytes(4, "big"), IPV4[tunnel].to_bytes(4, "big")
+        if rng.random() < 0.1:
+            dst = IPV4[3].to_bytes(4, "big")
+        header = bytearray(
+            b"\x45\0" + (20 + len(udp)).to_bytes(2, "big") + b"\0\7\x40\0\x20\x11\0\0"
+        )
+        header += src + dst
+        header[10:12] = _sum16(bytes(header)).to_bytes(2, "big")
+        outer, pseudo = b"\x08\x00" + bytes(header), src + dst + b"\0\x11"
+    else:
+        src, dst = IPV6[1].to_bytes(16, "big"), IPV6[0].to_bytes(16, "big")
+        header = bytearray(b"\x60\0\0\0" + len(udp).to_bytes(2, "big") + b"\x11\x20")
+        outer, pseudo = b"\x86\xdd" + bytes(header) + src + dst, src + dst + b"\0\x11"
+    if rng.random() < 0.6:
+        pseudo += len(udp).to_bytes(2, "big")
+        udp[6:8] = (_sum16(pseudo + bytes(udp)) ^ (rng.random() < 0.1)).to_bytes(2, "big")
+    return ethernet + outer + bytes(udp)
+
+
+def _sum16(data: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
 
 
 def _probe(rng: Random) -> bytes:
@@ -266,8 +333,5 @@ def _ipv4(rng: Random) -> bytes:
     header[8], header[9] = rng.choice((0, 1, 2, 64)), rng.choice((1, 6, 17))
     header[12:16], header[16:20] = (rng.choice(IPV4).to_bytes(4, "big") for _ in range(2))
     header += options
-    total = sum(int.from_bytes(header[at : at + 2], "big") for at in range(0, len(header), 2))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    header[10:12] = (~total & 0xFFFF).to_bytes(2, "big")
+    header[10:12] = _sum16(bytes(header)).to_bytes(2, "big")
     return bytes(header) + rng.randbytes(rng.choice((0, 8, 8)))

@@ -61,7 +61,8 @@ def _ports(network: Network, name: str) -> Iterator[Entry]:
 
 
 def _port(port: int, kind: PortKind) -> Entry:
-    return table_entry("port_kind", {"ingress_port": port}, "set_port_kind", kind=int(kind))
+    match = {"ingress_port": port}
+    return table_entry("port_kind", match, "set_port_kind", kind=int(kind), slice=0)
 
 
 def _gateways(network: Network, name: str) -> Iterator[Entry]:
@@ -118,8 +119,8 @@ def at_hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
         )
     yield _role(hop)
     for side in hop.sides:
-        to = {"circuit_id": hop.circuit_id, "side": int(side.side)}
-        match = {"ingress_port": side.port, "label": side.label}
+        to = {"circuit_id": hop.circuit_id, "side": int(side.side), "slice": 0}
+        match = {"ingress": side.port, "label": side.label}
         yield table_entry("label_in", match, "set_circuit", **to)
         match = {"link": side.number, "label": side.label}
         yield table_entry("pair_in", match, "set_circuit", **to)

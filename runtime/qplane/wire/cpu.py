@@ -16,6 +16,7 @@ class PacketInReason(IntEnum):
 
     DEVICE_FRAME = 1
     LINK_QCI = 2
+    TELEMETRY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,11 @@ class PacketIn(Record):
     """Header of a packet to the controller."""
 
     LAYOUT: ClassVar = Layout(
-        "packet_in", uint("ingress_port", 9), enum("reason", 7, PacketInReason), uint("pad", 16)
+        "packet_in", uint("ingress_port", 9), enum("reason", 7, PacketInReason), uint("detail", 16)
     )
     ingress_port: int
     reason: PacketInReason
+    detail: int = 0  # TELEMETRY: the event's number
 
 
 @dataclass(frozen=True, slots=True)

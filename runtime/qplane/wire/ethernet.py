@@ -13,6 +13,7 @@ FIRST_LABEL = 16  # RFC 3032: the labels below are special-purpose
 LAST_LABEL = (1 << 20) - 1
 GAL_LABEL = 13
 CHANNEL_TYPE_QCI = 0x7FF8
+UDP_PORT_MPLS = 6635  # RFC 7510
 
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 

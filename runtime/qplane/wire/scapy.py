@@ -1,8 +1,8 @@
 """Scapy layers for every format of ``docs/wire.md``, for tests and tools (extra ``scapy``).
 
-Importing this module binds them: ``Ether(frame)`` then shows QCI messages on a circuit (0x8847) and
-on a link (0x88B5), and device frames (0x88B6). In place of Scapy's MPLS layer stands a subclass
-that knows the generic associated channel. Nothing else in qplane imports Scapy.
+Importing this module binds them: ``Ether(frame)`` then shows QCI messages on a circuit (0x8847, or
+MPLS in UDP) and on a link (0x88B5), and device frames (0x88B6). In place of Scapy's MPLS layer
+stands a subclass that knows the generic associated channel. Nothing else in qplane imports Scapy.
 """
 
 # ruff: noqa: RUF012 (fields_desc is Scapy's: its metaclass reads the list and no one changes it)
@@ -24,6 +24,7 @@ from scapy.fields import (
     XIntField,
     XShortField,
 )
+from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, bind_bottom_up, bind_layers, bind_top_down, split_layers
 
@@ -41,7 +42,7 @@ from qplane.wire.device import LinkFeatures as LinkFeaturesBody
 from qplane.wire.device import Transaction as TransactionBody
 from qplane.wire.dqp import DqpBody, DqpReason
 from qplane.wire.egp import EgpBody, OutcomesBody
-from qplane.wire.ethernet import CHANNEL_TYPE_QCI, GAL_LABEL, EtherType
+from qplane.wire.ethernet import CHANNEL_TYPE_QCI, GAL_LABEL, UDP_PORT_MPLS, EtherType
 from qplane.wire.link import (
     ActionStatus,
     GenBody,
@@ -498,7 +499,7 @@ class PacketIn(Packet):
     fields_desc = [
         BitField("ingress_port", 0, 9),
         BitEnumField("reason", PacketInReason.DEVICE_FRAME, 7, _names(PacketInReason)),
-        XBitField("pad", 0, 16),
+        ShortField("detail", 0),
     ]
 
 
@@ -512,6 +513,8 @@ class PacketOut(Packet):
 def _bind() -> None:
     split_layers(Ether, ScapyMPLS, type=EtherType.MPLS)
     bind_layers(Ether, MPLS, type=EtherType.MPLS)
+    split_layers(UDP, ScapyMPLS)
+    bind_layers(UDP, MPLS, dport=UDP_PORT_MPLS)
     bind_layers(MPLS, MPLS, s=0)
     bind_layers(ACH, QCI, channel_type=CHANNEL_TYPE_QCI)
     bind_layers(Ether, QCI, type=EtherType.QCI)

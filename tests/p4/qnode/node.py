@@ -161,8 +161,8 @@ class Node:
         self.core = SwitchCore(cpu_port=CPU)
         self.core.commit(pipeline())
         for port in (WEST, EAST, NORTH):
-            self.add("port_kind", [port], "set_port_kind", NEIGHBOUR_KIND)
-        self.add("port_kind", [QUANTUM], "set_port_kind", QUANTUM_KIND)
+            self.add("port_kind", [port], "set_port_kind", NEIGHBOUR_KIND, 0)
+        self.add("port_kind", [QUANTUM], "set_port_kind", QUANTUM_KIND, 0)
 
     # ---- programming ----
 
@@ -199,8 +199,8 @@ class Node:
     def program(self, number: int, circuit: Circuit) -> None:
         """Install a circuit: classification, the circuit itself, adjacencies and groups."""
         for direction, side in circuit.sides().items():
-            self.add("pair_in", [side.link, side.label], "set_circuit", number, direction)
-            self.add("label_in", [side.port, side.label], "set_circuit", number, direction)
+            self.add("pair_in", [side.link, side.label], "set_circuit", number, direction, 0)
+            self.add("label_in", [side.port, side.label], "set_circuit", number, direction, 0)
             self.add(
                 "adjacency", [number, direction], "set_adjacency", side.label, MY_MAC, side.mac
             )

@@ -202,13 +202,13 @@ def test_an_unknown_label_or_a_wrong_port_is_refused(node: Node) -> None:
 
 
 def test_a_label_without_a_circuit_is_refused(node: Node) -> None:
-    node.add("label_in", [WEST, 500], "set_circuit", 77, 1)
+    node.add("label_in", [WEST, 500], "set_circuit", 77, 1, 0)
     frame = CircuitFrame(MY_MAC, MAC, 500, qci(Q.TRACK, 5, 50)).to_bytes()
     refused(node, WEST, [frame], "UNKNOWN_CIRCUIT")
 
 
 def test_a_circuit_without_an_adjacency_sends_nothing(node: Node) -> None:
-    node.add("label_in", [NORTH, 500], "set_circuit", 9, 2)
+    node.add("label_in", [NORTH, 500], "set_circuit", 9, 2, 0)
     node.add("circuit", [9], "end_node", QUANTUM, 2, 2, NORTH, 92)
     frame = CircuitFrame(MY_MAC, MAC, 500, qci(Q.EXPIRE, 5, 50, ack=True)).to_bytes()
     assert node.receives(NORTH, frame) == []
@@ -325,7 +325,7 @@ def test_a_swap_with_a_qubit_of_another_link_is_refused(node: Node) -> None:
 
 
 def test_an_event_whose_link_is_not_the_circuits_is_refused(node: Node) -> None:
-    node.add("pair_in", [3, 100], "set_circuit", 7, 2)
+    node.add("pair_in", [3, 100], "set_circuit", 7, 2, 0)
     frame = event(D.PAIR, WEST_SIDE, qubit(WEST_SIDE, 6)).to_bytes()
     refused(node, QUANTUM, [replaced(frame, DEVICE_AT + 2, "03")], "DEVICE_MALFORMED")
 

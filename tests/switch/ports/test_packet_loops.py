@@ -105,7 +105,9 @@ def test_dropped_frames_leave_nowhere(wires: Wires) -> None:
 
 def test_frames_for_the_cpu_port_are_handed_over(core: SwitchCore, pipeline: Pipeline) -> None:
     kind = next(iter(pipeline.actions["QnodeIngress.set_port_kind"]))
-    core.table_add("QnodeIngress.port_kind", [b"\0\0"], 0, ("action", kind.action_id, [b"\2"]))
+    core.table_add(
+        "QnodeIngress.port_kind", [b"\0\0"], 0, ("action", kind.action_id, [b"\2", b"\0"])
+    )
     wires = Wires(core)
     features = bytes.fromhex("02000000000102000000000288b61042ff00") + bytes(44)
     wires.a.send(features)
