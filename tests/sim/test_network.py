@@ -84,14 +84,15 @@ def test_the_clock_waits_for_the_controller():
     network = Network(1)
     node = network.add_node("s", 1, ToCpu(), on_cpu=seen.append, switch_delay_ps=MS)
     other = network.add_node("t", 2, ToCpu(), switch_delay_ps=MS)
+    late = network.add_node("u", 3, ToCpu(), on_cpu=seen.append, switch_delay_ps=MS + 1)
+    network.inject(late, 1, b"third")
     network.inject(node, 1, b"first")
     network.inject(node, 1, b"second")
     network.inject(other, 1, b"nobody listens")
     assert network.run() == "cpu"
-    assert (seen, network.now_ps) == ([b"first"], MS)
+    assert (seen, network.now_ps) == ([b"first", b"second"], MS)  # all of one instant
     assert network.run() == "cpu"
-    assert seen == [b"first", b"second"]
-    assert network.run() == "cpu"
+    assert (seen, network.now_ps) == ([b"first", b"second", b"third"], MS + 1)
     assert network.run() == "idle"
     network.inject(node, 1, b"third")
     assert network.run(stop_on_cpu=False) == "idle"

@@ -210,6 +210,12 @@ cdef Stop engine_run(
             return STOP_DELIVERED
         while engine.queue.count and is_void(engine, &engine.queue.items[0]):
             queue_pop(&engine.queue, &event)
+        # The clock stands still for the controller once the instant of its packets is over: what a
+        # thousand devices answer at one instant is handed over at once.
+        if engine.cpu_count and (
+            engine.queue.count == 0 or engine.queue.items[0].time_ps > engine.queue.now_ps
+        ):
+            return STOP_CPU
         if engine.queue.count == 0:
             if until_ps >= 0:  # time passes even where nothing happens
                 engine.queue.now_ps = max(until_ps, engine.queue.now_ps)
@@ -221,8 +227,6 @@ cdef Stop engine_run(
         engine.queue.now_ps = event.time_ps
         engine.events += 1
         dispatch(engine, memory, &event)
-        if engine.cpu_count:
-            return STOP_CPU
         if failed(engine):
             return STOP_FAILED
     return SLICE_OVER

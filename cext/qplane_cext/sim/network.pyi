@@ -171,7 +171,8 @@ class Network:
         """Run events in order of time; say why it stopped.
 
         "until": the next event lies after until_ps, the clock stands at until_ps; "delivered":
-        ``delivered`` reached ``deliveries``; "cpu": on_cpu was called (unless not stop_on_cpu);
+        ``delivered`` reached ``deliveries``; "cpu": on_cpu was called, for all packets of one
+        instant (unless not stop_on_cpu);
         "idle": no event is left, the clock stands at until_ps if that is given; "interrupted":
         ``interrupt`` or KeyboardInterrupt (main thread).
         on_progress is called about ten times a second of real time. Runs without the GIL.

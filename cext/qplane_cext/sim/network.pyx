@@ -10,8 +10,8 @@ from qplane_cext.sim.capture cimport capture_flush
 from qplane_cext.sim.channel cimport ChannelCounters
 from qplane_cext.sim.device cimport DEVICE_COUNTERS, FREE, Device, DeviceLink, Expiry, Request, Slot
 from qplane_cext.sim.engine cimport (
-    PORTS, STOP_CPU, STOP_DELIVERED, STOP_FAILED, STOP_IDLE, STOP_UNTIL, CpuPacket, Engine, Node,
-    Stop, engine_run
+    PORTS, SLICE_OVER, STOP_CPU, STOP_DELIVERED, STOP_FAILED, STOP_IDLE, STOP_UNTIL, CpuPacket,
+    Engine, Node, Stop, engine_run
 )
 from qplane_cext.sim.events cimport ARRIVE, packet_new, queue_push
 from qplane_cext.sim.host cimport HOST_COUNTERS, Flow, Host
@@ -124,17 +124,20 @@ cdef class Network(Topology):
     cdef int _hand_over(self) except -1:
         """Give the controller what is for it, one by one, so that an exception loses nothing."""
         cdef CpuPacket* first
-        cdef int32_t i
-        while self.engine.cpu_count:
-            first = &self.engine.cpu[0]
-            callback = self.callbacks[first.node]
-            data = (<const char*>first.packet.data)[: first.packet.length]
-            free(first.packet)
-            self.engine.cpu_count -= 1
-            for i in range(self.engine.cpu_count):
-                self.engine.cpu[i] = self.engine.cpu[i + 1]
-            if callback is not None:
-                callback(data)
+        cdef int32_t i, done = 0
+        try:
+            while done < self.engine.cpu_count:
+                first = &self.engine.cpu[done]
+                callback = self.callbacks[first.node]
+                data = (<const char*>first.packet.data)[: first.packet.length]
+                free(first.packet)
+                done += 1
+                if callback is not None:
+                    callback(data)
+        finally:
+            for i in range(done, self.engine.cpu_count):
+                self.engine.cpu[i - done] = self.engine.cpu[i]
+            self.engine.cpu_count -= done
         return 0
 
     cdef int _raise_failure(self) except -1:
@@ -195,8 +198,9 @@ cdef class Network(Topology):
             if self.interrupted:
                 self.interrupted = False
                 return "interrupted"
-            if stop == STOP_CPU:
+            if stop != SLICE_OVER:
                 self._hand_over()
+            if stop == STOP_CPU:
                 if stop_on_cpu:
                     return "cpu"
             elif stop == STOP_UNTIL:

@@ -3,17 +3,49 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
+from posix.mman cimport (
+    MAP_ANONYMOUS, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap, munmap
+)
 
 from qplane_cext.switch.program cimport Array, Prog
 from qplane_cext.switch.tuplespace cimport matcher_free, matcher_init, matcher_ready
 
 cdef enum:
     ARENA_BLOCK = 65536
+    MAPPED_BYTES = 65536
     MAX_EVENTS = 1 << 20
 
 
+cdef uint64_t* zeroed_cells(size_t count) noexcept nogil:
+    """Zeros whose untouched pages cost nothing. A word ahead of them keeps their mapped size.
+
+    calloc promises that for a fresh heap alone: memory that was used before it clears by writing.
+    """
+    cdef size_t size = (count + 1) * 8
+    cdef void* cells
+    if size < MAPPED_BYTES:
+        cells = calloc(count + 1, 8)
+        return NULL if cells == NULL else <uint64_t*>cells + 1
+    cells = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    if cells == MAP_FAILED:
+        return NULL
+    (<uint64_t*>cells)[0] = size
+    return <uint64_t*>cells + 1
+
+
+cdef void free_cells(uint64_t* cells) noexcept nogil:
+    cdef size_t size
+    if cells == NULL:
+        return
+    size = cells[-1]
+    if size:
+        munmap(cells - 1, size)
+    else:
+        free(cells - 1)
+
+
 cdef int core_open(Core* core, Prog* prog) noexcept nogil:
-    """Allocate what a program needs; arrays by calloc, so that untouched pages cost nothing."""
+    """Allocate what a program needs."""
     cdef int i, widest = 1
     core.prog = prog
     core.F = <uint64_t*>calloc(prog.words + 8, 8)
@@ -37,9 +69,7 @@ cdef int core_open(Core* core, Prog* prog) noexcept nogil:
     if core.key == NULL:
         return -1
     for i in range(prog.n_registers):
-        core.registers[i] = <uint64_t*>calloc(
-            prog.registers[i].size * prog.registers[i].words + 1, 8
-        )
+        core.registers[i] = zeroed_cells(prog.registers[i].size * prog.registers[i].words + 1)
         if core.registers[i] == NULL:
             return -1
     for i in range(prog.n_counters):
@@ -112,7 +142,7 @@ cdef void core_close(Core* core) noexcept nogil:
         free(core.profiles[i].members)
         free(core.profiles[i].groups)
     for i in range(prog.n_registers if core.registers != NULL else 0):
-        free(core.registers[i])
+        free_cells(core.registers[i])
     for i in range(prog.n_counters if core.counters != NULL else 0):
         free(core.counters[i])
     for i in range(prog.n_meters if core.meters != NULL else 0):

@@ -146,12 +146,11 @@ def _admit(
 
     Raises RefusedError where a promise that stands, or one made here, could not be kept.
     """
-    uses = [plan.use() for plan in standing]
+    load = Load.of(topology, (plan.use() for plan in standing))
     promises: dict[str, Promise] = {}
     admitted: dict[str, Circuit] = {}
     # Those that ask for nothing come first: their turns on the links count for the others.
     for request in sorted(circuits, key=lambda circuit: circuit.asks):
-        load = Load.of(topology, uses)
         if request.asks:
             choice = choose(topology, request, load)
             circuit, path = choice.applied(request), choice.path
@@ -160,20 +159,19 @@ def _admit(
             circuit, path = request, circuit_path(topology, request)
             check_turns(circuit, path, load)
         admitted[circuit.name] = circuit
-        uses.append(Use(path, _fitting(topology, circuit, path, load), promises.get(circuit.name)))
+        load.add(Use(path, _fitting(circuit, path, load), promises.get(circuit.name)))
     return [admitted[circuit.name] for circuit in circuits], promises
 
 
-def _fitting(
-    topology: Topology, circuit: Circuit, path: Sequence[Link], load: Load
-) -> list[tuple[str, Slots]]:
+def _fitting(circuit: Circuit, path: Sequence[Link], load: Load) -> list[tuple[str, Slots]]:
     """Slots that the circuit takes for certain, one on a side where it takes an equal share."""
-    free = {node: list(holes) for node, holes in load.free.items()}
-    return [
-        (node, take(free[node], max(circuit.slots, 1)))
-        for node, _, _ in _node_sides(circuit, path)
-        if free[node]
-    ]
+    free: dict[str, list[Slots]] = {}
+    taken = []
+    for node, _, _ in _node_sides(circuit, path):
+        holes = free.setdefault(node, list(load.free[node]))
+        if holes:
+            taken.append((node, take(holes, max(circuit.slots, 1))))
+    return taken
 
 
 class _Taken:

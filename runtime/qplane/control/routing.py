@@ -14,8 +14,11 @@ from qplane.net import Circuit, Link, Network, routes
 def circuit_path(topology: Topology, circuit: Circuit) -> tuple[Link, ...]:
     """The links of the circuit from head to tail, over nodes whose devices answered.
 
-    Least fibre, then fewest hops. Raises NoPathError.
+    Its own path where all of that can be used; else the one with the least fibre, then the fewest
+    hops. Raises NoPathError.
     """
+    if circuit.path and all(map(topology.is_quantum, circuit.path)):
+        return circuit.path
     for end in (circuit.head, circuit.tail):
         if end not in topology.devices:
             raise NoPathError(

@@ -48,7 +48,7 @@ def divide(
                 f"{MAX_SLOTS_PER_SIDE} is the most that a switch keeps track of",
                 node=node,
             )
-    free = holes(total, taken)
+    free = _holes(total, taken)
     needed = sum(max(demand.slots, 1) for demand in demands)
     available = sum(hole.count for hole in free)
     if needed > available:
@@ -75,7 +75,7 @@ def divide(
     return [ranges[index] for index in range(len(demands))]
 
 
-def holes(total: int, taken: Sequence[Slots]) -> list[Slots]:
+def _holes(total: int, taken: Sequence[Slots]) -> list[Slots]:
     """The ranges that are free in a device of `total` slots."""
     found = []
     first = 0
@@ -86,6 +86,20 @@ def holes(total: int, taken: Sequence[Slots]) -> list[Slots]:
     if first < total:
         found.append(Slots(first, total - first))
     return found
+
+
+def without(free: Sequence[Slots], used: Slots) -> list[Slots]:
+    """What a range leaves of ranges."""
+    left = []
+    for hole in free:
+        before = min(used.first, hole.first + hole.count) - hole.first
+        after = hole.first + hole.count - max(used.first + used.count, hole.first)
+        if before > 0:
+            left.append(Slots(hole.first, min(before, hole.count)))
+        if after > 0:
+            count = min(after, hole.count)
+            left.append(Slots(hole.first + hole.count - count, count))
+    return left if used.count else list(free)
 
 
 def take(free: list[Slots], count: int) -> Slots:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from qplane.net.model import Circuit, Host, Link, LinkEnd, Network, Node, Ping
-from qplane.net.routes import NoPathError, shortest_path
+from qplane.net.routes import NoPathError, ShortestPaths
 from qplane.net.schema import CircuitSection, Memory, NetworkFile
 
 Path = tuple[str | int, ...]
@@ -120,6 +120,7 @@ def _circuits(
     file: NetworkFile, nodes: Mapping[str, Node], links: tuple[Link, ...]
 ) -> dict[str, Circuit]:
     circuits: dict[str, Circuit] = {}
+    paths = ShortestPaths(links, lambda link: link.quantum)
     for index, section in enumerate(file.circuits):
         if section.name in circuits:
             raise InconsistentError(
@@ -131,7 +132,7 @@ def _circuits(
             tail=section.tail,
             slots=section.slots or 0,
             cutoff_ps=section.cutoff or 0,
-            path=_path(index, section, nodes, links),
+            path=_path(index, section, nodes, paths),
             fidelity=section.fidelity or 0.0,
             rate_per_s=section.rate or 0.0,
         )
@@ -161,7 +162,7 @@ def _check_cutoff(index: int, circuit: Circuit) -> None:
 
 
 def _path(
-    index: int, section: CircuitSection, nodes: Mapping[str, Node], links: tuple[Link, ...]
+    index: int, section: CircuitSection, nodes: Mapping[str, Node], paths: ShortestPaths
 ) -> tuple[Link, ...]:
     for key, name in (("from", section.head), ("to", section.tail)):
         if name not in nodes:
@@ -173,7 +174,7 @@ def _path(
                 ("circuits", index, key), "this node has no memory, so no circuit can end there"
             )
     try:
-        return shortest_path(links, section.head, section.tail, lambda link: link.quantum)
+        return paths.path(section.head, section.tail)
     except NoPathError as error:
         raise InconsistentError(
             ("circuits", index, "to"),

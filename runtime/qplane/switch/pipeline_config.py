@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from finsy.proto import p4i, p4r
+from finsy.proto import p4r
 
 from qplane_cext.switch.core import Pipeline, PipelineError
 
@@ -46,9 +46,7 @@ def load_config(message: p4r.ForwardingPipelineConfig) -> LoadedConfig:
     if not message.HasField("p4info"):
         raise invalid("the configuration has no P4Info")
     json = device_json(message.p4_device_config)
-    kept = p4r.ForwardingPipelineConfig()
-    kept.CopyFrom(message)
-    return LoadedConfig(kept, _cache.get(message.p4info, json))
+    return _cache.get(message, json)
 
 
 def device_json(config: bytes) -> bytes:
@@ -99,16 +97,15 @@ def _wrapped_json(data: bytes) -> bytes:
 
 
 class _Cache:
-    """Compiled pipelines by content: a network of a thousand equal switches compiles one."""
+    """Configurations by content: a network of a thousand equal switches compiles and keeps one."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, P4InfoIndex] = OrderedDict()
+        self._known: OrderedDict[bytes, LoadedConfig] = OrderedDict()
 
-    def get(self, p4info: p4i.P4Info, json: bytes) -> P4InfoIndex:
-        info = p4info.SerializeToString(deterministic=True)
-        digest = hashlib.sha256(len(info).to_bytes(8, "big") + info + json).digest()
+    def get(self, message: p4r.ForwardingPipelineConfig, json: bytes) -> LoadedConfig:
+        digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
         with self._lock:
             found = self._known.get(digest)
             if found is not None:
@@ -118,14 +115,14 @@ class _Cache:
             pipeline = Pipeline(json)
         except PipelineError as error:
             raise invalid(f"the device config can't be realised: {error}") from error
-        kept = p4i.P4Info()
-        kept.CopyFrom(p4info)
-        index = index_p4info(kept, pipeline)
+        kept = p4r.ForwardingPipelineConfig()
+        kept.CopyFrom(message)
+        config = LoadedConfig(kept, index_p4info(kept.p4info, pipeline))
         with self._lock:
-            self._known[digest] = index
+            self._known[digest] = config
             while len(self._known) > self._size:
                 self._known.popitem(last=False)
-        return index
+        return config
 
 
 _cache = _Cache(16)

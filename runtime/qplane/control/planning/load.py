@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from qplane.control.slots import Slots, holes
+from qplane.control.slots import Slots, without
 from qplane.control.topology import Topology
 from qplane.net import Link
 
@@ -31,33 +31,33 @@ class Use(NamedTuple):
     promise: Promise | None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Load:
     """Circuits on each link and how many it may serve, by link index; free slots by node."""
 
-    circuits: Mapping[int, int] = field(default_factory=dict)
-    limits: Mapping[int, int] = field(default_factory=dict)
-    free: Mapping[str, Sequence[Slots]] = field(default_factory=dict)
+    circuits: dict[int, int] = field(default_factory=dict)
+    limits: dict[int, int] = field(default_factory=dict)
+    free: dict[str, list[Slots]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, topology: Topology, uses: Iterable[Use]) -> Load:
+    def of(cls, topology: Topology, uses: Iterable[Use] = ()) -> Load:
         """The load that circuits put on a network."""
-        circuits: dict[int, int] = {}
-        limits: dict[int, int] = {}
-        taken: dict[str, list[Slots]] = {}
+        load = cls()
+        for name, device in topology.devices.items():
+            load.free[name] = [Slots(0, device.features.slots)]
         for use in uses:
-            for place, link in enumerate(use.path):
-                circuits[link.index] = circuits.get(link.index, 0) + 1
-                if use.promise is not None:
-                    turns = use.promise.turns[place]
-                    limits[link.index] = min(turns, limits.get(link.index, turns))
-            for node, slots in use.slots:
-                taken.setdefault(node, []).append(slots)
-        free = {
-            name: holes(device.features.slots, taken.get(name, ()))
-            for name, device in topology.devices.items()
-        }
-        return cls(circuits, limits, free)
+            load.add(use)
+        return load
+
+    def add(self, use: Use) -> None:
+        """One more circuit."""
+        for place, link in enumerate(use.path):
+            self.circuits[link.index] = self.circuits.get(link.index, 0) + 1
+            if use.promise is not None:
+                turns = use.promise.turns[place]
+                self.limits[link.index] = min(turns, self.limits.get(link.index, turns))
+        for node, slots in use.slots:
+            self.free[node] = without(self.free.get(node, ()), slots)
 
     def has_turn(self, link: Link) -> bool:
         """Whether the link can serve one more circuit with all promises kept."""
