@@ -3,12 +3,15 @@
 Everything that is not about compiling or about where a package's files lie is in pyproject.toml.
 """
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
 
 CEXT = Path("cext")
 
@@ -32,7 +35,26 @@ def extensions() -> list[Extension]:
     ]
 
 
+def note_sources(package: Path) -> None:
+    """Write the digests of the Cython sources that the extensions in place were built from."""
+    digests = {
+        str(source.relative_to(package)): hashlib.sha256(source.read_bytes()).hexdigest()
+        for source in sorted(package.rglob("*.p[yx][xd]"))
+    }
+    (package / "built_from.json").write_text(json.dumps(digests, indent=0))
+
+
+class BuildExtensions(build_ext):
+    """Also notes what the extensions were built from, for qplane_cext to compare."""
+
+    def run(self) -> None:
+        super().run()
+        if self.inplace:
+            note_sources(CEXT / "qplane_cext")
+
+
 setup(
+    cmdclass={"build_ext": BuildExtensions},
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
     packages=[
         *find_packages("runtime"),

@@ -63,7 +63,7 @@ cdef class TableControl(SwitchBase):
         if not words:
             free(packed)
             out.params = NULL
-        return ("action", action_id, tuple(params))
+        return ("action", action_id, params if type(params) is tuple else tuple(params))
 
     cdef object pack_target(self, int index, target, Target* out):
         table = self._program.tables[index]

@@ -12,9 +12,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef enum:
-    MAX_FIELDS = 64
-
-cdef enum:
     EXACT = 0
     LPM = 1
     TERNARY = 2
@@ -27,12 +24,6 @@ cdef int BYTES = 2
 _KINDS = {"exact": EXACT, "lpm": LPM, "ternary": TERNARY, "range": RANGE, "optional": OPTIONAL}
 # FieldMatch's oneof: field number -> kind
 cdef int[8] KIND_OF_NUMBER = [-1, -1, EXACT, TERNARY, LPM, -1, RANGE, OPTIONAL]
-
-
-cdef struct Cursor:
-    const uint8_t* at
-    const uint8_t* end
-    bint failed  # ran past the end, or an over-long varint
 
 
 cdef inline uint64_t varint(Cursor* c) noexcept nogil:
@@ -125,14 +116,10 @@ cdef bint clear_beyond(bytes value, int bits, int length) noexcept:
 cdef class ActionDecoder:
     """An action of a table: the widths of its parameters, in order of their ids 1, 2, ..."""
 
-    cdef readonly object ref
-    cdef int n_params
-    cdef int[MAX_FIELDS] bits
-
     def __init__(self, ref, widths):
         if len(widths) > MAX_FIELDS:
             raise ValueError("too many parameters")
-        self.ref = ref
+        self.ref, self.core_id = ref, ref.core_id
         self.n_params = len(widths)
         for i, width in enumerate(widths):
             self.bits[i] = width
@@ -344,7 +331,7 @@ cdef class TableDecoder:
             key.append(found)
             place += 1
         return (
-            update, self.store, (tuple(key), priority), decoder.ref if decoder is not None else None,
+            update, self.store, (tuple(key), priority), decoder,
             params, metadata, controller_metadata, timeout,
             PyBytes_FromStringAndSize(<const char*>whole, end - whole) if canonical else None,
             raw,

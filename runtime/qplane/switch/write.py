@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
+from qplane_cext.switch.p4rt_apply import apply_updates
 from qplane_cext.switch.p4rt_fast import decode_updates
 
 from .entities.base import Journal
@@ -97,24 +98,19 @@ def apply_wire(state: ForwardingState, request: bytes, scope: RoleScope) -> None
         ]
     except DecodeError as error:  # before anything was applied
         raise StatusError(Code.INTERNAL, f"can't decode the WriteRequest: {error}") from error
-    errors: list[StatusError | None] = []
-    failed = False
-    for update in updates:
-        if isinstance(update, tuple):
-            if update[1].write_simple(update):
-                errors.append(None)
-                continue
-            update = p4r.Update.FromString(update[-1])  # noqa: PLW2901 - for the general path
+
+    def general(given: p4r.Update | bytes) -> StatusError | None:
+        update = p4r.Update.FromString(given) if isinstance(given, bytes) else given
         journal: Journal = []
         try:
             state.apply(update, scope, journal)
         except StatusError as error:
             undo(journal)
-            errors.append(error)
-            failed = True
-        else:
-            errors.append(None)
-    if failed:
+            return error
+        return None
+
+    errors = apply_updates(state.core, updates, general)
+    if any(error is not None for error in errors):
         raise WriteError(errors, ())
 
 

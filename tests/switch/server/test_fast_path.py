@@ -119,9 +119,9 @@ def test_ordinary_entries_are_decoded_and_odd_ones_handed_back() -> None:
     assert parse_header(data) == (1, "r", (1 << 64) + 2, 0)
     decoded = decode_updates(data, tables)
     assert [isinstance(one, tuple) for one in decoded] == [True, True, False, False, False]
-    kind, _, key, ref, params, metadata, cookie, timeout, wire, raw = decoded[0]
+    kind, _, key, action, params, metadata, cookie, timeout, wire, raw = decoded[0]
     assert (kind, key, params) == (1, ((b"\0\0\0\0\0\1",), 0), (b"\x01\x2c",))
-    assert ref.action.name == "IngressImpl.host"
+    assert action.ref.action.name == "IngressImpl.host"
     assert (metadata, cookie, timeout) == (b"m", 0, 5)
     assert wire == good[0].SerializeToString()
     assert p4r.Update.FromString(raw) == request.updates[0]

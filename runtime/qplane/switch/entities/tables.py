@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from finsy.proto import p4r
 
 from qplane_cext.switch.core import SwitchCore, SwitchError
+from qplane_cext.switch.p4rt_apply import Entry as FastEntry
+from qplane_cext.switch.p4rt_apply import TableWriter
 from qplane_cext.switch.p4rt_fast import ActionDecoder, TableDecoder
 
 from ..errors import Code, StatusError, from_switch_error, invalid, not_found
@@ -48,26 +50,14 @@ EntryAction = BoundAction | MemberRef | GroupRef | OneShot
 GivenAction = BoundAction | MemberRef | GroupRef | OneShotPlan
 
 
-@dataclass(slots=True)
-class Entry:
-    """One entry, or a table's default entry, as the controller wrote it."""
+Entry: TypeAlias = "FastEntry[EntryAction]"
 
-    handle: int
-    key: Key
-    priority: int
-    action: EntryAction | None  # None: the default entry's action is the program's
-    metadata: bytes = b""
-    controller_metadata: int = 0
-    idle_timeout_ns: int = 0
-    is_const: bool = False
-    meter: p4r.MeterConfig | None = None
-    wire: bytes | None = field(default=None, compare=False)  # cache: the entry as read back
 
-    def set_attributes(self, message: p4r.TableEntry) -> None:
-        """Take over what is opaque to the packet path."""
-        self.metadata = message.metadata
-        self.controller_metadata = message.controller_metadata
-        self.idle_timeout_ns = message.idle_timeout_ns
+def set_attributes(entry: Entry, message: p4r.TableEntry) -> None:
+    """Take over what is opaque to the packet path."""
+    entry.metadata = message.metadata
+    entry.controller_metadata = message.controller_metadata
+    entry.idle_timeout_ns = message.idle_timeout_ns
 
 
 EntryKey = tuple[Key, int]
@@ -87,11 +77,11 @@ class TableStore:
         self._profile = profiles.store(table.profile.id) if table.profile is not None else None
         self.entries: dict[EntryKey, Entry] = {}
         self.timed: dict[int, Entry] = {}  # by handle: the entries with an idle time-out
-        self.default = Entry(DEFAULT_HANDLE, (), 0, None)
+        self.default: Entry = FastEntry(DEFAULT_HANDLE, (), 0, None)
         for handle, key, core_priority, target, is_const in core.table_entries(table.name):
             action = self._action_of(target)
             priority = core_priority if table.needs_priority else 0
-            self.entries[tuple(key), priority] = Entry(
+            self.entries[tuple(key), priority] = FastEntry(
                 handle, tuple(key), priority, action, is_const=is_const
             )
 
@@ -167,47 +157,11 @@ class TableStore:
             if in_table and in_order and not any(item.is_text for item in params):
                 actions[p4_id] = ActionDecoder(ref, [item.bitwidth for item in params])
         fields = [(item.kind.value, item.bitwidth) for item in table.fields]
-        return TableDecoder(self, fields, table.needs_priority, table.has_timeout, actions)
-
-    def write_simple(self, update: tuple[Any, ...]) -> bool:
-        """Apply an update that the fast path decoded; False: nothing was done, use :meth:`write`.
-
-        Whatever would be an error is left to the general path to find and to word.
-        """
-        kind, _, where, ref, params, metadata, controller_metadata, timeout, wire, _ = update
-        entry = self.entries.get(where)
-        try:
-            if kind == INSERT:
-                if entry is not None or ref is None:
-                    return False
-                handle = self._core.table_add(
-                    self.table.name, where[0], where[1], ("action", ref.core_id, params)
-                )
-                self.entries[where] = entry = Entry(
-                    handle, where[0], where[1], BoundAction(ref, params),
-                    metadata, controller_metadata, timeout, False, None, wire,
-                )  # fmt: skip
-            elif entry is None or entry.is_const:
-                return False
-            elif kind == MODIFY:
-                if ref is None:
-                    return False
-                target: Target = ("action", ref.core_id, params)
-                self._core.table_modify(self.table.name, entry.handle, target)
-                entry.action = BoundAction(ref, params)
-                entry.metadata, entry.controller_metadata = metadata, controller_metadata
-                entry.idle_timeout_ns, entry.wire = timeout, wire
-            else:
-                self._core.table_delete(self.table.name, entry.handle)
-                del self.entries[where]
-                self.timed.pop(entry.handle, None)
-                return True
-        except SwitchError:
-            return False
-        if self.table.has_timeout and (timeout or kind == MODIFY):
-            self._set_timeout(entry)
-            entry.wire = wire
-        return True
+        writer = TableWriter(
+            self._core, table.name, self.entries, self.timed,
+            self._set_timeout if table.has_timeout else None, BoundAction,
+        )  # fmt: skip
+        return TableDecoder(writer, fields, table.needs_priority, table.has_timeout, actions)
 
     def _insert(self, message: p4r.TableEntry, journal: Journal) -> None:
         if self.table.is_const:
@@ -226,8 +180,8 @@ class TableStore:
         if self.table.is_initial and len(self.entries) >= self.table.size:
             raise StatusError(Code.RESOURCE_EXHAUSTED, f"{self.what}: size {self.table.size}")
         action = self._resolve(given, None)
-        entry = Entry(0, *where, action)
-        entry.set_attributes(message)
+        entry: Entry = FastEntry(0, *where, action)
+        set_attributes(entry, message)
         self._set_meter(entry, message)
         self._install(entry, rates, counts)
         journal.append(lambda: self._remove(entry))
@@ -247,13 +201,13 @@ class TableStore:
                 Code.PERMISSION_DENIED,
                 f"{self.what}: only direct resources of a constant entry can be modified",
             )
-        old = replace(entry)
+        old = entry.copy()
         old_counts, old_rates = self._read_direct(entry.handle)
         if given is not None:
             replaced = entry.action if isinstance(entry.action, OneShot) else None
             self._replace_action(entry, self._resolve(given, replaced))
         if not entry.is_const:
-            entry.set_attributes(message)
+            set_attributes(entry, message)
             self._set_timeout(entry)
         self._set_meter(entry, message)
         self._write_direct(entry.handle, counts, rates)
@@ -295,12 +249,12 @@ class TableStore:
                 self.table.actions, message.action.action, self.what, default=True
             )
         entry = self.default
-        old = replace(entry)
+        old = entry.copy()
         old_counts, old_rates = self._read_direct(DEFAULT_HANDLE)
         if not self.table.const_default:
             self._set_default_action(action)
             entry.action = action
-            entry.set_attributes(message)
+            set_attributes(entry, message)
         if action is None and not self.table.const_default:  # a reset reaches direct resources
             entry.meter, rates = None, None
             counts = (0, 0) if self.table.counter else None
