@@ -69,6 +69,7 @@ def agreed(terms: DqpBody, answer: DqpBody) -> Item:
         QueueId(answer.queue_id, answer.queue_seq),
         replace(
             terms,
+            expected_seq=0,  # of the message, not of the item
             queue_id=answer.queue_id,
             queue_seq=answer.queue_seq,
             start_cycle=answer.start_cycle,
