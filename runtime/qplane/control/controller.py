@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import finsy as fy
@@ -30,6 +30,10 @@ ELECTION_ID = 10
 """Lowest election id, as finsy's: leaves room below for clients that only look on."""
 
 
+PacketListener = Callable[[str, int, bytes], Awaitable[bool]]
+"""Called with the node, the port where a packet came in, and the packet."""
+
+
 class Controller:
     """Programs the switches of `network` over P4Runtime, and speaks to their quantum devices.
 
@@ -54,6 +58,7 @@ class Controller:
     ) -> None:
         self.network = network
         self.events = Events()
+        self._listener: PacketListener | None = None
         self._switches = Switches(
             network,
             address,
@@ -84,10 +89,23 @@ class Controller:
         )
 
     async def _packet_in(self, node: str, port: int, packet: bytes) -> None:
+        if self._listener is not None and await self._listener(node, port, packet):
+            return
         if port == QUANTUM_PORT:
             self._devices.packet_in(node, packet)
         else:
             self._neighbours.packet_in(node, port, packet)
+
+    def listen(self, listener: PacketListener | None) -> None:
+        """Show `listener` every packet-in first (None: nobody); true from it says that it took it.
+
+        It is done with what it sent in answer when it returns: a virtual clock relies on that.
+        """
+        self._listener = listener
+
+    async def packet_out(self, node: str, port: int, packet: bytes) -> None:
+        """Send a packet out of a port of the switch of `node`. Raises ConnectionFailedError."""
+        await self._switches.sessions[node].packet_out(port, packet)
 
     def _connection_failed(self, error: ControlError) -> None:
         self._devices.fail(error)

@@ -62,7 +62,8 @@ class Attempts:
 
     def after(self, cycle: int) -> None:
         """Decide anew, from when both ends know what came of the attempt in `cycle`."""
-        self.decide(cycle + max(self._timing.keep_cycles, self._timing.reply_cycles))
+        timing = self._timing
+        self.decide(cycle + max(timing.keep_cycles, timing.reply_cycles) + timing.recovery_cycles)
 
     def decide(self, from_cycle: int = 0) -> None:
         """Have the device attempt for what is to be served from `from_cycle` on."""

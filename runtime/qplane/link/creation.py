@@ -64,18 +64,19 @@ def terms(
     choice = estimator.choose(decode_fidelity(create.min_fidelity), kind)
     if choice is None:
         return unsupported
-    attempt_cycles = timing.attempt_cycles(kind)
+    least_cycles = timing.pair_cycles(kind)
     limit_ps = max_time_ps(create)
-    if limit_ps and create.number * attempt_cycles * timing.cycle_ps > limit_ps:
+    if limit_ps and create.number * least_cycles * timing.cycle_ps > limit_ps:
         return unsupported
+    expected_cycles = least_cycles + timing.attempt_cycles(kind) * (1 / choice.success - 1)
     wanted = DqpBody(
         queue_id=create.priority,
-        cycles_per_pair=min(round(attempt_cycles / choice.success), 0xFFFFFFFF),
+        cycles_per_pair=min(round(expected_cycles), 0xFFFFFFFF),
         bright_state=choice.bright_state,
         **{name: getattr(create, name) for name in _TERMS},
     )
     item = Item(QueueId(create.priority, 0), wanted)
-    if item.holds_all and create.number > capacity:
+    if kind is RequestType.KEEP and capacity < (create.number if item.holds_all else 1):
         return unsupported
     if kind is RequestType.MEASURE and not (
         is_measurable(item.measurement(True)) and is_measurable(item.measurement(False))

@@ -18,7 +18,7 @@ from qplane.link.expiry import Expiry
 from qplane.link.feu import FidelityEstimator
 from qplane.link.items import Item
 from qplane.link.memory import QuantumMemory
-from qplane.link.messages import Consumer, Failure, Ok
+from qplane.link.messages import Consumer, Discard, Failure, Ok
 from qplane.link.mhp import Mhp, MhpError, MhpErrorCode, MhpTiming, Pair, Qubit, QueueId
 from qplane.link.numbers import PairNumbers, SeqRange, ranges
 from qplane.link.outcomes import TestOutcomes
@@ -253,7 +253,7 @@ class Egp:
             assert asked is not None  # the queue has only what create() gave it
             consumer = asked
         else:
-            consumer = self._listeners.get(item.terms.purpose_id) or _Nobody(self)
+            consumer = self._listeners.get(item.terms.purpose_id) or Discard(self.release)
         serving = self._serving[item.id] = Serving(item, at_origin, consumer)
         if item.terms.timeout_cycle:
             serving.timeout = self._at_cycle(
@@ -560,23 +560,3 @@ class Egp:
 
     def _at_cycle(self, cycle: int, callback: Callable[[], None]) -> Timer:
         return self._timers.at(cycle * self._timing.cycle_ps, callback)
-
-
-class _Nobody:
-    """Takes pairs of a purpose that nobody listens to, and lets them go."""
-
-    def __init__(self, egp: Egp) -> None:
-        self._egp = egp
-
-    def ok(self, ok: Ok) -> None:
-        if ok.qubit is not None:
-            self._egp.release(ok.qubit)
-
-    def failed(self, failure: Failure) -> None:
-        pass
-
-    def queued(self, create_id: int) -> None:
-        pass
-
-    def closed(self, create_id: int) -> None:
-        pass

@@ -122,6 +122,17 @@ class FidelityEstimator:
         self.tests.setdefault(bright_state, PairTests()).add(basis, here, there)
 
     @property
+    def error_rates(self) -> dict[Basis, ErrorCounts]:
+        """Test pairs and errors in each basis, whatever the bright-state parameter."""
+        return {
+            basis: ErrorCounts(
+                sum(tests.counts[basis].pairs for tests in self.tests.values()),
+                sum(tests.counts[basis].errors for tests in self.tests.values()),
+            )
+            for basis in TEST_BASES
+        }
+
+    @property
     def correction(self) -> Estimate:
         """By how much pairs are better than calibrated: all tests, weighed against calibration."""
         weight = 1 / self._calibration_error**2

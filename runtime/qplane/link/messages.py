@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,3 +52,23 @@ class Consumer(Protocol):
     def closed(self, create_id: int) -> None:
         """The request is over: after all its OKs, or after the `failed` that ended it."""
         ...
+
+
+class Discard:
+    """A consumer that wants no pair: what comes is released at once."""
+
+    def __init__(self, release: Callable[[Qubit], None]) -> None:
+        self._release = release
+
+    def ok(self, ok: Ok) -> None:
+        if ok.qubit is not None:
+            self._release(ok.qubit)
+
+    def failed(self, failure: Failure) -> None:
+        pass
+
+    def queued(self, create_id: int) -> None:
+        pass
+
+    def closed(self, create_id: int) -> None:
+        pass

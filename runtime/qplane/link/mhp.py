@@ -102,6 +102,7 @@ class MhpTiming:
     keep_cycles: int  # a K attempt takes so many
     reply_cycles: int  # after so many a REPLY counts as lost
     round_trip_ps: int  # of a message between the two nodes and back
+    recovery_cycles: int = 0  # after a K pair, before the next attempt
 
     @property
     def round_trip_cycles(self) -> int:
@@ -111,6 +112,10 @@ class MhpTiming:
     def attempt_cycles(self, kind: RequestType) -> int:
         """How long one attempt takes."""
         return self.keep_cycles if kind is RequestType.KEEP else 1
+
+    def pair_cycles(self, kind: RequestType) -> int:
+        """The least that a pair takes."""
+        return self.keep_cycles + self.recovery_cycles if kind is RequestType.KEEP else 1
 
 
 class Mhp(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from qplane.link.items import Item
 from qplane.wire.dqp import DqpBody, DqpReason
+from qplane.wire.service import RequestType
 
 TEST_PURPOSE = 0xFFFF
 """Test pairs for the fidelity estimation; both ends always accept it."""
@@ -38,7 +39,9 @@ class Policy:
         """NONE, or why an item is rejected. `capacity`: pairs that fit into memory here."""
         if terms.purpose_id != TEST_PURPOSE and terms.purpose_id not in listening:
             return DqpReason.POLICY
-        if Item.would_hold_all(terms) and terms.number > capacity:
+        if terms.request_type is RequestType.KEEP and capacity < (
+            terms.number if Item.would_hold_all(terms) else 1
+        ):
             return DqpReason.SLICE
         if not self.slices or terms.purpose_id == TEST_PURPOSE:
             return DqpReason.NONE

@@ -1,0 +1,153 @@
+"""What a running network offers of its link layer: link.create, link.status, link.top and more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from qplane.clock import PS_PER_SECOND, Clock
+from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
+from qplane.link.errors import LinkLayerError
+from qplane.link.layer import LinkLayer
+from qplane.link.messages import Ok
+from qplane.link.request import LinkRequestError, Request
+from qplane.link.status import rows
+from qplane.live.api import Operation, OperationError
+from qplane.wire.errors import WireError
+from qplane.wire.service import OkMeasure, RandomBasis
+
+_BASES = {"z": RandomBasis.NONE, "xz": RandomBasis.XZ, "xyz": RandomBasis.XYZ}
+
+
+def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
+    """By name."""
+
+    def find(node: str, remote: str) -> LinkEnd:
+        try:
+            return layer.end(node, remote)
+        except LinkLayerError as error:
+            raise OperationError(str(error)) from None
+
+    async def create(
+        node: str,
+        remote: str,
+        pairs: int = 1,
+        min_fidelity: float = 0.0,
+        keep: bool = False,
+        priority: int = 0,
+        purpose_id: int = DEFAULT_PURPOSE,
+        max_time_s: float = 0.0,
+        atomic: bool = False,
+        consecutive: bool = True,
+        basis: str = "xz",
+    ) -> AsyncIterator[object]:
+        """Order pairs; one object per pair as it comes, at last how the request ended.
+
+        Kept pairs are released as soon as they are reported. Closing the stream cancels.
+        """
+        end = find(node, remote)
+        if basis not in _BASES:
+            raise OperationError(f"basis is {basis!r}; it is one of {', '.join(_BASES)}")
+        start_ps = clock.now_ps()
+        try:
+            request = await end.create(
+                pairs,
+                min_fidelity=min_fidelity,
+                keep=keep,
+                priority=priority,
+                purpose_id=purpose_id,
+                max_time_ps=round(max_time_s * PS_PER_SECOND),
+                atomic=atomic,
+                consecutive=consecutive,
+                basis=RandomBasis.NONE if keep else _BASES[basis],
+            )
+        except WireError as error:
+            raise OperationError(str(error)) from None
+        async for item in _follow(end, request, clock, start_ps):
+            yield item
+
+    async def test(node: str, remote: str, pairs: int = 300) -> AsyncIterator[object]:
+        """Order test pairs, from which both ends estimate fidelity and error rates."""
+        end = find(node, remote)
+        start_ps = clock.now_ps()
+        try:
+            request = await end.test(pairs)
+        except WireError as error:
+            raise OperationError(str(error)) from None
+        async for item in _follow(end, request, clock, start_ps):
+            yield item
+
+    async def status(node: str | None = None) -> object:
+        """How each end of each link stands (of one node, or of all)."""
+        return rows(layer, clock.now_ps(), node)
+
+    async def top(interval_s: float = 1.0, count: int = 0) -> AsyncIterator[object]:
+        """`status` of all links again and again (`count` 0: until the stream is closed)."""
+        if not interval_s > 0:
+            raise OperationError(f"interval_s is {interval_s}; it must be more than 0")
+        shown = 0
+        while True:
+            yield rows(layer, clock.now_ps(), None)
+            shown += 1
+            if shown == count:
+                return
+            await clock.sleep(round(interval_s * PS_PER_SECOND))
+
+    async def use_scheduler(
+        node: str, remote: str, name: str, weights: list[int] | None = None
+    ) -> object:
+        """Choose what a link serves next: fcfs, priority or wfq with weights (0: strict)."""
+        find(node, remote)
+        try:
+            await layer.use_scheduler(node, remote, name, weights or ())
+        except ValueError as error:
+            raise OperationError(str(error)) from None
+        return {"node": node, "remote": remote, "scheduler": name, "weights": weights or []}
+
+    return {
+        "link.create": create,
+        "link.test": test,
+        "link.status": status,
+        "link.top": top,
+        "link.scheduler": use_scheduler,
+    }
+
+
+async def _follow(
+    end: LinkEnd, request: Request, clock: Clock, start_ps: int
+) -> AsyncIterator[object]:
+    """Each pair, then the end. Raises OperationError where the request fails."""
+
+    def seconds() -> float:
+        return (clock.now_ps() - start_ps) / PS_PER_SECOND
+
+    try:
+        async for ok in request:
+            yield {"pair": _pair(ok), "time_s": seconds()}
+            await end.release(ok)
+    except LinkRequestError as error:
+        raise OperationError(str(error)) from None
+    finally:
+        await request.cancel()
+    yield {
+        "end": {
+            "state": request.state.value,
+            "create_id": request.create_id,
+            "wanted": request.wanted,
+            "pairs": request.pairs,
+            "void": sorted(request.void),
+        },
+        "time_s": seconds(),
+    }
+
+
+def _pair(ok: Ok) -> dict[str, Any]:
+    message = ok.message
+    said: dict[str, Any] = {
+        "seq": ok.seq,
+        "create_id": message.create_id,
+        "fidelity": round(ok.fidelity, 6),
+    }
+    if isinstance(message, OkMeasure):
+        return said | {"basis": message.basis.name, "outcome": message.outcome}
+    return said | {"logical_qubit_id": message.logical_qubit_id}

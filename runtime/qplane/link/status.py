@@ -1,0 +1,42 @@
+"""How the ends of links stand, as JSON values: for `qplane link status` and `top`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qplane.link.end import LinkEnd
+from qplane.link.layer import LinkLayer
+from qplane.wire.service import RequestType
+
+
+def rows(layer: LinkLayer, now_ps: int, node: str | None) -> list[dict[str, Any]]:
+    """One for each end of each link (of `node`, or of all)."""
+    return [_row(end, now_ps) for end in layer.ends.values() if node is None or end.node == node]
+
+
+def _row(end: LinkEnd, now_ps: int) -> dict[str, Any]:
+    egp, statistics = end.egp, end.egp.statistics
+    best = egp.estimator.best(RequestType.MEASURE)
+    estimate = egp.estimator.fidelity(best.bright_state, RequestType.MEASURE)
+    qber = {
+        basis.name: {"pairs": counted.pairs, "rate": counted.rate.value}
+        for basis, counted in egp.estimator.error_rates.items()
+        if counted.pairs
+    }
+    return {
+        "node": end.node,
+        "remote": end.remote,
+        "role": "master" if egp.options.is_master else "slave",
+        "scheduler": egp.scheduler.name,
+        "queued": [len(egp.queue.order(queue)) for queue in range(8)],
+        "waiting": egp.queue.waiting(),
+        "memory": {"held": len(egp.memory), "capacity": egp.memory.capacity},
+        "requests": statistics.requests,
+        "pairs": statistics.pairs,
+        "void": statistics.void,
+        "rate_per_s": statistics.rate(now_ps),
+        "fidelity": {"value": estimate.value, "error": estimate.error},
+        "qber": qber,
+        "errors": {error.name: count for error, count in sorted(statistics.errors.items())},
+        "mhp_errors": dict(sorted(statistics.mismatches.items())),
+    }
