@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import qplane
-from qplane.cli import net, new, p4
+from qplane.cli import link, net, new, p4
 
 app = typer.Typer(
     name="qplane",
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(p4.app, name="p4")
 app.add_typer(new.app, name="new")
 app.add_typer(net.app, name="net")
+app.add_typer(link.app, name="link")
 
 
 def _version(wanted: bool) -> None:

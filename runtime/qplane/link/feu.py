@@ -134,16 +134,23 @@ class FidelityEstimator:
 
     @property
     def correction(self) -> Estimate:
-        """By how much pairs are better than calibrated: all tests, weighed against calibration."""
-        weight = 1 / self._calibration_error**2
-        total = 0.0
+        """By how much pairs are better than calibrated: all tests, weighed against calibration.
+
+        A calibration that the tests contradict is taken to be as wrong as they say.
+        """
+        weight = weighted = 0.0
         for bright_state, tests in self.tests.items():
             tested = tests.fidelity
             if tested is not None:
                 calibrated = self.calibrated(bright_state).fidelity_measure
                 weight += 1 / tested.error**2
-                total += (tested.value - calibrated) / tested.error**2
-        return Estimate(total / weight, math.sqrt(1 / weight))
+                weighted += (tested.value - calibrated) / tested.error**2
+        if not weight:
+            return Estimate(0.0, self._calibration_error)
+        difference = weighted / weight
+        error_squared = max(self._calibration_error**2, difference**2 - 1 / weight)
+        total = weight + 1 / error_squared
+        return Estimate(weighted / total, math.sqrt(1 / total))
 
     # ---- what it says ----
 

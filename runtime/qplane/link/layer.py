@@ -7,13 +7,13 @@ neighbour's messages say. They are together in one process because the controlle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from qplane.clock import Clock
 from qplane.control import ControlError, Controller
-from qplane.control.slots import Slots, holes
+from qplane.control.slots import Slots
 from qplane.link.device import Calibrated, DeviceMhp
 from qplane.link.egp import Body, Egp, EndOptions
 from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
@@ -207,11 +207,10 @@ class LinkLayer:
         plans = self._controller.plans.values()
         hops = [hop for plan in plans for hop in plan.hops if hop.node == node]
         taken = [side.slots for hop in hops for side in hop.sides]
-        total = self._controller.topology.devices[node].features.slots
-        links = len(self._controller.topology.devices[node].links)
-        longest = max(holes(total, taken), key=lambda hole: hole.count, default=Slots(0, 0))
-        share = longest.count // links
-        return SlotRange(longest.first + number * share, share)
+        device = self._controller.topology.devices[node]
+        free = longest_gap(device.features.slots, taken)
+        share = free.count // len(device.links)
+        return SlotRange(free.first + number * share, share)
 
     # ---- packets ----
 
@@ -263,6 +262,16 @@ class LinkLayer:
             self.malformed += 1
         await self.flush()
         return True
+
+
+def longest_gap(total: int, taken: Iterable[Slots]) -> Slots:
+    """The longest run of free slots in a device of `total`."""
+    best, first = Slots(0, 0), 0
+    for used in (*sorted(taken), Slots(total, 0)):
+        if used.first - first > best.count:
+            best = Slots(first, used.first - first)
+        first = max(first, used.first + used.count)
+    return best
 
 
 def _bright_states(said: Calibrated) -> list[int]:
