@@ -212,7 +212,7 @@ def test_nothing_is_left(tmp_path, target, end):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_killed_switch_is_started_again(tmp_path, target):
+def test_a_killed_switch_is_started_again_and_its_circuits_deliver(tmp_path, target):
     with Up(tmp_path, *target) as network:
         network.wait_for(lambda status: status["delivered"] > 0)
         before = network.now()["switches"][1]
@@ -222,7 +222,13 @@ def test_a_killed_switch_is_started_again(tmp_path, target):
         after = status["switches"][1]
         assert after["address"] == before["address"]
         assert after["pid"] != before["pid"]
-        network.stop()
+        network.wait_for_line("repaired: repeater")
+        delivered = network.now()["delivered"]
+        network.wait_for(lambda status: status["delivered"] > delivered + 20)
+        last = network.stop()
+    assert network.process.returncode == 0
+    assert last["summary"]["wrong_frames"] == last["summary"]["mismatches"] == 0
+    assert last["summary"]["void_mismatches"] == 0
 
 
 def test_a_switch_that_does_not_start(tmp_path):

@@ -73,6 +73,13 @@ def up(
             metavar="DIR", help="Write a capture of every switch port that the engine has."
         ),
     ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the controller's circuits there: the next start begins with them.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a network in real time until Ctrl-C; nothing of it stays behind."""
@@ -88,6 +95,7 @@ def up(
             listen=listen,
             seed=seed,
             pcap=pcap,
+            store=store,
             as_json=as_json,
         )
     )

@@ -39,6 +39,7 @@ class Arguments:
     listen: str
     seed: int | None
     pcap: Path | None
+    store: Path | None
     as_json: bool
 
 
@@ -89,6 +90,7 @@ def _options(arguments: Arguments) -> Options:
         listen=arguments.listen,
         seed=arguments.seed,
         pcap=arguments.pcap,
+        store=arguments.store,
     )
 
 

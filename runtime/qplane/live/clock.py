@@ -1,4 +1,8 @@
-"""The time of a network that runs in real time: wall time divided by the time-scale."""
+"""The time of a network that runs in real time: wall time divided by the time-scale.
+
+Time-outs are for the network and for the software in it, which gets no faster where the network
+does: below a time-scale of 1 they last as long as they would at 1.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,12 @@ class NetworkClock:
         await self._wall.sleep(self.wall_ps(delay_ps))
 
     async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
-        return await self._wall.wait_for(awaitable, self.wall_ps(timeout_ps))
+        return await self._wall.wait_for(awaitable, max(timeout_ps, self.wall_ps(timeout_ps)))
 
     def wall_ps(self, duration_ps: int) -> int:
         """How long that takes on the wall."""
         return int(duration_ps * self.time_scale)
 
     def network_ps(self, wall_s: float) -> int:
-        """How much of the network's time passes in that many seconds of wall time."""
+        """How much of the network's time passes in so many seconds of wall time."""
         return int(wall_s * PS_PER_SECOND / self.time_scale)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from qplane.control import Controller
+from qplane.control import ArbitrationError, Controller
 from qplane.live import guests, outside, rundir
 from qplane.live.clock import NetworkClock
 from qplane.live.fabric import Fabric, Report
@@ -26,11 +26,15 @@ OUTSIDE_TIME_SCALE = 50.0
 """So that a millisecond, which a switch process may take on a busy machine, is 20 µs of the
 network's time: little against coherence times of milliseconds."""
 
+KEEP_INTERVAL_S = 1.0
+"""Wall time between two looks at the switches; a lost connection is looked at once."""
+
 
 @dataclass(frozen=True)
 class Options:
     """How to run a network. `bmv2`: the program, None: from PATH; `time_scale` None: the default;
-    `processes`: each switch in a process and namespace of its own (always so with BMv2)."""
+    `processes`: each switch in a process and namespace of its own (always so with BMv2); `store`:
+    where the controller keeps its intent, None: it ends with the network."""
 
     target: str = "embedded"
     processes: bool = False
@@ -39,16 +43,20 @@ class Options:
     listen: str = "127.0.0.1:0"
     seed: int | None = None
     pcap: Path | None = None
+    store: Path | None = None
 
 
 class LiveNetwork:
     """A network that runs: its switches, its engine, its controller, its operations."""
 
-    def __init__(self, plan: Network, fabric: Fabric, folder: Path, report: Report) -> None:
+    def __init__(
+        self, plan: Network, fabric: Fabric, folder: Path, report: Report, store: Path | None
+    ) -> None:
+        """Raises ControlError where `store` can't be used."""
         self.plan = plan
         self.fabric = fabric
         self.clock = NetworkClock(fabric.paced.pacer.time_scale)
-        self.controller = Controller(plan, fabric.addresses, self.clock)
+        self.controller = Controller(plan, fabric.addresses, self.clock, store=store)
         self.stopping = asyncio.Event()
         """Set to end the network: by Ctrl-C, by `qplane net down`."""
         self.mark = guests.new_mark(plan.name)
@@ -74,13 +82,26 @@ class LiveNetwork:
         await self.controller.start()
         self._generating_since = time.monotonic()
         self._generating_since_ps = self.fabric.paced.pacer.now_ps()
+        self.controller.events.subscribe(lambda event: self._report(str(event)))
         await self._server.start()
+
+    async def _control(self) -> None:
+        """Keep the network as intended, for ever. Another controller that takes over (a P4Runtime
+        client with a higher election id) has it until it leaves."""
+        interval_ps = self.clock.network_ps(KEEP_INTERVAL_S)
+        while True:
+            try:
+                await self.controller.keep(interval_ps)
+            except ArbitrationError as error:
+                self._report(f"{error}; standing by until it leaves")
+                await self.controller.stand_by(interval_ps)
 
     async def run(self) -> None:
         """Until `stopping`. Raises what ends the network by itself."""
         tasks: list[asyncio.Future[object]] = [
             asyncio.create_task(self.fabric.paced.until_failed()),
             asyncio.create_task(self._keeping_up.watch()),
+            asyncio.create_task(self._control()),
             asyncio.create_task(self.stopping.wait()),
         ]
         try:
@@ -124,7 +145,11 @@ async def live_network(
     rundir.clear(folder)
     fabric = _fabric(plan, options, folder, report)
     try:
-        network = LiveNetwork(plan, fabric, folder, report)
+        try:
+            network = LiveNetwork(plan, fabric, folder, report, options.store)
+        except BaseException:
+            await fabric.stop()
+            raise
         try:
             yield network
         finally:
