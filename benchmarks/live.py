@@ -91,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--network", type=Path, default=ROOT / "examples" / "repeater.toml")
     parser.add_argument("--target", default="bmv2", choices=["bmv2", "embedded"])
-    parser.add_argument("--time-scale", default="50")
+    parser.add_argument("--time-scale", default="200")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--kill", default="repeater", help="the node whose switch is killed")
     arguments = parser.parse_args()

@@ -177,12 +177,20 @@ def test_frames_of_external_switches_cross_the_channel_in_order_and_not_early():
 
 
 def test_the_transit_of_an_external_switch_is_measured():
+    """From what went in to the answer, not to what the controller or a host sends meanwhile."""
+    question = b"a" * 60
+    answer, command = bytes(12) + b"\x88\x47" + bytes(46), bytes(12) + b"\x88\xb6\x00\x81"
+    others = [bytes(12) + b"\x88\xb6\x00\x41", bytes(12) + b"\x88\xb5" + bytes(46), b"x"]
     with External(0) as external:
-        external.theirs[0].send(b"a" * 60)
-        assert external.theirs[1].recv(2000) == b"a" * 60
+        external.theirs[0].send(question)
+        assert external.theirs[1].recv(2000) == question
+        for other in others:
+            external.theirs[1].send(other)
+            assert external.theirs[0].recv(2000) == other
         time.sleep(0.05)
-        external.theirs[1].send(b"b" * 60)
-        assert external.theirs[0].recv(2000) == b"b" * 60
+        for frame in (answer, command):  # the second answers nothing any more
+            external.theirs[1].send(frame)
+            assert external.theirs[0].recv(2000) == frame
     transit = external.switches[1].transit()
     assert transit["count"] == 1
     assert transit["max_ns"] >= 0.05e9

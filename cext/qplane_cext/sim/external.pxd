@@ -28,5 +28,7 @@ cdef void process_external(
     void* core, int port, const uint8_t* data, uint32_t length, int64_t now_us, void* context
 ) noexcept nogil
 # A frame came out of the switch at this instant of the monotonic clock.
-cdef void external_answered(External* external, int64_t at_ns) noexcept nogil
+cdef void external_answered(
+    External* external, const uint8_t* data, uint32_t length, int64_t at_ns
+) noexcept nogil
 cdef int64_t monotonic_ns() noexcept nogil

@@ -2,12 +2,14 @@
 
 How long such a switch takes is measured at its ports: from the last frame that went in to the next
 that comes out. A switch that answers nothing to a frame (a pair that has to wait for its partner)
-adds no sample. Frames to the CPU port are not seen.
+adds no sample. Frames on the CPU port and on ports to hosts are not seen; so what comes out counts
+only if the P4 program made it of a frame from the engine: commands to the device, QCI on circuits.
 """
 
 from libc.string cimport memset
 
 from qplane_cext.sim.durations cimport durations_add, durations_dict
+from qplane_cext.sim.frames cimport DEVICE_ETHER_TYPE
 
 from qplane_cext.sim.arguments import within
 
@@ -21,6 +23,11 @@ cdef extern from "time.h" nogil:
         long tv_nsec
     int clock_gettime(int clock, timespec* now)
     int CLOCK_MONOTONIC
+
+
+cdef enum:
+    MPLS = 0x8847
+    FIRST_COMMAND = 0x81  # of the switch to the device, docs/wire.md
 
 
 cdef int64_t monotonic_ns() noexcept nogil:
@@ -42,9 +49,19 @@ cdef void process_external(
     external.asked_ns = monotonic_ns()
 
 
-cdef void external_answered(External* external, int64_t at_ns) noexcept nogil:
+cdef bint is_answer(const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef int ether_type
+    if length < 16:
+        return False
+    ether_type = data[12] << 8 | data[13]
+    return ether_type == MPLS or (ether_type == DEVICE_ETHER_TYPE and data[15] >= FIRST_COMMAND)
+
+
+cdef void external_answered(
+    External* external, const uint8_t* data, uint32_t length, int64_t at_ns
+) noexcept nogil:
     external.frames_out += 1
-    if external.asked_ns:
+    if external.asked_ns and is_answer(data, length):
         durations_add(&external.transit, at_ns - external.asked_ns)
         durations_add(&external.recent, at_ns - external.asked_ns)
         external.asked_ns = 0

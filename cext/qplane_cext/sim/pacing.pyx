@@ -167,7 +167,7 @@ cdef Stop take_frames(
         stop = SLICE_OVER
         while stop == SLICE_OVER:
             stop = catch_up(engine, memory, pace)
-        external_answered(external, monotonic_ns())
+        external_answered(external, pace.frame, length, monotonic_ns())
         emit(&emission, socket.port, pace.frame, length)
         if stop == STOP_CPU or stop == STOP_FAILED:
             return stop

@@ -30,7 +30,7 @@ def _group() -> None:
 
 @app.command(
     epilog="Examples:  qplane net up examples/repeater.toml   |   "
-    "sudo qplane net up examples/repeater.toml --target bmv2 --time-scale 50"
+    "sudo qplane net up examples/repeater.toml --target bmv2 --time-scale 200"
 )
 def up(
     network: Annotated[
@@ -50,7 +50,7 @@ def up(
         float | None,
         typer.Option(
             metavar="X",
-            help="One second of the network takes X seconds; 1 for paced, 50 for real if left out.",
+            help="One second of the network takes X seconds; 1 for paced, 100 for real by default.",
         ),
     ] = None,
     bmv2: Annotated[

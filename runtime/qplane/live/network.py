@@ -22,8 +22,8 @@ from qplane.net import Network
 from qplane.simulate.summary import Counted, Summary, summarize
 
 INSIDE_TIME_SCALE = 1.0
-OUTSIDE_TIME_SCALE = 50.0
-"""So that a millisecond, which a switch process may take on a busy machine, is 20 µs of the
+OUTSIDE_TIME_SCALE = 100.0
+"""So that a millisecond, which a switch process may take on a busy machine, is 10 µs of the
 network's time: little against coherence times of milliseconds."""
 
 KEEP_INTERVAL_S = 1.0
