@@ -1,4 +1,7 @@
-"""p4runtime-shell and finsy, unmodified, on running networks: the same on both targets."""
+"""p4runtime-shell and finsy, unmodified, on running networks: the same on both targets.
+
+The replicas of a multicast group are a set: BMv2 does not give them back in the order written.
+"""
 
 import asyncio
 import shutil
@@ -75,8 +78,8 @@ READ = f"""
 for name in {TABLES!r}:
     for text in sorted(str(entry.msg()) for entry in sh.TableEntry(name).read()):
         print(name, text.replace(chr(10), " "))
-for text in sorted(str(group.msg()) for group in sh.MulticastGroupEntry().read()):
-    print("group", text.replace(chr(10), " "))
+for group in sorted(sh.MulticastGroupEntry().read(), key=lambda group: group.group_id):
+    print("group", group.group_id, sorted((r.egress_port, r.instance) for r in group.replicas))
 """
 
 
@@ -85,7 +88,9 @@ def test_the_shell_reads_the_same_on_both(up, seen):
     assert "circuit " in said
     assert "group " in said
     seen.setdefault("shell", []).append(said)
-    assert len(set(seen["shell"])) == 1
+    first, *others = [text.splitlines() for text in seen["shell"]]
+    for other in others:
+        assert other == first
 
 
 def test_finsy_reads_the_same_on_both(up, seen):
@@ -95,13 +100,19 @@ def test_finsy_reads_the_same_on_both(up, seen):
             device_id=switch["device_id"], p4info=schema().p4info, initial_election_id=1
         )
         async with fy.Switch("sw", switch["address"], options) as sw:
-            found = [str(e) async for e in sw.read([fy.P4TableEntry(), fy.P4MulticastGroupEntry()])]
-            return sorted(found)
+            entries = [str(entry) async for entry in sw.read([fy.P4TableEntry()])]
+            groups = [group async for group in sw.read([fy.P4MulticastGroupEntry()])]
+        replicas = {
+            group.multicast_group_id: {(r.port, r.instance) for r in group.replicas}
+            for group in groups
+        }
+        return sorted(entries), replicas
 
     found = asyncio.run(asyncio.wait_for(read(), 30))
-    assert len(found) > 10
-    seen.setdefault("finsy", []).append("\n".join(found))
-    assert len(set(seen["finsy"])) == 1
+    assert all(len(part) > 2 for part in found)
+    seen.setdefault("finsy", []).append(found)
+    for other in seen["finsy"]:
+        assert other == seen["finsy"][0]
 
 
 TALK = f"""
