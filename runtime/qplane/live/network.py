@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from qplane.control import ArbitrationError, Controller
+from qplane.control import ArbitrationError, ControlError, Controller
+from qplane.link.layer import LinkLayer
+from qplane.link.operations import operations as link_operations
 from qplane.live import guests, outside, rundir
 from qplane.live.clock import NetworkClock
 from qplane.live.fabric import Fabric, Report
@@ -63,8 +65,12 @@ class LiveNetwork:
         """In the environment of commands that are run in its namespaces."""
         self._folder = folder
         self._report = report
-        self._server = OperationServer(folder, operations(self))
+        self._links = LinkLayer(self.controller, self.clock)
+        self._server = OperationServer(
+            folder, {**operations(self), **link_operations(self._links, self.clock)}
+        )
         self._keeping_up = KeepingUp(plan, fabric, report)
+        self._beside: asyncio.Task[None] | None = None
         self._generating_since = time.monotonic()
         self._generating_since_ps = 0
 
@@ -83,6 +89,7 @@ class LiveNetwork:
         self._generating_since = time.monotonic()
         self._generating_since_ps = self.fabric.paced.pacer.now_ps()
         self.controller.events.subscribe(lambda event: self._report(str(event)))
+        self._beside = asyncio.create_task(self._link_layer())
         await self._server.start()
 
     async def _control(self) -> None:
@@ -95,6 +102,13 @@ class LiveNetwork:
             except ArbitrationError as error:
                 self._report(f"{error}; standing by until it leaves")
                 await self.controller.stand_by(interval_ps)
+
+    async def _link_layer(self) -> None:
+        """Beside the rest: where devices have no MHP, it waits for their answers in vain."""
+        try:
+            await self._links.start()
+        except ControlError as error:
+            self._report(f"there is no link layer: {error}")
 
     async def run(self) -> None:
         """Until `stopping`. Raises what ends the network by itself."""
@@ -127,6 +141,10 @@ class LiveNetwork:
     async def close(self) -> None:
         """End and remove everything."""
         await self._server.stop()
+        if self._beside is not None:
+            self._beside.cancel()
+            await asyncio.gather(self._beside, return_exceptions=True)
+            await self._links.close()
         await self.controller.close()
         guests.end(self.mark, self.fabric.namespaces())
         await self.fabric.stop()
