@@ -13,6 +13,8 @@ from qplane.control.entries import Entry
 from qplane.control.program import schema
 from qplane.net import CPU_PORT, QUANTUM_PORT, Link, Network
 from qplane.switch.device import Device as P4Device
+from qplane.switch.errors import Code, StatusError
+from qplane.switch.pipeline_config import load_config
 from qplane.switch.server import P4RuntimeServer
 from qplane_cext.switch.core import SwitchCore
 
@@ -54,6 +56,27 @@ class Fabric:
 
     def __exit__(self, *_: object) -> None:
         self.server.stop()
+
+    def restart(self, node: str) -> None:
+        """The switch comes up anew: no program, no entries, no clients."""
+        device_id = self.net.nodes[node].id
+        self.server.remove_device(device_id)
+        self.cores[node].reset()
+        self._p4_devices[node] = P4Device(
+            device_id,
+            self.cores[node],
+            inject=lambda port, data: self.inject(node, port, data),
+        )
+        self.server.add_device(self._p4_devices[node])
+
+    def drop_streams(self, node: str) -> None:
+        """All clients of the switch lose their connection."""
+        self._p4_devices[node].close_streams(StatusError(Code.UNAVAILABLE, "dropped"))
+
+    def push(self, node: str, program: fy.P4Schema) -> None:
+        """Somebody else gives the switch a program, before we come."""
+        config = load_config(program.get_pipeline_config())
+        self._p4_devices[node].commit(config)
 
     def inject(self, node: str, port: int, packet: bytes) -> None:
         """A packet enters a switch; follow it to where it ends: a controller, a host, a cut."""
@@ -116,13 +139,16 @@ class OtherClient:
         await self._client.close()
 
     async def insert(self, *entries: Entry) -> None:
+        await self.write(p4r.Update.INSERT, *entries)
+
+    async def write(self, kind: p4r.Update.Type.ValueType, *entries: Entry) -> None:
         await self._client.request(
             p4r.WriteRequest(
                 device_id=self._device_id,
                 election_id=self._election_id,
                 role=self._role,
                 updates=[
-                    p4r.Update(type=p4r.Update.INSERT, entity=entry.to_finsy().encode(schema()))
+                    p4r.Update(type=kind, entity=entry.to_finsy().encode(schema()))
                     for entry in entries
                 ],
             )

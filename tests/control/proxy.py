@@ -14,20 +14,33 @@ SERVICE = "/p4.v1.P4Runtime/"
 class WriteProxy(grpc.GenericRpcHandler):
     """Passes all calls on as bytes; a context manager that gives its address.
 
-    Of the next `lose` writes the caller hears UNAVAILABLE; the first `apply` of them are done all
-    the same. While `hold` is cleared, writes wait; `held` is set when one does.
+    After `passed` writes, the caller hears UNAVAILABLE of the next `lose`; the first `apply` of
+    them are done all the same. While `hold` is cleared, writes wait; `held` is set when one does.
     """
 
     def __init__(self, target: str) -> None:
+        self.passed = 0
         self.lose = 0
         self.apply = 0
         self.held = threading.Event()
         self.hold = threading.Event()
         self.hold.set()
+        self._until_hold: int | None = None
+        self._refusing = False
+        self._lock = threading.Lock()
         self._channel = grpc.insecure_channel(target)
         self._server = grpc.server(ThreadPoolExecutor(8))
         self._server.add_generic_rpc_handlers((self,))
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def hold_after(self, writes: int) -> None:
+        """Let that many writes pass; the next one waits, and so do all behind it."""
+        self._until_hold = writes
+
+    def refuse(self) -> None:
+        """What waits, and all that comes, is refused without being done."""
+        self._refusing = True
+        self.hold.set()
 
     def __enter__(self) -> WriteProxy:
         self._server.start()
@@ -63,10 +76,20 @@ class WriteProxy(grpc.GenericRpcHandler):
     def _write(
         self, call: grpc.UnaryUnaryMultiCallable, request: bytes, context: grpc.ServicerContext
     ) -> bytes:
+        with self._lock:
+            if self._until_hold is not None:
+                self._until_hold -= 1
+                if self._until_hold < 0:
+                    self.hold.clear()
+                    self._until_hold = None
         if not self.hold.is_set():
             self.held.set()
             assert self.hold.wait(10)
-        if self.lose:
+        if self._refusing:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the controller is gone")
+        if self.passed:
+            self.passed -= 1
+        elif self.lose:
             self.lose -= 1
             if self.apply:
                 self.apply -= 1

@@ -41,6 +41,7 @@ cdef struct Direction:
     int64_t busy_until_ps
     int64_t last_faulty_ps  # arrival of the last frame that faults apply to and that keeps order
     bint faulty
+    bint cut
     FaultRates faults
     bitgen_t* stream
     ChannelCounters counters

@@ -108,6 +108,10 @@ cdef void channel_send(Queue* queue, Direction* direction, Packet* packet) noexc
     direction.counters.frames += 1
     direction.counters.bytes += packet.length
     direction.counters.qci += qci
+    if direction.cut:
+        direction.counters.lost += 1
+        free(packet)
+        return
     direction.busy_until_ps = time_sum(
         max(queue.now_ps, direction.busy_until_ps),
         <int64_t>rint(direction.ps_per_byte * packet.length),

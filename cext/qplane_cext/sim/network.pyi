@@ -160,6 +160,9 @@ class Network:
         What is injected while the clock stands still is taken in order of node, then of call."""
     def interrupt(self) -> None:
         """Make the run under way (or the next one) return "interrupted". Thread safe."""
+    def cut_channel(self, channel: int, cut: bool = True) -> None:
+        """From now on, lose every frame that is sent over a channel; or, with `cut` false, none
+        for that reason. What is under way arrives."""
     def run(
         self,
         *,

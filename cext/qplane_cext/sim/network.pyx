@@ -387,6 +387,11 @@ cdef class Network(Topology):
             "delay_ps": sum(model.arms_ps),
         }
 
+    def cut_channel(self, int64_t channel, bint cut=True):
+        within("channel", channel, 0, self.channel_count - 1)
+        for side in range(2):
+            self.directions[2 * channel + <int>side].cut = cut
+
     def channel_counters(self, int64_t channel):
         cdef ChannelCounters* c
         within("channel", channel, 0, self.channel_count - 1)

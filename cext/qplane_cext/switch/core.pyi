@@ -84,6 +84,8 @@ class SwitchCore:
         Their size is not limited here.
 
         keep_state (reconcile) keeps entries and arrays whose definitions are unchanged."""
+    def reset(self) -> None:
+        """As it was made: no program and no state, packets are dropped (a switch restarted)."""
     def process(
         self, port: int, data: bytes, now_us: int | None = None
     ) -> list[tuple[int, bytes]]: ...

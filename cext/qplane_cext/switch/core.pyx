@@ -89,15 +89,33 @@ cdef class SwitchCore(GroupControl):
                 swap_program(&self.core, &fresh.core)
             finally:
                 pthread_mutex_unlock(&self.mutex)
-            self._pipeline = pipeline
-            self._initial = fresh._initial
-            fresh._compiled, self._compiled = self._compiled, fresh._compiled
-            self._program = fresh._program
-            self._table_index, self._entries = fresh._table_index, fresh._entries
-            self._defaults, self._profile_index = fresh._defaults, fresh._profile_index
-            self._members, self._member_uses = fresh._members, fresh._member_uses
-            self._groups, self._group_uses = fresh._groups, fresh._group_uses
-            self._value_set_members = fresh._value_set_members
+            self._adopt(fresh)
+
+    def reset(self):
+        """As it was made: no program, no state."""
+        cdef SwitchCore fresh
+        with self._control:
+            fresh = SwitchCore(
+                cpu_port=self.core.cpu_port, drop_port=self.core.drop_port,
+                priority_queues=self.core.priorities,
+            )
+            with nogil:
+                pthread_mutex_lock(&self.mutex)
+            swap_program(&self.core, &fresh.core)
+            pthread_mutex_unlock(&self.mutex)
+            self._adopt(fresh)
+
+    def _adopt(self, SwitchCore fresh):
+        """What Python knows of the program that was swapped in; `fresh` frees the old one."""
+        self._pipeline = fresh._pipeline
+        self._initial = fresh._initial
+        fresh._compiled, self._compiled = self._compiled, fresh._compiled
+        self._program = fresh._program
+        self._table_index, self._entries = fresh._table_index, fresh._entries
+        self._defaults, self._profile_index = fresh._defaults, fresh._profile_index
+        self._members, self._member_uses = fresh._members, fresh._member_uses
+        self._groups, self._group_uses = fresh._groups, fresh._group_uses
+        self._value_set_members = fresh._value_set_members
 
     def _load(self, pipeline, bint traced):
         """Fill an empty core."""

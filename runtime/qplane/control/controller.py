@@ -21,6 +21,7 @@ from qplane.control.plans import CircuitPlan
 from qplane.control.program import schema as program_schema
 from qplane.control.programmer import Programmer
 from qplane.control.reconcile import Difference
+from qplane.control.session import Role
 from qplane.control.store import Store
 from qplane.control.switches import Packets, Switches
 from qplane.control.topology import Topology
@@ -140,6 +141,12 @@ class Controller:
     def draining(self) -> list[CircuitPlan]:
         """Paths that circuits have left, until their memory is empty."""
         return [standing.plan for standing in self._programmer.intent.draining()]
+
+    @property
+    def suspects(self) -> frozenset[str]:
+        """Nodes that :meth:`check` has to look at: away, or perhaps not as they should be."""
+        away = self._switches.in_role(Role.AWAY)
+        return frozenset(self._programmer.suspects).union(away)
 
     def is_generating(self, name: str) -> bool:
         """Whether pairs are to be generated on a circuit that stands. Raises ControlError."""

@@ -24,7 +24,7 @@ from qplane.control.discovery import (
     switches_of,
     wiring,
 )
-from qplane.control.errors import ArbitrationError, ControlError
+from qplane.control.errors import ArbitrationError, ControlError, WriteError
 from qplane.control.events import EventKind, Events
 from qplane.control.intent import Base, Standing
 from qplane.control.neighbours import Neighbours, Port
@@ -177,8 +177,14 @@ class Keeper:
                 await self._look_around()
             if suspects or reopened:
                 await self._circuits.agree(suspects | set(reopened))
-            await self._circuits.retire()
+            await self._retire()
             return repaired
+
+    async def _retire(self) -> None:
+        try:
+            await self._circuits.retire()
+        except WriteError as error:  # nothing has changed; the next pass tries again
+            self._events.tell(EventKind.REPAIR_FAILED, str(error), node=error.node)
 
     async def _reopen(self) -> list[str]:
         opened = await self._switches.open(self._switches.in_role(Role.AWAY), self._epoch)

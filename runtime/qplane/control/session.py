@@ -50,7 +50,8 @@ class Role(Enum):
 
 
 class Session:
-    """The connection to one switch. `packet_ins` and `packet_outs` count those dealt with.
+    """The connection to one switch. `packet_ins` and `packet_outs` count those dealt with, on the
+    present connection.
 
     `on_error` is called with what befalls the connection when nobody has asked (lost, taken over,
     a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none.
@@ -82,6 +83,7 @@ class Session:
         self._client = P4Client(address, wait_for_ready=False)
         self._receiver: asyncio.Task[None] | None = None
         self._role = Role.AWAY
+        self._is_ready = False  # the program stands, so that packets can be sent
         self._lost: ControlError = self._no_connection()  # why we are away
 
     @property
@@ -111,6 +113,8 @@ class Session:
         Raises ConnectionFailedError, ArbitrationError; there is no connection then.
         """
         await self.close()
+        self.packet_ins = self.packet_outs = 0
+        self._is_ready = False
         self._election_id = election_id
         await self._client.open(schema=self._schema, complete_request=self._complete)
         try:
@@ -177,6 +181,11 @@ class Session:
         ours is left as it is (see `is_foreign`). Raises PipelineError, ConnectionFailedError.
         """
         self._check()
+        pushed = await self._ensure(keep_others)
+        self._is_ready = True
+        return pushed
+
+    async def _ensure(self, keep_others: bool) -> bool:
         standing = await self._program()
         self._schema = self._own_schema
         if standing is not None:
@@ -329,6 +338,8 @@ class Session:
     async def packet_out(self, port: int, packet: bytes) -> None:
         """Send a packet out of a port of the switch. Raises ConnectionFailedError."""
         self._check()
+        if not self._is_ready:
+            raise ConnectionFailedError("the switch has no P4 program yet", node=self.node)
         message = fy.P4PacketOut(packet, egress_port=port, pad=0)
         try:
             await self._client.send(message.encode_update(self._schema))
@@ -353,6 +364,8 @@ class Session:
                 elif kind == "arbitration":
                     self._arbitration_changed(message.arbitration)
                 elif kind == "error":
+                    if message.error.HasField("packet_out"):
+                        self.packet_outs -= 1
                     self._on_error(_stream_error(self.node, message.error))
         except P4ClientError as error:
             self._lose(self._failed(error))

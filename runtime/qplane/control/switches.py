@@ -17,7 +17,7 @@ _PARALLEL = 16  # connections being set up at once
 
 
 class Packets(NamedTuple):
-    """Packet-ins that have been dealt with, writes included; packet-outs given to gRPC."""
+    """On the present connection: packet-ins dealt with, packet-outs given to gRPC."""
 
     ins_handled: int
     outs_sent: int

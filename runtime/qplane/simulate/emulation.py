@@ -12,8 +12,8 @@ from qplane.net.model import FIBRE_M_PER_S, Link, Node
 from qplane.net.model import Network as Plan
 from qplane.net.schema import Faults as FaultSection
 from qplane.net.schema import Memory
+from qplane.simulate.emulated import EmulatedSwitch
 from qplane.simulate.expected import NodePhysics
-from qplane.switch.device import Device
 from qplane.switch.server import P4RuntimeServer
 from qplane_cext.sim.external import ExternalSwitch
 from qplane_cext.sim.network import Faults, Network
@@ -43,6 +43,7 @@ class Emulation:
         first_seq: int = 0,
         sample_limit: int = 100_000,
         external: Mapping[str, ExternalSwitch] | None = None,
+        switch_type: Callable[..., EmulatedSwitch] = EmulatedSwitch,
     ) -> None:
         self.plan = plan
         self.address = ""
@@ -50,6 +51,7 @@ class Emulation:
         self.on_inject: Callable[[], None] | None = None
         """Called, from any thread, when a packet-out has been given to the engine."""
         self._external = external
+        self._switch_type = switch_type
         self.seed = plan.seed if seed is None else seed
         self.engine = Network(
             self.seed,
@@ -58,12 +60,11 @@ class Emulation:
             pcap_dir=None if pcap_dir is None else str(pcap_dir),
         )
         self.cores: dict[str, SwitchCore] = {}
-        self.devices: dict[str, Device] = {}
+        self.devices: dict[str, EmulatedSwitch] = {}
         self.nodes: dict[str, int] = {}
         self.links: dict[int, int] = {}
         self.channels: dict[int, int] = {}
         self.hosts: dict[str, int] = {}
-        self.packet_outs_received = dict.fromkeys(plan.nodes, 0)
         self._count = threading.Lock()
         self.server: P4RuntimeServer | None = None
         for node in plan.nodes.values():
@@ -89,16 +90,38 @@ class Emulation:
         """What runs the P4 program, and what takes its packet-ins."""
         if self._external is not None:
             return self._external[node.name], None
-        core = SwitchCore(cpu_port=CPU_PORT)
-        device = Device(
+        core = self.cores[node.name] = SwitchCore(cpu_port=CPU_PORT)
+        self._new_device(node)
+
+        def on_cpu(data: bytes) -> None:
+            self.devices[node.name].deliver_to_cpu(data)  # not always the same: it may restart
+
+        return core, on_cpu
+
+    def _new_device(self, node: Node) -> EmulatedSwitch:
+        device = self.devices[node.name] = self._switch_type(
             node.id,
-            core,
+            self.cores[node.name],
             inject=lambda port, data: self._packet_out(node.name, port, data),
             name=node.name,
         )
-        self.cores[node.name] = core
-        self.devices[node.name] = device
-        return core, device.deliver_to_cpu
+        return device
+
+    def restart_switch(self, name: str) -> None:
+        """The switch of a node goes down and comes up: no program, no entries, no clients.
+
+        Its quantum device and its links go on.
+        """
+        if self.server is None:
+            raise RuntimeError("the switches are other processes; they are restarted there")
+        node = self.plan.nodes[name]
+        self.server.remove_device(node.id)
+        self.cores[name].reset()
+        self.server.add_device(self._new_device(node))
+
+    def cut(self, link: Link, cut: bool = True) -> None:
+        """From now on, all frames on the link's fibre are lost; with `cut` false, none is."""
+        self.engine.cut_channel(self.channels[link.index], cut)
 
     def _add_node(self, node: Node) -> None:
         core, on_cpu = self._switch(node)
@@ -159,7 +182,7 @@ class Emulation:
         """Called from the streams' threads."""
         self.engine.inject(self.nodes[node], port, data)
         with self._count:
-            self.packet_outs_received[node] += 1
+            self.devices[node].packet_outs_received += 1
         if self.on_inject is not None:
             self.on_inject()
 

@@ -18,6 +18,7 @@ from qplane.control import Controller, DrainError, LinkStatus
 from qplane.control.timing import LONGEST_PS
 from qplane.net import Network
 from qplane.simulate.clock import Interrupted, VirtualClock
+from qplane.simulate.emulated import EmulatedSwitch
 from qplane.simulate.emulation import Emulation
 from qplane.simulate.summary import Counted, Summary, summarize
 
@@ -83,30 +84,48 @@ class Simulation:
     scripts that want more than :meth:`run`.
     """
 
-    def __init__(self, plan: Network, emulation: Emulation) -> None:
+    def __init__(
+        self, plan: Network, emulation: Emulation, store: str | Path | None = None
+    ) -> None:
         self.plan = plan
         self.emulation = emulation
         self.clock = VirtualClock(emulation.engine, self._under_way)
-        self.controller = Controller(
-            plan,
-            emulation.address,
-            self.clock,
-            secret=emulation.seed.to_bytes(8, "big"),  # what it sends follows from the seed
-        )
+        self._store = store
+        self.controller = self._new_controller()
         self.stopped: Stopped | None = None
         self._started_ps = 0
         self._is_set_up = False
         self._standing: list[LinkStatus] | None = None
 
+    def _new_controller(self) -> Controller:
+        return Controller(
+            self.plan,
+            self.emulation.address,
+            self.clock,
+            store=self._store,
+            secret=self.emulation.seed.to_bytes(8, "big"),  # what it sends follows from the seed
+        )
+
+    async def restart_controller(self) -> Controller:
+        """The controller ends as it is, and another begins with the same store; not connected."""
+        await self.controller.close()
+        self.controller = self._new_controller()
+        return self.controller
+
     def _under_way(self) -> tuple[int, str]:
-        """A switch that another client has taken over exchanges nothing with our controller."""
-        ins = outs = 0
+        """A switch that another client has taken over exchanges nothing with our controller; one
+        that ended our stream is about to be noticed."""
+        ins = outs = ended = 0
         for name, device in self.emulation.devices.items():
             packets = self.controller.packets(name)
             if packets is not None:
-                ins += device.packet_ins_sent - packets.ins_handled
-                outs += packets.outs_sent - self.emulation.packet_outs_received[name]
-        return max(ins, 0) + max(outs, 0), f"{ins} packet-ins, {outs} packet-outs"
+                ins += max(device.packet_ins_to_primary - packets.ins_handled, 0)
+                outs += max(packets.outs_sent - device.packet_outs_received, 0)
+                ended += not device.has_primary
+        return (
+            ins + outs + ended,
+            f"{ins} packet-ins, {outs} packet-outs, {ended} streams that ended",
+        )
 
     async def set_up(self) -> None:
         """Connect, discover, install all circuits, start the hosts' pings."""
@@ -206,6 +225,8 @@ async def simulation(
     listen: str = "127.0.0.1:0",
     first_seq: int = 0,
     sample_limit: int = 100_000,
+    store: str | Path | None = None,
+    switch_type: Callable[..., EmulatedSwitch] = EmulatedSwitch,
 ) -> AsyncIterator[Simulation]:
     """A :class:`Simulation` of `plan`; on the way out its server and captures are closed.
 
@@ -218,9 +239,10 @@ async def simulation(
         listen=listen,
         first_seq=first_seq,
         sample_limit=sample_limit,
+        switch_type=switch_type,
     )
     try:
-        running = Simulation(plan, emulation)
+        running = Simulation(plan, emulation, store)
         try:
             yield running
         finally:
