@@ -70,7 +70,10 @@ async def lost(controller, node):
 def added(entries):
     yield p4r.Update.INSERT, table_entry("my_mac", {"dst": 0x020000000099}, "NoAction")
     match = {"link": 1, "label": 99}
-    yield p4r.Update.INSERT, table_entry("pair_in", match, "set_circuit", circuit_id=9, side=1)
+    yield (
+        p4r.Update.INSERT,
+        table_entry("pair_in", match, "set_circuit", circuit_id=9, side=1, slice=0),
+    )
     yield p4r.Update.INSERT, Group(77, ((1, 1), (2, 2)))
 
 
