@@ -72,6 +72,7 @@ cdef struct DeviceLink:
     int32_t request_capacity
     uint32_t remote_node_id  # from here on: LINK_FEATURES
     uint8_t remote_link
+    uint8_t scheme
     uint32_t length_m
     int64_t attempt_ps
     double success

@@ -31,21 +31,25 @@ F = (1+V)/2.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-PSI_PLUS, PSI_MINUS = 2, 3
-"""Bell indices of the two heralds."""
+from qplane_cext.sim.schemes import (
+    PSI_MINUS,
+    PSI_PLUS,
+    Herald,
+    check_probabilities,
+    check_success,
+    end_to_end,
+    single_click,
+    source_in_the_middle,
+)
 
-
-class Herald(NamedTuple):
-    """What a heralding scheme yields per attempt."""
-
-    p_success: float
-    states: dict[int, NDArray[np.float64]]  # Bell index -> R[i, j] = <s_i x s_j>; equally likely
-    fidelity: float  # to the heralded Bell state, the same for both
+Scheme = Literal["double-click", "single-click", "source", "end-to-end"]
+SCHEMES: dict[str, int] = {"double-click": 1, "single-click": 2, "source": 3, "end-to-end": 4}
+"""Their numbers on the wire."""
 
 
 def double_click(
@@ -57,15 +61,12 @@ def double_click(
     dark_count_probability: per detector and window. Derivation in the module's docstring.
     Raises ValueError for what is not a probability, and where no herald is possible.
     """
-    arguments = {
-        "eta_a": eta_a,
-        "eta_b": eta_b,
-        "dark_count_probability": dark_count_probability,
-        "visibility": visibility,
-    }
-    for name, value in arguments.items():
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{name} is {value}; it must lie in 0 to 1")
+    check_probabilities(
+        eta_a=eta_a,
+        eta_b=eta_b,
+        dark_count_probability=dark_count_probability,
+        visibility=visibility,
+    )
     d = dark_count_probability
     q0 = 2 * d * (1 - d)
     q1_a = (1 - d) * (eta_a + 2 * d * (1 - eta_a))
@@ -77,11 +78,7 @@ def double_click(
         + 2 * d * (1 - eta_a) * (1 - eta_b)
     )
     p = (q1_a * q1_b + q2 * q0) / 2
-    if p <= 0.0:
-        raise ValueError(
-            f"no attempt can succeed with detection probabilities {eta_a} and {eta_b} and "
-            f"dark count probability {d}"
-        )
+    check_success(p, eta_a=eta_a, eta_b=eta_b, dark_count=d)
     zz = (q2 * q0 - q1_a * q1_b) / (2 * p)
     xx = eta_a * eta_b * (1 - d) ** 2 * visibility / (2 * p)
     states = {
@@ -93,28 +90,45 @@ def double_click(
 
 @dataclass(frozen=True)
 class FibreLink:
-    """A fibre with a double-click station in it, at ``station_fraction`` of the way from end a."""
+    """A fibre with a heralding station (or source) at ``station_fraction`` of it from end a.
+
+    End to end, end a emits and end b stores, and the station stands beside b.
+    """
 
     length_km: float
     station_fraction: float = 0.5
     attenuation_db_per_km: float = 0.2
     speed_m_per_s: float = 2e8
     emission_efficiency: float = 1.0  # emitted, collected and coupled into the fibre
-    detector_efficiency: float = 1.0
+    detector_efficiency: float = 1.0  # of a photon that arrives: detected, or stored and heralded
     dark_count_probability: float = 0.0
     visibility: float = 1.0
-    emission_ps: int = 0  # from the start of an attempt to the emission on the longer arm
+    emission_ps: int = 0  # from the start of an attempt to the first emission
     attempt_ps: int | None = None
+    scheme: Scheme = "double-click"
+    bright_state: float = 0.1  # single-click: α where none is asked for
+    phase_std_rad: float = 0.0  # single-click
+    number_resolving: bool = False  # single-click: the detectors
+    pair_probability: float = 1.0  # source: a pair per attempt
 
     def __post_init__(self) -> None:
-        at_least_zero = ("length_km", "attenuation_db_per_km", "emission_ps")
+        at_least_zero = ("length_km", "attenuation_db_per_km", "emission_ps", "phase_std_rad")
         probabilities = (
             "station_fraction",
             "emission_efficiency",
             "detector_efficiency",
             "dark_count_probability",
             "visibility",
+            "bright_state",
+            "pair_probability",
         )
+        if self.scheme not in SCHEMES:
+            raise ValueError(f"scheme is {self.scheme!r}; it must be one of {', '.join(SCHEMES)}")
+        if self.scheme == "end-to-end" and self.station_fraction != 1:
+            raise ValueError(
+                f"station_fraction is {self.station_fraction}; end to end, the station stands "
+                "beside end b, at 1"
+            )
         for name in at_least_zero:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
@@ -146,9 +160,31 @@ class FibreLink:
         return first, second
 
     @property
+    def born_ps(self) -> tuple[int, int]:
+        """When the half of end a, of end b comes into being, from the start of an attempt.
+
+        Where photons meet at the station, the longer arm's memory emits first; a source's photons
+        are stored after their arms; end to end, b stores what a has sent.
+        """
+        a, b = self.arms_ps
+        if self.scheme == "source":
+            return self.emission_ps + a, self.emission_ps + b
+        if self.scheme == "end-to-end":
+            return self.emission_ps, self.emission_ps + a
+        longer = max(a, b)
+        return self.emission_ps + longer - a, self.emission_ps + longer - b
+
+    @property
+    def herald_ps(self) -> int:
+        """When the station knows whether an attempt succeeded, from its start: it has seen the
+        photons, or heard from the ends of a source's arms what they have stored."""
+        longer = max(self.arms_ps)
+        return self.emission_ps + (2 * longer if self.scheme == "source" else longer)
+
+    @property
     def least_attempt_ps(self) -> int:
-        """Emission, then the round trip between the station and the farther node."""
-        return self.emission_ps + 2 * max(self.arms_ps)
+        """Until the farther node has heard from the station."""
+        return self.herald_ps + max(self.arms_ps)
 
     @property
     def period_ps(self) -> int:
@@ -157,18 +193,41 @@ class FibreLink:
 
     @property
     def detection(self) -> tuple[float, float]:
-        """Probability that the photon of end a, of end b, is detected: η = 10^(−αL/10) and more."""
+        """Probability that the photon of end a, of end b, is detected: η = 10^(−αL/10) and more.
+
+        From a source: that it is stored there. End to end both are those of the one photon.
+        """
         first, second = (
             self.emission_efficiency
             * self.detector_efficiency
             * 10 ** (-self.attenuation_db_per_km * km / 10)
             for km in self.arms_km
         )
-        return first, second
+        return (first, first) if self.scheme == "end-to-end" else (first, second)
 
-    def herald(self) -> Herald:
-        """See :func:`double_click`."""
-        return double_click(*self.detection, self.dark_count_probability, self.visibility)
+    def herald(self, bright_a: float | None = None, bright_b: float | None = None) -> Herald:
+        """What an attempt yields; ``bright_*``: populations of single-click, None: the default.
+
+        Raises ValueError where no attempt can succeed.
+        """
+        eta_a, eta_b = self.detection
+        d, visibility = self.dark_count_probability, self.visibility
+        if self.scheme == "single-click":
+            return single_click(
+                eta_a,
+                eta_b,
+                self.bright_state if bright_a is None else bright_a,
+                self.bright_state if bright_b is None else bright_b,
+                d,
+                visibility,
+                self.phase_std_rad,
+                self.number_resolving,
+            )
+        if self.scheme == "source":
+            return source_in_the_middle(eta_a, eta_b, self.pair_probability, d, visibility)
+        if self.scheme == "end-to-end":
+            return end_to_end(eta_a, d, visibility)
+        return double_click(eta_a, eta_b, d, visibility)
 
 
 def aged(

@@ -20,10 +20,14 @@ cdef struct QuantumLink:
     uint8_t[2] numbers
     int[2] profiles  # of the memories, for the physics
     int64_t[2] arms_ps
-    int64_t emission_ps
+    int64_t[2] born_ps  # from the start of an attempt: when either half comes into being
+    int64_t herald_ps  # and when the station knows
     int64_t attempt_ps
     double success
-    double states[2][16]  # heralded Psi+, Psi-, when the later half has just been emitted
+    int state_count  # equally likely heralds:
+    uint8_t[2] bells
+    double states[2][16]  # when the later half has just come into being
+    bint lent  # to the MHP: no attempts for circuits meanwhile
     bitgen_t* stream
     uint32_t next_seq
     uint8_t phase

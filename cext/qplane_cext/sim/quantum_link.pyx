@@ -3,7 +3,7 @@
 The number of attempts up to a success is one draw; nothing happens in between. Timing of one
 attempt that begins at 0, with arms of delay a >= b: the farther memory emits at `emission`, the
 nearer one a - b later, so that the photons meet at `emission + a`; the herald is back at
-`emission + 2 a` and `emission + a + b`. That both ends know when both have a slot free is taken as
+`emission + 2 a` and `emission + a + b`. Other schemes have other times (photonic.py). That both ends know when both have a slot free is taken as
 given; a real link spends messages on it.
 """
 
@@ -60,6 +60,9 @@ cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
     cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
     cdef int32_t i, index
     cdef int64_t last_ps
+    if link.lent:
+        link.phase = BLOCKED
+        return
     for i in range(near.request_count):
         index = (link.turn + i) % near.request_count
         if reserve(link, &near.requests[index]):
@@ -73,10 +76,7 @@ cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
     link.phase = ATTEMPTING
     link.started_ps = queue.now_ps
     link.planned = geometric(link.stream, link.success)
-    last_ps = time_sum(
-        after_attempts(link, link.planned - 1),
-        link.emission_ps + max(link.arms_ps[0], link.arms_ps[1]),
-    )
+    last_ps = time_sum(after_attempts(link, link.planned - 1), link.herald_ps)
     queue_push(queue, last_ps, STATION, link.index, link.epoch, NULL)
 
 
@@ -93,8 +93,9 @@ cdef bint link_void(QuantumLink* link, int64_t epoch) noexcept nogil:
 
 
 cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
-    """A request changed, or a slot became free while the link was blocked."""
-    if link.phase == ATTEMPTING and not wanted(link):
+    """A request changed, a slot became free while the link was blocked, or the MHP has the link
+    now or no longer."""
+    if link.phase == ATTEMPTING and (link.lent or not wanted(link)):
         link.attempts += (queue.now_ps - link.started_ps) // link.attempt_ps
         device_unreserve(link.devices[0], queue, link.slots[0])
         device_unreserve(link.devices[1], queue, link.slots[1])
@@ -107,16 +108,18 @@ cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
 cdef void link_station(
     QuantumLink* link, Queue* queue, Ledger* ledger, QuantumMemory memory
 ) noexcept nogil:
-    cdef int which, side
+    cdef int which = 0, side
     cdef int32_t pair
     cdef uint8_t bell
     cdef Slot* slot
     cdef Half* half
     cdef int64_t now_ps = queue.now_ps
-    which = uniform(link.stream) >= 0.5
-    bell = 2 + which
+    cdef int64_t began_ps = now_ps - link.herald_ps
+    if link.state_count == 2:
+        which = uniform(link.stream) >= 0.5
+    bell = link.bells[which]
     pair = ledger_pair(
-        ledger, memory, now_ps - min(link.arms_ps[0], link.arms_ps[1]), link.states[which],
+        ledger, memory, began_ps + max(link.born_ps[0], link.born_ps[1]), link.states[which],
         link.profiles, link.index, link.next_seq, bell,
     )
     if pair < 0:
@@ -130,7 +133,7 @@ cdef void link_station(
         half.node = link.devices[side].node
         half.link = link.numbers[side]
         half.label = link.label
-        half.emitted_ps = now_ps - link.arms_ps[side]
+        half.emitted_ps = began_ps + link.born_ps[side]
         queue_push(
             queue, time_sum(now_ps, link.arms_ps[side]), HERALD, link.index,
             <int64_t>link.slots[side] << 1 | side, NULL,

@@ -26,7 +26,7 @@ import os
 import numpy as np
 
 from qplane_cext.sim.arguments import duration, ipv4, mac as mac_bytes, probability, rate, within
-from qplane_cext.sim.photonic import PSI_MINUS, PSI_PLUS, FibreLink, aged
+from qplane_cext.sim.photonic import SCHEMES, FibreLink, aged
 
 cdef enum:
     LINKTYPE_ETHERNET = 1
@@ -309,7 +309,7 @@ cdef class Topology:
         self.engine.link_count += 1
         self.link_models.append((model, herald))
         link.index = index
-        link.emission_ps = model.emission_ps
+        link.herald_ps = model.herald_ps
         link.attempt_ps = model.period_ps
         link.success = herald.p_success
         link.next_seq = self.first_seq
@@ -323,6 +323,7 @@ cdef class Topology:
             link.devices[side] = self.engine.nodes[<int>node].device
             link.numbers[side] = number
             link.arms_ps[side] = arms[side]
+            link.born_ps[side] = model.born_ps[side]
             link.devices[side].link_numbers[link.devices[side].link_count] = number
             link.devices[side].link_count += 1
             end = &link.devices[side].links[<int>number]
@@ -334,14 +335,18 @@ cdef class Topology:
             end.success = herald.p_success
             end.fidelity = herald.fidelity
             end.delay_ps = arms[0] + arms[1]
-        farther = int(arms[1] > arms[0])
-        for side, bell in enumerate((PSI_PLUS, PSI_MINUS)):
+            end.scheme = SCHEMES[model.scheme]
+        born = model.born_ps
+        earlier = int(born[1] < born[0])
+        link.state_count = len(herald.states)
+        for side, bell in enumerate(herald.states):
             state = np.ascontiguousarray(
                 aged(
-                    herald.states[bell], farther, abs(arms[0] - arms[1]),
-                    link.devices[<int>farther].t1_s, link.devices[<int>farther].t2_s,
+                    herald.states[bell], earlier, abs(born[0] - born[1]),
+                    link.devices[<int>earlier].t1_s, link.devices[<int>earlier].t2_s,
                 )
             )
+            link.bells[side] = bell
             memcpy(link.states[side], &state[0, 0], 16 * sizeof(double))
         return index
 
