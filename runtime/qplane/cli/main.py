@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import qplane
-from qplane.cli import link, net, new, p4
+from qplane.cli import circuit, link, net, new, p4
 
 app = typer.Typer(
     name="qplane",
@@ -22,6 +22,7 @@ app.add_typer(p4.app, name="p4")
 app.add_typer(new.app, name="new")
 app.add_typer(net.app, name="net")
 app.add_typer(link.app, name="link")
+app.add_typer(circuit.app, name="circuit")
 
 
 def _version(wanted: bool) -> None:
@@ -107,6 +108,37 @@ def simulate(
             listen=listen,
         )
     )
+
+
+@app.command(epilog="Examples:  qplane top   |   qplane top --interval 5 --count 3 --json")
+def top(
+    interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two looks.")] = 1.0,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Look so often; until Ctrl-C if left out.")
+    ] = None,
+    net_name: net.NetName = None,
+    as_json: net.AsJson = False,
+) -> None:
+    """Watch a running network: what its circuits deliver, what its memories hold."""
+    from qplane.cli.top import run
+
+    run(net_name, interval, count, as_json)
+
+
+@app.command(
+    epilog="Examples:  qplane shell   |   "
+    'qplane shell -c \'circuits.add("alice", "bob", fidelity=0.9)\''
+)
+def shell(
+    command: Annotated[
+        str | None, typer.Option("-c", metavar="CODE", help="Run this instead of a prompt.")
+    ] = None,
+    net_name: net.NetName = None,
+) -> None:
+    """A Python prompt (IPython) with the objects of a running network."""
+    from qplane.cli.shell import run
+
+    run(net_name, command)
 
 
 @app.command(

@@ -300,6 +300,9 @@ class Controller:
         """What this controller has written into the switch of `node`."""
         return self._programmer.installed(node)
 
-    async def counters(self, node: str, name: str) -> dict[int, int]:
-        """Packets by index of one of the P4 program's counters, such as "QnodeIngress.drops"."""
-        return await self._switches.sessions[node].read_counters(name)
+    async def counters(self, node: str, name: str, indices: Sequence[int] = ()) -> dict[int, int]:
+        """Packets by index of one of the P4 program's counters, such as "QnodeIngress.drops".
+
+        Indices that are 0 are left out; without `indices`, all others are there.
+        """
+        return await self._switches.sessions[node].read_counters(name, indices)

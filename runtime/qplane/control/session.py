@@ -315,9 +315,10 @@ class Session:
         entities = await self._read(wanted)
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
-    async def read_counters(self, name: str) -> dict[int, int]:
-        """Packets counted by each index of a counter array that is not 0."""
-        cells = await self._read([fy.P4CounterEntry(name)])
+    async def read_counters(self, name: str, indices: Sequence[int] = ()) -> dict[int, int]:
+        """Packets counted by those indices (none: all) of a counter array that are not 0."""
+        wanted = [fy.P4CounterEntry(name, index=index) for index in indices]
+        cells = await self._read(wanted or [fy.P4CounterEntry(name)])
         return {cell.index: cell.packet_count for cell in cells if cell.packet_count}
 
     async def _read(self, wanted: Iterable[Any]) -> list[Any]:

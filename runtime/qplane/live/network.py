@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qplane.control import ArbitrationError, ControlError, Controller
+from qplane.control.operations import operations as circuit_operations
 from qplane.link.layer import LinkLayer
 from qplane.link.operations import operations as link_operations
 from qplane.live import guests, outside, rundir
@@ -66,9 +67,12 @@ class LiveNetwork:
         self._folder = folder
         self._report = report
         self._links = LinkLayer(self.controller, self.clock)
-        self._server = OperationServer(
-            folder, {**operations(self), **link_operations(self._links, self.clock)}
-        )
+        offered = {
+            **operations(self),
+            **circuit_operations(self.controller, self.clock),
+            **link_operations(self._links, self.clock),
+        }
+        self._server = OperationServer(folder, offered)
         self._keeping_up = KeepingUp(plan, fabric, report)
         self._beside: asyncio.Task[None] | None = None
         self._generating_since = time.monotonic()

@@ -64,10 +64,7 @@ def loads(text: str, *, file: str = "<text>") -> Network:
     try:
         return building.build(schema.NetworkFile.model_validate(data))
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        # A misspelt key explains better than "is missing" what is wrong.
-        found.sort(key=lambda details: details["type"] != "extra_forbidden")
-        place, problem = _explain(found[0])
+        place, problem = explained(error)
     except building.InconsistentError as error:
         place, problem = error.path, error.problem
     raise NetworkFileError(
@@ -88,6 +85,14 @@ def _merge_link_defaults(data: dict[str, Any]) -> None:
     common = defaults.get("link")
     if isinstance(common, dict):
         data["links"] = [{**common, **link} if isinstance(link, dict) else link for link in links]
+
+
+def explained(error: ValidationError) -> tuple[Place, str]:
+    """Where the first flaw is, and what is wrong there."""
+    found = error.errors(include_url=False)
+    # A misspelt key explains better than "is missing" what is wrong.
+    found.sort(key=lambda details: details["type"] != "extra_forbidden")
+    return _explain(found[0])
 
 
 def _explain(details: ErrorDetails) -> tuple[Place, str]:

@@ -316,5 +316,5 @@ def _terms(fidelity: float, rate_per_s: float) -> str:
     if fidelity:
         parts.append(f"fidelity {fidelity:.3g}")
     if rate_per_s:
-        parts.append(f"{rate_per_s:.3g} pairs/s")
+        parts.append(f"{rate_per_s:.4g} pairs/s")
     return " at ".join(parts)

@@ -1,0 +1,27 @@
+"""`qplane top`: a live table of circuits and memories."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+from qplane.cli.acting import stream
+
+
+def run(net: str | None, interval_s: float, count: int | None, as_json: bool) -> None:
+    """The whole command; `count` None: until Ctrl-C. JSON is one object a line."""
+    values = islice(stream(net, "net.top", interval=interval_s), count)
+    try:
+        if as_json:
+            for value in values:
+                print(json.dumps(value, ensure_ascii=False), flush=True)
+            return
+        from rich.live import Live
+
+        from qplane.cli.tables import top_report
+
+        with Live(auto_refresh=False) as live:
+            for value in values:
+                live.update(top_report(value), refresh=True)
+    except KeyboardInterrupt:
+        return

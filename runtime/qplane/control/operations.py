@@ -1,0 +1,214 @@
+"""What a running network offers about its circuits: circuit.add, .list, .show, .remove, net.top.
+
+Values are JSON; what they hold is said at :func:`described`. Errors are ControlErrors and
+RequestErrors of one line; a circuit that can't be added leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from enum import IntEnum
+from typing import Any
+
+from qplane.clock import PS_PER_SECOND, Clock
+from qplane.control.controller import Controller
+from qplane.control.errors import ControlError
+from qplane.control.plans import CircuitPlan
+from qplane.net.request import RequestError, circuit_request
+
+COUNTER = "circuit_events"
+KINDS = 8
+
+
+class PairEvent(IntEnum):
+    """Kinds of the P4 program's counter `circuit_events` (metadata.p4)."""
+
+    HERALDED = 0
+    SWAP = 1
+    SWAPPED = 2
+    SWAP_FAILED = 3
+    DELIVERED = 4
+    EXPIRED = 5
+    VOIDED = 6
+
+
+Values = dict[str, Any]
+
+
+class Operations:
+    """By a controller, in its own words; all numbers come over P4Runtime."""
+
+    def __init__(self, controller: Controller, clock: Clock) -> None:
+        self._controller = controller
+        self._clock = clock
+        self._before: dict[tuple[str, int], dict[PairEvent, int]] = {}
+        """What a circuit number had counted at a node before its present circuit took it."""
+
+    def by_name(self) -> dict[str, Callable[..., Any]]:
+        """As :class:`qplane.live.api.Operation`."""
+        return {
+            "circuit.add": self.add,
+            "circuit.list": self.list,
+            "circuit.show": self.show,
+            "circuit.remove": self.remove,
+            "net.top": self.top,
+        }
+
+    async def add(
+        self,
+        head: str,
+        tail: str,
+        name: str | None = None,
+        fidelity: float | str | None = None,
+        rate: float | str | None = None,
+        slots: int | None = None,
+        cutoff: str | None = None,
+        start: bool = True,
+    ) -> Values:
+        """Plan a circuit, set it up, generate pairs; what it is then.
+
+        `rate` is a frequency ("20 Hz") or a number of pairs a second, `cutoff` a time ("10 ms").
+        """
+        if isinstance(rate, (int, float)) and not isinstance(rate, bool):
+            rate = f"{rate} Hz"
+        wanted = {
+            "from": head,
+            "to": tail,
+            "name": name or self._unused(f"{head}-{tail}"),
+            "fidelity": fidelity,
+            "rate": rate,
+            "slots": slots,
+            "cutoff": cutoff,
+        }
+        try:
+            circuit = circuit_request(self._controller.network, wanted)
+        except RequestError as error:
+            raise ControlError(str(error)) from error
+        plan = await self._controller.add(circuit)
+        for hop in plan.hops:
+            self._before[hop.node, hop.circuit_id] = await self._count(hop.node, hop.circuit_id)
+        if start:
+            await self._start(circuit.name)
+        return await self.show(circuit.name)
+
+    async def list(self) -> list[Values]:
+        """All circuits, in short."""
+        return [self._described(plan) for plan in self._controller.plans.values()]
+
+    async def show(self, name: str) -> Values:
+        """One circuit with what its nodes have counted and what stands in their memories."""
+        plan = self._plan(name)
+        statuses = await self._controller.status([name])
+        hops = []
+        for hop in plan.hops:
+            events = await self._events(hop.node, hop.circuit_id)
+            sides = [
+                {
+                    "neighbour": side.neighbour,
+                    "port": side.port,
+                    "label": side.label,
+                    "slots": [side.slots.first, side.slots.first + side.slots.count - 1],
+                    "in_use": status.in_use,
+                    "unconfirmed": status.unconfirmed,
+                    "state": status.state.name.lower(),
+                }
+                for side in hop.sides
+                for status in statuses
+                if (status.node, status.link, status.label) == (hop.node, side.number, side.label)
+            ]
+            hops.append({"node": hop.node, "circuit_id": hop.circuit_id, "sides": sides} | events)
+        return self._described(plan) | {"hops": hops}
+
+    async def remove(self, name: str) -> Values:
+        """Stop it, wait until its memory is empty, delete its entries."""
+        self._plan(name)
+        await self._controller.remove(name)
+        return {"removed": name}
+
+    async def top(self, interval: float = 1.0) -> AsyncIterator[Values]:
+        """Every `interval` seconds of the network's time: each circuit's deliveries since then."""
+        if not 0.05 <= interval <= 3600:
+            raise ControlError(f"interval {interval}: 0.05 to 3600 seconds are possible")
+        before: dict[str, int] = {}
+        before_ps = self._clock.now_ps()
+        while True:
+            await self._clock.sleep(round(interval * PS_PER_SECOND))
+            now_ps = self._clock.now_ps()
+            circuits = []
+            delivered: dict[str, int] = {}
+            in_use: dict[str, int] = {}
+            for status in await self._controller.status():
+                in_use[status.node] = in_use.get(status.node, 0) + status.in_use
+            for plan in list(self._controller.plans.values()):
+                head = plan.hops[0]
+                events = await self._events(head.node, head.circuit_id)
+                delivered[plan.name] = events["delivered"]
+                new = events["delivered"] - before.get(plan.name, events["delivered"])
+                rate = new * PS_PER_SECOND / (now_ps - before_ps) if plan.name in before else None
+                circuits.append(self._described(plan) | events | {"measured_rate_per_s": rate})
+            devices = self._controller.topology.devices
+            nodes = [
+                {"node": name, "slots": device.features.slots, "in_use": in_use.get(name, 0)}
+                for name, device in devices.items()
+            ]
+            before, before_ps = delivered, now_ps
+            yield {"time_s": now_ps / PS_PER_SECOND, "circuits": circuits, "nodes": nodes}
+
+    def _plan(self, name: str) -> CircuitPlan:
+        plans = self._controller.plans
+        if name not in plans:
+            known = ", ".join(plans) or "none"
+            raise ControlError(f"no circuit is named {name}; there are: {known}")
+        return plans[name]
+
+    def _unused(self, name: str) -> str:
+        plans = self._controller.plans
+        number = 1
+        unused = name
+        while unused in plans:
+            number += 1
+            unused = f"{name}-{number}"
+        return unused
+
+    async def _start(self, name: str) -> None:
+        """What can't be started is taken away again."""
+        try:
+            await self._controller.start([name])
+        except BaseException:
+            await self._controller.remove(name)
+            raise
+
+    async def _events(self, node: str, circuit_id: int) -> dict[str, int]:
+        before = self._before.get((node, circuit_id), {})
+        counted = await self._count(node, circuit_id)
+        return {kind.name.lower(): counted[kind] - before.get(kind, 0) for kind in PairEvent}
+
+    async def _count(self, node: str, circuit_id: int) -> dict[PairEvent, int]:
+        first = circuit_id * KINDS
+        indices = [first + kind for kind in PairEvent]
+        counted = await self._controller.counters(node, COUNTER, indices)
+        return {kind: counted.get(first + kind, 0) for kind in PairEvent}
+
+    def _described(self, plan: CircuitPlan) -> Values:
+        return described(plan) | {"generating": self._controller.is_generating(plan.name)}
+
+
+def described(plan: CircuitPlan) -> Values:
+    """A plan as JSON: path by node, slots on each side, cut-off in ms, what was promised."""
+    promise = plan.promise
+    return {
+        "name": plan.name,
+        "head": plan.hops[0].node,
+        "tail": plan.hops[-1].node,
+        "path": [hop.node for hop in plan.hops],
+        "slots": plan.hops[0].sides[0].slots.count,
+        "cutoff_ms": plan.timing.cutoff_ps / 1e9,
+        "fidelity": None if promise is None else promise.fidelity,
+        "rate_per_s": None if promise is None else promise.rate_per_s,
+        "turns": None if promise is None else list(promise.turns),
+    }
+
+
+def operations(controller: Controller, clock: Clock) -> dict[str, Callable[..., Any]]:
+    """The operations of :mod:`qplane.live.api` that are about circuits."""
+    return Operations(controller, clock).by_name()

@@ -1,0 +1,106 @@
+"""`qplane circuit`, `top` and `shell` on a running network, as users type them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from live.running import REPEATER, Up, environment, qplane
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with Up(tmp_path_factory.mktemp("run")) as up:
+        yield up.runtime
+
+
+def test_a_circuit_comes_delivers_and_goes(running):
+    done = qplane(
+        running, "circuit", "add", "alice", "bob", "--name", "c", "--fidelity", "0.9",
+        "--rate", "20", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    added = json.loads(done.stdout)
+    assert (added["path"], added["fidelity"]) == (["alice", "repeater", "bob"], 0.9)
+    assert added["generating"]
+    top = qplane(running, "top", "--count", 2, "--interval", "0.5", "--json")
+    assert top.returncode == 0, top.stderr
+    rows = [json.loads(line) for line in top.stdout.splitlines()]
+    (circuit,) = [row for row in rows[-1]["circuits"] if row["name"] == "c"]
+    assert circuit["delivered"] > 0
+    assert circuit["measured_rate_per_s"] > 20
+    for command in (("list",), ("show", "c")):
+        shown = qplane(running, "circuit", *command)
+        assert shown.returncode == 0, shown.stderr
+        assert "alice - repeater - bob" in shown.stdout
+    removed = qplane(running, "circuit", "rm", "c")
+    assert (removed.returncode, removed.stdout) == (0, "c is gone\n")
+    names = [one["name"] for one in json.loads(qplane(running, "circuit", "list", "--json").stdout)]
+    assert names == ["alice-bob"]
+
+
+REFUSED = {
+    "no node": (("alice", "x"), 'to = "x": no such node; nodes: alice, repeater, bob'),
+    "one end": (("alice", "alice"), "a circuit joins two different nodes"),
+    "fidelity": (("alice", "bob", "--fidelity", "2"), "a fidelity is wanted: a number like 0.9"),
+    "rate": (("alice", "bob", "--rate", "3 km"), "that is a length; a frequency is wanted"),
+    "cutoff": (("alice", "bob", "--cutoff", "3"), 'cutoff = "3": the unit is missing'),
+    "slots": (("alice", "bob", "--slots", "99"), 'slots = "99": should be at most 32'),
+    "name": (("alice", "bob", "--name", ".."), 'name = "..": a name has a letter'),
+    "too good": (("alice", "bob", "--fidelity", "0.99"), "fidelity 0.99 is not possible"),
+    "too much": (
+        ("alice", "bob", "--fidelity", "0.9", "--rate", "5000"),
+        "fidelity 0.9 at 5000 pairs/s is not possible from alice to bob; fidelity 0.9 at ",
+    ),
+    "twice": (("alice", "bob", "--name", "alice-bob"), "a circuit named alice-bob stands already"),
+    "half a wish": (("alice", "bob", "--pairs", "3"), "--pairs and --within belong together"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_be_had_is_refused_in_one_line_and_leaves_nothing(running, case):
+    arguments, words = REFUSED[case]
+    before = qplane(running, "circuit", "list", "--json").stdout
+    done = qplane(running, "circuit", "add", *arguments)
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert qplane(running, "circuit", "list", "--json").stdout == before
+
+
+def test_names_that_are_not_there(running):
+    for command in ("show", "rm"):
+        done = qplane(running, "circuit", command, "x")
+        assert done.returncode == 1
+        assert done.stderr == "qplane: no circuit is named x; there are: alice-bob\n"
+    done = qplane(running, "circuit", "list", "--net", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+
+
+def test_the_shell_has_the_network_s_objects(running):
+    code = 'print(list(circuits), circuits["alice-bob"].name); print(net.top(0.1))'
+    done = qplane(running, "shell", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "['alice-bob'] alice-bob" in done.stdout
+    assert "network time" in done.stdout
+    done = qplane(running, "shell", "-c", 'circuits["x"]')
+    assert done.returncode == 1
+    assert "no circuit is named x" in done.stdout + done.stderr
+
+
+def test_the_example_does_the_same_in_python(running):
+    example = REPEATER.with_name("circuits.py")
+    done = subprocess.run(
+        [sys.executable, example, "alice", "bob", "0.9", "20"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(running),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("alice-bob-2: alice - repeater - bob, 1 slots a side\n")
+    assert done.stdout.count("pairs delivered") == 3
