@@ -33,6 +33,7 @@ class Sink:
     seen: int = 0
     failures: list[Failure] = field(default_factory=list)
     is_queued: bool = False
+    create_id: int | None = None
     times_closed: int = 0
     closed_ps: int = 0
 
@@ -125,7 +126,7 @@ class Link:
     def create(self, end: int, *, holds: bool = False, **fields: object) -> Sink:
         """CREATE at one end; its consumer."""
         sink = Sink(self.ends[end], holds)
-        self.ends[end].create(create(NODE_IDS[1 - end], **fields), sink)
+        sink.create_id = self.ends[end].create(create(NODE_IDS[1 - end], **fields), sink)
         return sink
 
     def use(self, name: str, weights: Sequence[int] = ()) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import heapq
+from bisect import bisect_left, insort
+from collections.abc import Callable
 from typing import NamedTuple
 
 from qplane.link.memory import QuantumMemory
 from qplane.link.mhp import Mhp, MhpTiming, Order, QueueId
 from qplane.link.peer_memory import PeerMemory
-from qplane.link.scheduler import Fcfs, Scheduler
+from qplane.link.scheduler import Fcfs, Key, Scheduler
 from qplane.link.serving import Serving
 from qplane.link.timers import Timer, TimerService
 from qplane.wire.service import RequestType
@@ -39,26 +41,60 @@ class Attempts:
         mhp: Mhp,
         memory: QuantumMemory,
         peer_memory: PeerMemory,
-        serving: Mapping[QueueId, Serving],
         too_long: Callable[[Serving], None],
     ) -> None:
-        self.scheduler: Scheduler = Fcfs()
+        self._scheduler: Scheduler = Fcfs()
         self._timing = timing
         self._timers = timers
         self._mhp = mhp
         self._memory = memory
         self._peer_memory = peer_memory
-        self._serving = serving
         self._too_long = too_long
+        self._order: list[tuple[Key, QueueId]] = []  # sorted: the first is served first
+        self._serving: dict[QueueId, Serving] = {}
+        self._starts: list[int] = []  # heap of first cycles to come
+        self._holders: dict[QueueId, Serving] = {}  # began to fill memory that they need whole
         self._running: _Running | None = None
         self._wake: Timer | None = None
         self._wake_cycle = 0
         self._impatience: Timer | None = None
 
+    @property
+    def scheduler(self) -> Scheduler:
+        """What sets the order."""
+        return self._scheduler
+
+    def use_scheduler(self, scheduler: Scheduler) -> None:
+        """Sort anew."""
+        self._scheduler = scheduler
+        self._order = sorted(
+            (scheduler.key(serving.item), id) for id, serving in self._serving.items()
+        )
+        self.decide()
+
+    def add(self, serving: Serving) -> None:
+        """An item has come."""
+        item = serving.item
+        self._serving[item.id] = serving
+        insort(self._order, (self._scheduler.key(item), item.id))
+        heapq.heappush(self._starts, item.terms.start_cycle)
+        self.decide()
+
+    def remove(self, serving: Serving) -> None:
+        """An item has ended."""
+        item = serving.item
+        del self._serving[item.id]
+        self._holders.pop(item.id, None)
+        del self._order[bisect_left(self._order, (self._scheduler.key(item), item.id))]
+        self.decide()
+
     def made(self, id: QueueId) -> None:
         """The device made a pair of its order."""
         if self._running is not None and self._running.id == id:
             self._running = _Running(id, self._running.pairs - 1)
+        serving = self._serving.get(id)
+        if serving is not None and serving.item.holds_all:
+            self._holders[id] = serving
 
     def after(self, cycle: int) -> None:
         """Decide anew, from when both ends know what came of the attempt in `cycle`."""
@@ -68,23 +104,25 @@ class Attempts:
     def decide(self, from_cycle: int = 0) -> None:
         """Have the device attempt for what is to be served from `from_cycle` on."""
         cycle = max(self.cycle() + 1, from_cycle)
-        ready: list[Serving] = []
-        later: int | None = None
-        for serving in self._serving.values():
-            if serving.is_complete:
-                continue
-            start = serving.item.terms.start_cycle
-            if start > cycle:
-                later = start if later is None else min(later, start)
-            elif self._has_memory(serving):
-                ready.append(serving)
-        if later is not None:
-            self._wake_at(later)
-        if ready:
-            self._serve(min(ready, key=lambda s: self.scheduler.key(s.item)), cycle)
+        while self._starts and self._starts[0] <= cycle:
+            heapq.heappop(self._starts)
+        if self._starts:
+            self._wake_at(self._starts[0])
+        chosen = self._first(cycle)
+        if chosen is not None:
+            self._serve(chosen, cycle)
         elif self._running is not None:
             self._mhp.stop(self._running.id)
             self._running = None
+
+    def _first(self, cycle: int) -> Serving | None:
+        """The first item that can be served in `cycle`."""
+        for _, id in self._order:
+            serving = self._serving[id]
+            is_open = not serving.is_complete and serving.item.terms.start_cycle <= cycle
+            if is_open and self._has_memory(serving):
+                return serving
+        return None
 
     def cycle(self) -> int:
         """The present cycle of the link."""
@@ -114,8 +152,8 @@ class Attempts:
         if serving.item.kind is not RequestType.KEEP:
             return True
         free = self._memory.free
-        for other in self._serving.values():
-            if other is not serving and other.item.holds_all and other.pairs:
+        for other in self._holders.values():
+            if other is not serving and other.pairs:
                 free -= other.missing  # kept for it
         needed = serving.missing if serving.item.holds_all else 1
         return free >= needed and self._peer_memory.has(needed)

@@ -105,7 +105,6 @@ class Egp:
             mhp=mhp,
             memory=memory,
             peer_memory=self._peer_memory,
-            serving=self._serving,
             too_long=self._ask_about,
         )
         self._listeners: dict[int, Consumer] = {}
@@ -186,8 +185,7 @@ class Egp:
 
     def use_scheduler(self, scheduler: Scheduler) -> None:
         """From now on; both ends must be told."""
-        self._attempts.scheduler = scheduler
-        self._decide()
+        self._attempts.use_scheduler(scheduler)
 
     @property
     def scheduler(self) -> Scheduler:
@@ -260,7 +258,7 @@ class Egp:
                 item.terms.timeout_cycle, lambda: self._time_out(serving)
             )
         consumer.queued(item.key[1])
-        self._decide()
+        self._attempts.add(serving)
 
     def refused(self, create_id: int, reason: DqpReason) -> None:
         self._fail_request(create_id, ServiceError.REJECTED, self.options.remote_node_id)
@@ -496,6 +494,7 @@ class Egp:
         serving.cancel_timers()
         was_complete = serving.is_complete
         del self._serving[serving.item.id]
+        self._attempts.remove(serving)
         self.queue.close(serving.item)
         kept_back = serving.kept_back()
         for pair in kept_back:
@@ -511,7 +510,6 @@ class Egp:
         if serving.item.terms.purpose_id == TEST_PURPOSE:
             self._outcomes.flush()
         serving.consumer.closed(create_id)
-        self._decide()
 
     def _fail(self, consumer: Consumer, failure: Failure) -> None:
         self.statistics.errors[failure.message.error] += 1
