@@ -7,12 +7,14 @@ from qplane_cext.sim.events cimport Queue
 from qplane_cext.sim.frames cimport QubitFrame
 from qplane_cext.sim.keymap cimport KeyMap
 from qplane_cext.sim.ledger cimport Ledger
+from qplane_cext.sim.mhp_frames cimport Result
 
 cdef enum SlotState:
     FREE
     RESERVED  # an attempt is under way, or its herald
     HELD
     SWAPPING
+    MOVING  # to another slot
 
 cdef enum:  # counters
     PAIRS
@@ -67,6 +69,9 @@ cdef struct Request:  # what LINK_START asked for
 cdef struct DeviceLink:
     int32_t quantum_link  # index in the network, -1: no such link
     bint blocked  # the link waits for a slot or a request here
+    void* mhp  # Mhp* of a link with a station, else NULL
+    int mhp_side  # which of its ends this is
+    bint mhp_waits  # an order waits for a slot
     Request* requests
     int32_t request_count
     int32_t request_capacity
@@ -92,6 +97,15 @@ cdef struct Expiry:  # an EXPIRED that the other end has not confirmed
     int64_t retry_ps
 
 
+cdef struct Move:  # of a qubit to another slot
+    bint used
+    int32_t source
+    int32_t target
+    uint32_t transaction
+    bint has_result  # which is sent at the end, and no QUBIT_DONE
+    Result result
+
+
 cdef struct Device:
     int32_t node
     uint32_t node_id
@@ -111,6 +125,12 @@ cdef struct Device:
     double swap_success
     double two_qubit_error
     double readout_error
+    int32_t emitters  # slots from 0 that can be entangled with photons; 0: all
+    int64_t move_time_ps
+    double move_error
+    Move* moves
+    int32_t move_count
+    int32_t move_capacity
     uint64_t[32] counters
 
 
@@ -152,6 +172,9 @@ cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nog
 cdef int32_t device_free_slot(Device* device, Request* request) noexcept nogil  # -1: none
 cdef void device_reserve(
     Device* device, int32_t slot, uint8_t link, Request* request
+) noexcept nogil
+cdef void device_discard(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int32_t slot
 ) noexcept nogil
 cdef void device_unreserve(Device* device, Queue* queue, int32_t slot) noexcept nogil
 cdef void device_heralded(

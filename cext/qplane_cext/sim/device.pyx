@@ -9,7 +9,7 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 from qplane_cext.sim.events cimport (
-    ARRIVE, CUTOFF, LINK_WAKE, RETRY, SWAP_DONE, Packet, packet_new, queue_push, time_sum
+    ARRIVE, CUTOFF, LINK_WAKE, MHP_WAKE, RETRY, SWAP_DONE, Packet, packet_new, queue_push, time_sum
 )
 from qplane_cext.sim.frames cimport (
     ANNOUNCE, CORRECT, ETHERNET_BYTES, FRAME_EXPIRED, FRAME_PAIR, FRAME_SWAP_FAILED,
@@ -48,6 +48,7 @@ cdef void device_free(Device* device) noexcept nogil:
     free(device.links)
     free(device.slots)
     free(device.expiries)
+    free(device.moves)
     keymap_free(&device.unconfirmed)
     memset(device, 0, sizeof(Device))
 
@@ -112,6 +113,9 @@ cdef void vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil:
         if link.blocked:
             link.blocked = False
             queue_push(queue, queue.now_ps, LINK_WAKE, link.quantum_link, 0, NULL)
+        if link.mhp_waits:
+            link.mhp_waits = False
+            queue_push(queue, queue.now_ps, MHP_WAKE, link.quantum_link, 0, NULL)
 
 
 cdef void discard(
@@ -367,6 +371,12 @@ cdef void device_reserve(
     s.cutoff_ps = request.cutoff_ps
     s.retry_ps = request.retry_ps
     request.next_slot = (slot - request.slot_first + 1) % request.slot_count
+
+
+cdef void device_discard(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int32_t slot
+) noexcept nogil:
+    discard(device, queue, ledger, memory, &device.slots[slot])
 
 
 cdef void device_unreserve(Device* device, Queue* queue, int32_t slot) noexcept nogil:

@@ -8,12 +8,14 @@ from qplane_cext.sim.device cimport (
     device_release, device_swap, device_void
 )
 from qplane_cext.sim.frames cimport *
+from qplane_cext.sim.mhp_port cimport mhp_command_bytes, mhp_obey
 from qplane_cext.sim.requests cimport answer_features, answer_link_control
 
 
 cdef int refusal(Packet* packet) noexcept nogil:
     """The counter of what is wrong with a frame before its fields are looked at, or -1."""
     cdef const uint8_t* frame = packet.data
+    cdef int length
     if (
         packet.length < ETHERNET_BYTES
         or get_bits(frame, 6) != 0x020000000002LL
@@ -24,9 +26,10 @@ cdef int refusal(Packet* packet) noexcept nogil:
         return BAD_LENGTH
     if frame[14] >> 4 != DEVICE_VERSION:
         return BAD_VERSION
-    if command_bytes(frame[15]) == 0:
+    length = command_bytes(frame[15]) or mhp_command_bytes(frame[15])
+    if length == 0:
         return BAD_TYPE
-    if packet.length != <uint32_t>(ETHERNET_BYTES + command_bytes(frame[15])):
+    if packet.length != <uint32_t>(ETHERNET_BYTES + length):
         return BAD_LENGTH
     return -1
 
@@ -43,6 +46,9 @@ cdef void obey(
     if FRAME_LINK_START <= frame_type <= FRAME_LINK_STATUS_REQUEST:
         read_control(frame, &control)
         answer_link_control(device, queue, frame[14] & 0xF, frame_type, frame[16], &control)
+        return
+    if mhp_command_bytes(frame_type):
+        mhp_obey(device, queue, ledger, memory, frame)
         return
     read_qubit(frame, &command)
     if frame_type == FRAME_SWAP:

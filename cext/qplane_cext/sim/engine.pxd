@@ -9,6 +9,7 @@ from qplane_cext.sim.device cimport Device
 from qplane_cext.sim.events cimport Packet, Queue
 from qplane_cext.sim.host cimport Flow, Host
 from qplane_cext.sim.ledger cimport Ledger
+from qplane_cext.sim.mhp cimport Mhp
 from qplane_cext.sim.quantum_link cimport QuantumLink
 from qplane_cext.sim.record cimport Record
 
@@ -67,6 +68,7 @@ cdef struct Engine:
     Node** nodes
     int32_t node_count
     QuantumLink** links
+    Mhp** mhps  # by link; NULL where it has no station
     int32_t link_count
     Host** hosts
     int32_t host_count

@@ -11,7 +11,8 @@ from qplane_cext.sim.device cimport (
 )
 from qplane_cext.sim.device_port cimport device_port_receive
 from qplane_cext.sim.events cimport (
-    ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, PING,
+    ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, MHP_TIMEOUT,
+    MHP_TURN, MHP_WAKE, MOVE_DONE, PING,
     PING_TIMEOUT, PROCESS, RETRY, STATION, SWAP_DONE, Event, packet_new, queue_free, queue_pop,
     queue_push, time_sum
 )
@@ -20,9 +21,13 @@ from qplane_cext.sim.host cimport (
     host_receive
 )
 from qplane_cext.sim.ledger cimport ledger_free
+from qplane_cext.sim.mhp cimport (
+    mhp_plan, mhp_timeout, mhp_timeout_void, mhp_turn, mhp_turn_void
+)
 from qplane_cext.sim.quantum_link cimport (
     link_herald, link_next, link_station, link_void, link_wake
 )
+from qplane_cext.sim.qubit_actions cimport device_move_done
 from qplane_cext.sim.record cimport record_free
 
 cdef void engine_free(Engine* engine) noexcept nogil:
@@ -152,6 +157,14 @@ cdef void dispatch(Engine* engine, QuantumMemory memory, Event* event) noexcept 
         link_station(engine.links[where], queue, ledger, memory)
     elif kind == LINK_NEXT:
         link_next(engine.links[where], queue)
+    elif kind == MHP_TURN:
+        mhp_turn(engine.mhps[where], queue, ledger, memory)
+    elif kind == MHP_TIMEOUT:
+        mhp_timeout(engine.mhps[where], queue, ledger, memory, event.value)
+    elif kind == MHP_WAKE:
+        mhp_plan(engine.mhps[where], queue)
+    elif kind == MOVE_DONE:
+        device_move_done(engine.nodes[where].device, queue, ledger, memory, event.value)
     elif kind == SWAP_DONE:
         device_swap_done(engine.nodes[where].device, queue, ledger, memory, event.value)
     elif kind == CUTOFF:
@@ -176,6 +189,10 @@ cdef bint is_void(Engine* engine, const Event* event) noexcept nogil:
     cdef int where = event.where
     if kind == STATION or kind == LINK_NEXT:
         return link_void(engine.links[where], event.value)
+    if kind == MHP_TURN:
+        return mhp_turn_void(engine.mhps[where], event.value)
+    if kind == MHP_TIMEOUT:
+        return mhp_timeout_void(engine.mhps[where], event.value)
     if kind == CUTOFF:
         return device_cutoff_void(engine.nodes[where].device, event.value)
     if kind == RETRY:

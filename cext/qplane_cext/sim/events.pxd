@@ -15,6 +15,10 @@ cdef enum EventKind:
     STATION  # the midpoint station heralds: where = link, value = epoch
     HERALD  # the herald reaches a node: where = link, value = pair and side
     LINK_NEXT  # the attempt that succeeded is over: where = link, value = epoch
+    MHP_TURN  # a plan's end: where = link, value = epoch
+    MHP_TIMEOUT  # a REPLY should be here: where = link, value = end and attempt
+    MHP_WAKE  # a slot became free for an order that waits: where = link
+    MOVE_DONE  # of a qubit to another slot: where = node, value = move
     PING  # send an echo request: where = flow, value = generation of the flow
     PING_TIMEOUT  # where = flow, value = sequence number
     ARP_TIMEOUT  # where = host, value = neighbour

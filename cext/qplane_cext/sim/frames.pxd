@@ -13,7 +13,7 @@ cdef enum:
     DEVICE_FEATURES_BYTES = 48
     LINK_FEATURES_BYTES = 44
     LINK_CONTROL_BYTES = 40
-    LARGEST_FRAME_BYTES = 62  # with the Ethernet header
+    LARGEST_FRAME_BYTES = 114  # with the Ethernet header
     CORRECT = 1  # flag of DELIVER
     ANNOUNCE = 1  # of RELEASE
     END = 1  # of LINK_START

@@ -15,6 +15,7 @@ cdef enum HalfState:
     ALIVE  # in a slot, or on its way there
     SWAPPED  # measured with another half
     DELIVERED  # handed to the application; its measurement is evaluated when the partner's is
+    MEASURED  # by the link layer's user; its qubit is gone
     GONE  # discarded, expired, or lost in a failed swap
 
 cdef enum VoidResult:
@@ -96,4 +97,23 @@ cdef void ledger_deliver(
 ) noexcept nogil
 cdef VoidResult ledger_void(
     Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq
+) noexcept nogil
+
+# ---- for the link layer ----
+# The number that the station gave a pair which was heralded without one.
+cdef void ledger_number(Ledger* ledger, int32_t half, uint32_t seq) noexcept nogil
+cdef void ledger_pauli(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, int pauli
+) noexcept nogil
+cdef void ledger_depolarise(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, double error
+) noexcept nogil
+# The bit read out.
+cdef int ledger_measure(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, const double* axis
+) noexcept nogil
+# A pair that is measured at both nodes as it comes into being; `axes` has three numbers for each.
+cdef void ledger_measured_pair(
+    Ledger* ledger, QuantumMemory memory, int64_t created_ps, const double* state,
+    const int* profiles, const int* nodes, const double* axes, int* bits
 ) noexcept nogil

@@ -199,6 +199,11 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
     ledger.recent[mix64(key) & (RECENT - 1)] = key
 
 
+cdef void free_half(Ledger* ledger, QuantumMemory memory, Half* half) noexcept nogil:
+    if half.state != MEASURED:
+        check(ledger, memory.c_free(half.qubit))
+
+
 cdef void resolve(Ledger* ledger, QuantumMemory memory, int32_t end) noexcept nogil:
     """After a change at one end of an entangled pair: finish with it as far as its ends allow."""
     cdef int32_t other = half_at(ledger, end).partner
@@ -220,8 +225,8 @@ cdef void resolve(Ledger* ledger, QuantumMemory memory, int32_t end) noexcept no
         return
     marked = &ledger.pairs[min(end, other) >> 1]
     if not marked.one_sided:
-        check(ledger, memory.c_free(a.qubit))
-        check(ledger, memory.c_free(b.qubit))
+        free_half(ledger, memory, a)
+        free_half(ledger, memory, b)
     if (a.state == DELIVERED and not a.voided) or (b.state == DELIVERED and not b.voided):
         marked.one_sided = True
         ledger.one_sided += 1
@@ -308,3 +313,60 @@ cdef VoidResult ledger_void(
         ledger.voids += 1
         resolve(ledger, memory, half)
     return VOIDED
+
+
+# ---- for the link layer ----
+
+cdef void ledger_number(Ledger* ledger, int32_t half, uint32_t seq) noexcept nogil:
+    ledger.pairs[half >> 1].seq = seq
+
+
+cdef void ledger_pauli(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, int pauli
+) noexcept nogil:
+    cdef Half* h = half_at(ledger, half)
+    if pauli != 0:
+        check(ledger, memory.c_pauli(
+            now_ps, h.qubit, pauli, ledger.sites[h.node].noise.one_qubit_error
+        ))
+
+
+cdef void ledger_depolarise(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, double error
+) noexcept nogil:
+    check(ledger, memory.c_pauli(now_ps, half_at(ledger, half).qubit, 0, error))
+
+
+cdef int ledger_measure(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, const double* axis
+) noexcept nogil:
+    cdef Half* h = half_at(ledger, half)
+    cdef int bit = 0
+    check(ledger, memory.c_measure_along(
+        now_ps, h.qubit, axis, ledger.sites[h.node].noise.readout_error,
+        ledger.sites[h.node].stream, &bit,
+    ))
+    h.state = MEASURED
+    h.ended_ps = now_ps
+    resolve(ledger, memory, half)
+    return bit
+
+
+cdef void ledger_measured_pair(
+    Ledger* ledger, QuantumMemory memory, int64_t created_ps, const double* state,
+    const int* profiles, const int* nodes, const double* axes, int* bits
+) noexcept nogil:
+    cdef handle_t[2] qubits
+    cdef int side, code
+    code = memory.c_create_pair(
+        created_ps, state, profiles[0], profiles[1], &qubits[0], &qubits[1]
+    )
+    check(ledger, code)
+    if code != QM_OK:
+        return
+    for side in range(2):
+        check(ledger, memory.c_measure_along(
+            created_ps, qubits[side], axes + 3 * side,
+            ledger.sites[nodes[side]].noise.readout_error, ledger.sites[nodes[side]].stream,
+            &bits[side],
+        ))

@@ -15,8 +15,9 @@ from qplane_cext.sim.engine cimport (
 )
 from qplane_cext.sim.events cimport ARRIVE, packet_new, queue_push
 from qplane_cext.sim.host cimport HOST_COUNTERS, Flow, Host
-from qplane_cext.sim.ledger cimport ALIVE, Half, half_at
+from qplane_cext.sim.ledger cimport ALIVE, Half, Ledger, half_at
 from qplane_cext.sim.pacing cimport Pacer, pace_sockets, paced_run
+from qplane_cext.sim.mhp cimport MHP_COUNTERS, Mhp
 from qplane_cext.sim.quantum_link cimport QuantumLink
 from qplane_cext.sim.record cimport circuits_list, hops_dict, moments_dict, rows_dict
 from qplane_cext.sim.topology cimport Topology
@@ -51,7 +52,13 @@ cdef tuple HOST_COUNTER_NAMES = (
     "echo_replies_sent", "echo_replies_received", "unexpected_echo_replies",
     "host_frames_ignored", "unresolved_dropped",
 )
-cdef tuple SLOT_STATES = ("free", "attempting", "in memory", "in a Bell measurement")
+cdef tuple MHP_COUNTER_NAMES = (
+    "attempts", "alone", "heralds", "gens", "replies", "stale_replies", "pairs", "measured",
+    "errors", "timeouts", "false_heralds",
+)
+cdef tuple SLOT_STATES = (
+    "free", "attempting", "in memory", "in a Bell measurement", "moving to another slot"
+)
 
 
 cdef class Network(Topology):
@@ -249,6 +256,19 @@ cdef class Network(Topology):
 
     # ---- what is outstanding ----
 
+    cdef list _orders_at(self, str name, Mhp* mhp, int side):
+        cdef int place
+        cdef list lines = []
+        for place in range(2):
+            if mhp.sides[side].orders[place].loaded:
+                queue = mhp.sides[side].orders[place].order.queue
+                lines.append(
+                    f"{name}: link {mhp.sides[side].number} has an order, queue id "
+                    f"{queue >> 8}/{queue & 255}, {mhp.sides[side].orders[place].pairs_left} pairs "
+                    "left"
+                )
+        return lines
+
     cdef list _waiting_at(self, Node* node):
         cdef Device* device = node.device
         cdef DeviceLink* link
@@ -264,6 +284,8 @@ cdef class Network(Topology):
                 request = &link.requests[j]
                 if request.active:
                     lines.append(f"{name}: link {i} generates pairs for label {request.label}")
+            if link.mhp != NULL:
+                lines += self._orders_at(name, <Mhp*>link.mhp, link.mhp_side)
         for i in range(device.slot_count):
             slot = &device.slots[i]
             if slot.state == FREE:
@@ -331,6 +353,8 @@ cdef class Network(Topology):
         for i in range(self.engine.link_count):
             total["attempts"] += self.engine.links[<int>i].attempts
             total["heralds"] += self.engine.links[<int>i].heralds
+            if self.engine.mhps[<int>i] != NULL:
+                total.update({f"mhp_{k}": n for k, n in self.mhp_counters(i).items()})
         for i in range(self.channel_count):
             total.update(
                 {f"channel_{key}": value for key, value in self.channel_counters(i).items()}
@@ -391,6 +415,65 @@ cdef class Network(Topology):
         within("channel", channel, 0, self.channel_count - 1)
         for side in range(2):
             self.directions[2 * channel + <int>side].cut = cut
+
+    def mhp_counters(self, int64_t link):
+        cdef Mhp* mhp
+        cdef int i
+        within("link", link, 0, self.engine.link_count - 1)
+        mhp = self.engine.mhps[link]
+        if mhp == NULL:
+            raise ValueError(f"link {link} has no station")
+        return {MHP_COUNTER_NAMES[i]: mhp.counters[i] for i in range(MHP_COUNTERS)}
+
+    def link_pairs(self):
+        cdef Ledger* ledger = &self.engine.ledger
+        cdef Half* a
+        cdef Half* b
+        cdef Half* half
+        cdef int32_t i, side
+        cdef int bell
+        cdef double fidelity
+        cdef list rows = []
+        for i in range(ledger.used):
+            a = &ledger.pairs[i].halves[0]
+            b = &ledger.pairs[i].halves[1]
+            if ledger.pairs[i].link < 0 or a.label or b.label:
+                continue
+            if a.state != ALIVE and b.state != ALIVE:
+                continue
+            row = {
+                "link": ledger.pairs[i].link, "seq": ledger.pairs[i].seq,
+                "bell": ledger.pairs[i].bell, "halves": [], "fidelities": None,
+            }
+            for side in range(2):
+                half = &ledger.pairs[i].halves[side]
+                row["halves"].append({
+                    "node": half.node, "link": half.link, "slot": self._slot_of(2 * i + side),
+                    "emitted_ps": half.emitted_ps,
+                })
+            if a.state == ALIVE and b.state == ALIVE and a.partner == 2 * i + 1:
+                row["fidelities"] = []
+                for bell in range(4):
+                    fidelity = 0.0
+                    if self.memory.c_peek_fidelity(
+                        a.qubit, self.engine.queue.now_ps, b.qubit, self.engine.queue.now_ps,
+                        bell, &fidelity,
+                    ):
+                        fidelity = float("nan")  # not there yet
+                    row["fidelities"].append(fidelity)
+            rows.append(row)
+        return rows
+
+    cdef object _slot_of(self, int32_t half):
+        """(slot, generation) where a half is in memory, or None."""
+        cdef Half* h = half_at(&self.engine.ledger, half)
+        cdef Device* device = self.engine.nodes[h.node].device
+        cdef int32_t i
+        if h.state == ALIVE:
+            for i in range(device.slot_count):
+                if device.slots[i].state != FREE and device.slots[i].half == half:
+                    return i, device.slots[i].generation
+        return None
 
     def channel_counters(self, int64_t channel):
         cdef ChannelCounters* c

@@ -12,6 +12,7 @@ cdef class Topology:
     cdef Engine engine
     cdef Streams streams
     cdef list names, node_ids, cores, callbacks, host_names, link_models
+    cdef dict heraldings  # by link: station, its number for it, timing and calibration
     cdef bytes pcap_dir
     cdef uint32_t first_seq
     cdef bint started  # nothing can be added any more
@@ -22,5 +23,6 @@ cdef class Topology:
 
     cdef int _check_open(self) except -1
     cdef Node* _node(self, int64_t node) except NULL
+    cdef Direction* _towards(self, int64_t node, int64_t port, int64_t station) except NULL
     cdef Port* _free_port(self, int64_t node, int64_t port) except NULL
     cdef int _capture(self, int64_t node, int64_t port, uint32_t link_type) except -1

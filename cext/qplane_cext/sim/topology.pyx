@@ -15,6 +15,7 @@ from qplane_cext.sim.events cimport ARRIVE, HOST_RECEIVE, PING, queue_init, queu
 from qplane_cext.sim.external cimport ExternalSwitch, process_external
 from qplane_cext.sim.host cimport Flow, Host, flow_free, flow_init, host_free
 from qplane_cext.sim.ledger cimport Site, ledger_init
+from qplane_cext.sim.mhp cimport Mhp, mhp_free
 from qplane_cext.sim.p4switch cimport process_p4
 from qplane_cext.sim.quantum_link cimport QuantumLink
 from qplane_cext.sim.record cimport record_init
@@ -26,6 +27,7 @@ import os
 import numpy as np
 
 from qplane_cext.sim.arguments import duration, ipv4, mac as mac_bytes, probability, rate, within
+from qplane_cext.sim.heralding import GEN_BYTES, REPLY_BYTES, Heralding, Memory
 from qplane_cext.sim.photonic import SCHEMES, FibreLink, aged
 
 cdef enum:
@@ -35,6 +37,7 @@ cdef enum:
     STREAM_NODE = 1
     STREAM_LINK = 2
     STREAM_CHANNEL = 3
+    STREAM_MHP = 4
 
 
 cdef FaultRates _fault_rates(faults) except *:
@@ -78,7 +81,7 @@ cdef class Topology:
         self.first_seq = first_seq
         self.pcap_dir = None if pcap_dir is None else os.fsencode(pcap_dir)
         self.names, self.node_ids, self.cores, self.callbacks = [], [], [], []
-        self.host_names, self.link_models = [], []
+        self.host_names, self.link_models, self.heraldings = [], [], {}
 
     def __dealloc__(self):
         cdef int32_t i
@@ -97,7 +100,11 @@ cdef class Topology:
         free(self.engine.nodes)
         for i in range(self.engine.link_count):
             free(self.engine.links[i])
+            if self.engine.mhps[i] != NULL:
+                mhp_free(self.engine.mhps[i])
+                free(self.engine.mhps[i])
         free(self.engine.links)
+        free(self.engine.mhps)
         for i in range(self.engine.host_count):
             host_free(self.engine.hosts[i])
             free(self.engine.hosts[i])
@@ -158,6 +165,7 @@ cdef class Topology:
         switch_delay_ps=1_000_000, slots=0, double t1_s=float("inf"), double t2_s=float("inf"),
         swap_time_ps=0, double two_qubit_error=0.0, double one_qubit_error=0.0,
         double readout_error=0.0, double swap_success=1.0,
+        emitters=0, move_time_ps=0, double move_error=0.0,
     ):
         cdef Node** nodes
         cdef Node* node
@@ -176,9 +184,12 @@ cdef class Topology:
         duration("switch_delay_ps", switch_delay_ps)
         within("slots", slots, 0, 0xFFFF)
         duration("swap_time_ps", swap_time_ps)
+        duration("move_time_ps", move_time_ps)
+        within("emitters", emitters, 0, slots)
         for label, value in (
             ("two_qubit_error", two_qubit_error), ("one_qubit_error", one_qubit_error),
             ("readout_error", readout_error), ("swap_success", swap_success),
+            ("move_error", move_error),
         ):
             probability(label, value)
         if not t1_s > 0 or not t2_s > 0 or t2_s > 2 * t1_s:
@@ -232,6 +243,9 @@ cdef class Topology:
             device.swap_success = swap_success
             device.two_qubit_error = two_qubit_error
             device.readout_error = readout_error
+            device.emitters = emitters
+            device.move_time_ps = move_time_ps
+            device.move_error = move_error
             node.ports[<int>quantum_port].kind = TO_DEVICE
             self._capture(index, quantum_port, LINKTYPE_ETHERNET)
         return index
@@ -284,6 +298,7 @@ cdef class Topology:
         self, int64_t node_a, int64_t link_a, int64_t node_b, int64_t link_b, **photonic
     ):
         cdef QuantumLink** links
+        cdef Mhp** mhps
         cdef QuantumLink* link
         cdef DeviceLink* end
         cdef int32_t index = self.engine.link_count, side
@@ -304,6 +319,11 @@ cdef class Topology:
         if links == NULL:
             raise MemoryError
         self.engine.links = links
+        mhps = <Mhp**>realloc(self.engine.mhps, (index + 1) * sizeof(Mhp*))
+        if mhps == NULL:
+            raise MemoryError
+        self.engine.mhps = mhps
+        mhps[index] = NULL
         link = <QuantumLink*>_zeroed(sizeof(QuantumLink))
         links[index] = link
         self.engine.link_count += 1
@@ -349,6 +369,89 @@ cdef class Topology:
             link.bells[side] = bell
             memcpy(link.states[side], &state[0, 0], 16 * sizeof(double))
         return index
+
+    cdef Direction* _towards(self, int64_t node, int64_t port, int64_t station) except NULL:
+        """The channel from a port of a node to the station."""
+        cdef Port* found
+        within("port", port, 0, PORTS - 1)
+        found = &self.engine.nodes[node].ports[port]
+        if found.kind != TO_CHANNEL or found.out.arrival_kind != ARRIVE \
+                or found.out.where != station:
+            raise ValueError(
+                f"port {port} of {self.names[node]} does not lead to {self.names[station]}"
+            )
+        return found.out
+
+    def add_station(
+        self, int64_t link, int64_t node, int64_t number, *, ports, cycle_ps=None,
+        margin_ps=1_000_000, every_attempt=False,
+    ):
+        cdef Mhp* mhp
+        cdef Node* station = self._node(node)
+        cdef Node* end
+        cdef Direction* up
+        cdef Direction* down
+        cdef Device* device
+        cdef int32_t side
+        self._check_open()
+        within("link", link, 0, self.engine.link_count - 1)
+        within("number", number, 0, 31)
+        duration("margin_ps", margin_ps)
+        if cycle_ps is not None:
+            within("cycle_ps", cycle_ps, 1, INT64_MAX)
+        if station.device == NULL:
+            raise ValueError(f"node {self.names[node]} has no quantum port for its detectors")
+        if self.engine.mhps[link] != NULL:
+            raise ValueError(f"link {link} has a station already")
+        if (node, number) in {(h[0], h[1]) for h in self.heraldings.values()}:
+            raise ValueError(f"number {number} of {self.names[node]} is in use already")
+        model = self.link_models[link][0]
+        ups, downs, memories = [], [], []
+        for side in range(2):
+            device = self.engine.links[link].devices[side]
+            end = self.engine.nodes[device.node]
+            up = self._towards(device.node, ports[side], node)
+            down = station.ports[up.port].out
+            ups.append(end.delay_ps + round(GEN_BYTES * up.ps_per_byte) + up.delay_ps)
+            downs.append(
+                station.delay_ps + round(REPLY_BYTES * down.ps_per_byte) + down.delay_ps
+                + end.delay_ps
+            )
+            memories.append(
+                Memory(
+                    device.t1_s, device.t2_s, device.emitters > 0, device.move_time_ps,
+                    device.move_error,
+                )
+            )
+        heralding = Heralding(model, tuple(memories), tuple(ups), tuple(downs), margin_ps, cycle_ps)
+        figures_of, calibration_of = heralding.figures, heralding.calibration
+        mhp = <Mhp*>_zeroed(sizeof(Mhp))
+        self.engine.mhps[link] = mhp
+        self.heraldings[link] = (node, number, heralding, figures_of, calibration_of)
+        mhp.index = link
+        mhp.link = self.engine.links[link]
+        mhp.figures_of = <void*>figures_of
+        mhp.calibration_of = <void*>calibration_of
+        mhp.station = node
+        mhp.station_port = station.device.quantum_port
+        mhp.station_link = number
+        mhp.cycle_ps = heralding.cycle_ps
+        mhp.attempt_cycles = heralding.attempt_cycles
+        mhp.recovery_cycles = heralding.recovery_cycles
+        mhp.outcome_ps = heralding.outcome_ps
+        mhp.every_attempt = every_attempt
+        mhp.is_source = model.scheme == "source"
+        mhp.planned_from = INT64_MAX
+        mhp.stream = self.streams.open((STREAM_MHP, self.node_ids[node], number))
+        for side in range(2):
+            mhp.gen_ps[side] = heralding.gen_ps[side]
+            mhp.sides[side].device = mhp.link.devices[side]
+            mhp.sides[side].number = mhp.link.numbers[side]
+            mhp.sides[side].slot = -1
+            mhp.sides[side].target = -1
+            mhp.link.devices[side].links[mhp.link.numbers[side]].mhp = mhp
+            mhp.link.devices[side].links[mhp.link.numbers[side]].mhp_side = side
+        return heralding
 
     def add_host(
         self, str name, int64_t node, int64_t port, *, str mac, ip, gateway_ip=None,
