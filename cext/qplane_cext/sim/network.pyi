@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 from numpy.typing import NDArray
 
 from qplane_cext.sim.external import ExternalSwitch
+from qplane_cext.sim.heralding import Heralding
 from qplane_cext.sim.pacing import Pacer
+from qplane_cext.sim.photonic import Scheme
 from qplane_cext.switch.core import SwitchCore
 
 class PythonSwitch(Protocol):
@@ -83,13 +85,18 @@ class Network:
         one_qubit_error: float = 0.0,
         readout_error: float = 0.0,
         swap_success: float = 1.0,
+        emitters: int = 0,
+        move_time_ps: int = 0,
+        move_error: float = 0.0,
     ) -> int:
         """A switch and, where quantum_port is given, a quantum device on it.
 
         ``on_cpu`` gets each packet that the switch emits on cpu_port (with its controller header),
         with the GIL, while the clock stands still. Errors are depolarising probabilities per gate,
         readout_error flips each measured bit. swap_success: probability that a Bell measurement
-        gives an outcome at all."""
+        gives an outcome at all. emitters: only that many slots, from 0, are entangled with photons
+        (0: all); an order of the link layer whose slots lie beyond them moves each pair there, in
+        move_time_ps and with depolarising probability move_error."""
     def add_channel(
         self,
         node_a: int,
@@ -119,12 +126,35 @@ class Network:
         visibility: float = 1.0,
         emission_ps: int = 0,
         attempt_ps: int | None = None,
+        scheme: Scheme = "double-click",
+        bright_state: float = 0.1,
+        phase_std_rad: float = 0.0,
+        number_resolving: bool = False,
+        pair_probability: float = 1.0,
     ) -> int:
-        """A heralded link, double-click, station at station_fraction of the fibre from node_a.
+        """A heralded link, its station (or source) at station_fraction of the fibre from node_a.
 
         link_a and link_b are the devices' own link numbers (0 to 254). attempt_ps defaults to, and
         must not be below, emission plus the round trip between station and farther node.
-        dark_count_probability is per detector and detection window. See photonic.double_click."""
+        dark_count_probability is per detector and detection window. The others: see
+        photonic.FibreLink."""
+    def add_station(
+        self,
+        link: int,
+        node: int,
+        number: int,
+        *,
+        ports: tuple[int, int],
+        cycle_ps: int | None = None,
+        margin_ps: int = 1_000_000,
+        every_attempt: bool = False,
+    ) -> Heralding:
+        """The MHP on a quantum link, with its heralding station on a node's quantum port.
+
+        ``number`` is the station's own for the link (0 to 31), ``ports`` are those of either end
+        whose channels lead to the station. A K attempt lasts until REPLY is back in both devices
+        and margin_ps more, or attempt_ps if that is longer; without cycle_ps that is a cycle.
+        every_attempt: GEN and REPLY are sent for attempts that fail, too (docs/mhp.md)."""
     def add_host(
         self,
         name: str,
@@ -234,6 +264,19 @@ class Network:
         device_bad_version, device_bad_type, device_bad_length)."""
     def link_counters(self, link: int) -> dict[str, Any]:
         """attempts, heralds; success_probability, fidelity, attempt_ps, delay_ps as calibrated."""
+    def mhp_counters(self, link: int) -> dict[str, int]:
+        """Of a link with a station, over both ends.
+
+        attempts (on which the ends agreed, sent or not), alone (on which they did not), heralds (in
+        the detectors); gens, replies; stale_replies (of attempts that nobody waits for), pairs,
+        measured, errors, timeouts (REPLYs that did not come in time), false_heralds (a success
+        reported where there was no pair: 0)."""
+    def link_pairs(self) -> list[dict[str, Any]]:
+        """The link layer's pairs with a half in memory, as they truly are: for tests and metrics.
+
+        link (index), seq (0 until a REPLY came), bell (heralded); halves: for either end node
+        (index), link (number there), slot ((slot, generation), or None where it is gone),
+        emitted_ps; fidelities: to the four Bell states now, None where one half is gone."""
     def channel_counters(self, channel: int) -> dict[str, int]:
         """Both directions: frames, bytes, qci, lost, duplicated, reordered, delayed, corrupted."""
     def pings(self) -> list[dict[str, Any]]:

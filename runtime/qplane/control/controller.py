@@ -63,7 +63,7 @@ class Controller:
         self._switches = Switches(
             network,
             address,
-            schema or program_schema(),
+            {"qnode": schema or program_schema(), "herald": program_schema("herald")},
             self.events,
             on_packet=self._packet_in,
             on_error=self._connection_failed,

@@ -138,7 +138,7 @@ class Programmer:
     async def _restore(self, node: str, wanted: dict[Key, Entry]) -> list[Difference]:
         session = self._sessions[node]
         is_empty = await session.ensure_program(
-            keep_others=not self._network.nodes[node].is_quantum
+            keep_others=not self._network.nodes[node].has_quantum_port
         )
         wanted = {key: entry for key, entry in wanted.items() if session.supports(entry)}
         repaired = await repair(session, wanted, is_empty=is_empty)

@@ -17,6 +17,10 @@ ENTRANCES = ("port_kind", "label_in", "pair_in", "my_mac", "arp_responder")
 a circuit."""
 
 
+REPLICA_A, REPLICA_B = 1, 2
+"""Replication ids of a station's REPLY to either end of a link."""
+
+
 class PortKind(IntEnum):
     """What hangs on a port; decides which frames are accepted there."""
 
@@ -37,8 +41,9 @@ def classical(network: Network, down: Collection[int] = ()) -> dict[str, list[En
     """Entries that no circuit has a part in, by node: ports, gateways, routes that avoid the links
     `down` (indices)."""
     entries = ports(network)
-    for name in network.nodes:
-        entries[name] += _gateways(network, name)
+    for name, node in network.nodes.items():
+        if not node.is_station:
+            entries[name] += _gateways(network, name)
     for goal in dict.fromkeys(host.node for host in network.hosts.values()):
         for name, entry in _routes(network, goal, down):
             entries[name].append(entry)
@@ -48,7 +53,13 @@ def classical(network: Network, down: Collection[int] = ()) -> dict[str, list[En
 def ports(network: Network) -> dict[str, list[Entry]]:
     """What hangs on each port, by node. Needed before a device is asked anything: its answers are
     accepted from a quantum port alone."""
-    return {name: list(_ports(network, name)) for name in network.nodes}
+    entries = {
+        name: [] if node.is_station else list(_ports(network, name))
+        for name, node in network.nodes.items()
+    }
+    for name, entry in stations(network):
+        entries[name].append(entry)
+    return entries
 
 
 def _ports(network: Network, name: str) -> Iterator[Entry]:
@@ -56,8 +67,74 @@ def _ports(network: Network, name: str) -> Iterator[Entry]:
         yield _port(link.end(name).port, PortKind.NEIGHBOUR)
     for host in network.hosts_of(name):
         yield _port(host.port, PortKind.HOST)
+    for port in network.herald_ports(name):
+        yield _port(port, PortKind.NEIGHBOUR)
     if network.nodes[name].is_quantum:
         yield _port(QUANTUM_PORT, PortKind.QUANTUM)
+
+
+def stations(network: Network) -> Iterator[tuple[str, Entry]]:
+    """What carries GEN and REPLY between the ends of links and their heralding stations."""
+    for link in network.links:
+        herald = link.herald
+        if herald is None:
+            continue
+        yield (
+            herald.station,
+            table_entry("port_kind", {"ingress_port": QUANTUM_PORT}, "set_detectors"),
+        )
+        group = herald.number + 1
+        replicas = tuple(sorted(zip(herald.station_ports, (REPLICA_A, REPLICA_B), strict=True)))
+        yield herald.station, Group(group, replicas)
+        yield (
+            herald.station,
+            table_entry("link_group", {"link": herald.number}, "set_group", group=group),
+        )
+        station_mac = node_mac(network.nodes[herald.station].id)
+        ends = zip((link.a, link.b), herald.end_ports, herald.station_ports, strict=True)
+        for is_b, (end, port, station_port) in enumerate(ends):
+            mac = node_mac(network.nodes[end.node].id)
+            yield (
+                herald.station,
+                table_entry(
+                    "port_kind",
+                    {"ingress_port": station_port},
+                    "set_node",
+                    link=herald.number,
+                    is_b=is_b,
+                ),
+            )
+            yield (
+                herald.station,
+                table_entry(
+                    "node",
+                    {"egress_port": station_port},
+                    "set_macs",
+                    src_mac=station_mac,
+                    dst_mac=mac,
+                ),
+            )
+            yield (
+                end.node,
+                table_entry(
+                    "gen_out",
+                    {"link": end.number},
+                    "send_gen",
+                    port=port,
+                    src_mac=mac,
+                    dst_mac=station_mac,
+                ),
+            )
+            yield (
+                end.node,
+                table_entry(
+                    "reply_in",
+                    {"ingress_port": port},
+                    "take_reply",
+                    link=end.number,
+                    device_port=QUANTUM_PORT,
+                ),
+            )
 
 
 def _port(port: int, kind: PortKind) -> Entry:

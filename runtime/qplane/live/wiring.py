@@ -29,9 +29,10 @@ OFFLOADS = {"checksums": 0x17, "segmentation": 0x1F, "generic segmentation": 0x2
 
 
 def engine_ports(plan: Network, node: str) -> list[int]:
-    """The ports of a node that end in the engine: neighbours, and the quantum device."""
+    """The ports of a node that end in the engine: neighbours, stations, the quantum device."""
     ports = [link.end(node).port for link in plan.links_of(node)]
-    return [*ports, QUANTUM_PORT] if plan.nodes[node].is_quantum else ports
+    ports += plan.herald_ports(node)
+    return [*ports, QUANTUM_PORT] if plan.nodes[node].has_quantum_port else ports
 
 
 def all_ports(plan: Network, node: str) -> list[int]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from qplane.net.model import Circuit, Host, Link, LinkEnd, Network, Node, Ping
+from qplane.net.model import Circuit, Herald, Host, Link, LinkEnd, Network, Node, Ping
 from qplane.net.routes import NoPathError, ShortestPaths
-from qplane.net.schema import CircuitSection, Memory, NetworkFile
+from qplane.net.schema import CircuitSection, LinkSection, Memory, NetworkFile
 
 Path = tuple[str | int, ...]
+
+MAX_STATION_LINKS = 32
+"""Links of one heralding station: what its P4 program keeps records for."""
 
 
 class InconsistentError(ValueError):
@@ -78,7 +81,11 @@ def _nodes(file: NetworkFile) -> dict[str, Node]:
                 next_id += 1
             node_id = next_id
             taken[node_id] = name
-        nodes[name] = Node(name, node_id, memory)
+        if section.station and memory is not None:
+            raise InconsistentError(
+                ("nodes", name, "station"), "a heralding station has detectors and no memory"
+            )
+        nodes[name] = Node(name, node_id, memory, section.station)
     return nodes
 
 
@@ -93,6 +100,12 @@ def _links(file: NetworkFile, nodes: Mapping[str, Node]) -> tuple[tuple[Link, ..
                 raise InconsistentError(
                     ("links", index, "between", place),
                     f"no such node; {_known('nodes', nodes)}",
+                )
+            if nodes[name].is_station:
+                raise InconsistentError(
+                    ("links", index, "between", place),
+                    "a heralding station is no end of a link; the link between two nodes names it "
+                    "with herald",
                 )
         without = [name for name in section.between if not nodes[name].is_quantum]
         if section.quantum and without:
@@ -112,8 +125,44 @@ def _links(file: NetworkFile, nodes: Mapping[str, Node]) -> tuple[tuple[Link, ..
             ends.append(LinkEnd(name, next_port[name], next_number[name] if quantum else -1))
             next_port[name] += 1
             next_number[name] += quantum
-        links.append(Link(index, ends[0], ends[1], quantum, section))
+        herald = _herald(index, section, quantum, nodes, next_port, next_number)
+        links.append(Link(index, ends[0], ends[1], quantum, section, herald))
     return tuple(links), next_port
+
+
+def _herald(
+    index: int,
+    section: LinkSection,
+    quantum: bool,
+    nodes: Mapping[str, Node],
+    next_port: dict[str, int],
+    next_number: dict[str, int],
+) -> Herald | None:
+    """A link's station, with the next free ports on all three nodes."""
+    station = section.herald
+    if station is None:
+        return None
+    if station not in nodes or not nodes[station].is_station:
+        stations = {name: node for name, node in nodes.items() if node.is_station}
+        raise InconsistentError(
+            ("links", index, "herald"),
+            f"no such station; {_known('stations', stations)} (a node with station = true)",
+        )
+    if not quantum:
+        raise InconsistentError(
+            ("links", index, "herald"), "this link carries no qubits, so there is nothing to herald"
+        )
+    number = next_number[station]
+    if number >= MAX_STATION_LINKS:
+        raise InconsistentError(
+            ("links", index, "herald"), f"a station serves at most {MAX_STATION_LINKS} links"
+        )
+    next_number[station] += 1
+    ports = []
+    for name in (*section.between, station, station):
+        ports.append(next_port[name])
+        next_port[name] += 1
+    return Herald(station, number, (ports[0], ports[1]), (ports[2], ports[3]))
 
 
 def _circuits(

@@ -29,11 +29,15 @@ FIBRE_M_PER_S = 2e8
 
 @dataclass(frozen=True)
 class Node:
-    """A switch and, where `memory` is given, its quantum device. `id` is the device id."""
+    """A switch and, where `memory` is given, its quantum device. `id` is the device id.
+
+    A heralding station is a switch with detectors on its quantum port.
+    """
 
     name: str
     id: int
     memory: Memory | None
+    is_station: bool = False
 
     @property
     def mac(self) -> str:
@@ -45,6 +49,16 @@ class Node:
         """Whether a quantum device hangs on the quantum port."""
         return self.memory is not None
 
+    @property
+    def has_quantum_port(self) -> bool:
+        """Whether anything hangs there: a quantum device, or a station's detectors."""
+        return self.is_quantum or self.is_station
+
+    @property
+    def program(self) -> str:
+        """The P4 program that the node's switch runs."""
+        return "herald" if self.is_station else "qnode"
+
 
 class LinkEnd(NamedTuple):
     """A link at a node: its switch port, and the device's number for it (-1: classical)."""
@@ -52,6 +66,18 @@ class LinkEnd(NamedTuple):
     node: str
     port: int
     number: int
+
+
+class Herald(NamedTuple):
+    """The heralding station of a link, `number` its own number for it.
+
+    It has a channel of its own to either end; ports at the ends and at the station, end a first.
+    """
+
+    station: str
+    number: int
+    end_ports: tuple[int, int]
+    station_ports: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -63,6 +89,7 @@ class Link:
     b: LinkEnd
     quantum: bool
     options: LinkSection
+    herald: Herald | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +110,12 @@ class Link:
             if end.node == node:
                 return end
         raise KeyError(f"link {self.name} does not touch {node}")
+
+    @property
+    def arms_m(self) -> tuple[float, float]:
+        """Fibre from either end to the station."""
+        share = self.options.station
+        return self.length_m * share, self.length_m * (1 - share)
 
     def far(self, node: str) -> LinkEnd:
         """The end that is not at `node`. Raises KeyError where the link does not touch it."""
@@ -161,6 +194,17 @@ class Network:
     def quantum_links_of(self, node: str) -> list[Link]:
         """Those of them that carry qubits, in the order of the device's link numbers."""
         return [link for link in self.links_of(node) if link.quantum]
+
+    def herald_ports(self, node: str) -> list[int]:
+        """The ports of a node that lead to stations, or, at a station, to nodes."""
+        ports = []
+        for link in self.links:
+            if link.herald is not None:
+                ends = zip((link.a.node, link.b.node), link.herald.end_ports, strict=True)
+                ports += [port for name, port in ends if name == node]
+                if link.herald.station == node:
+                    ports += link.herald.station_ports
+        return ports
 
     def hosts_of(self, node: str) -> list[Host]:
         """The hosts on `node`, in the order of its ports."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,9 @@ from pydantic import (
 )
 
 from qplane.net import units
+
+if TYPE_CHECKING:
+    from qplane_cext.sim.photonic import FibreLink
 
 
 def _time_ps(value: object) -> int:
@@ -79,6 +82,7 @@ PicosecondsOrZero = Annotated[int, BeforeValidator(_time_or_zero_ps)]
 DecibelsPerKm = Annotated[
     float, BeforeValidator(lambda value: units.ATTENUATION.parse(value, zero=True))
 ]
+RadiansOrZero = Annotated[float, BeforeValidator(lambda value: units.ANGLE.parse(value, zero=True))]
 HertzOrZero = Annotated[
     float, BeforeValidator(lambda value: units.FREQUENCY.parse(value, zero=True))
 ]
@@ -113,6 +117,21 @@ class Memory(Section):
     two_qubit_gate_error: Probability = 0.0
     one_qubit_gate_error: Probability = 0.0
     readout_error: Probability = 0.0
+    emitters: int | None = Field(default=None, ge=1)  # slots that photons come from; None: all
+    move_time: PicosecondsOrZero = 0  # from an emitter to one of the other slots
+    move_error: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _storage(self) -> Memory:
+        if self.emitters is None and (self.move_time or self.move_error):
+            raise ValueError(
+                "move_time and move_error need emitters, the slots that are moved from"
+            )
+        if self.emitters is not None and self.emitters >= self.slots:
+            raise ValueError(
+                "of the slots at least one is no emitter; leave emitters out otherwise"
+            )
+        return self
 
     @model_validator(mode="after")
     def _coherent(self) -> Memory:
@@ -135,6 +154,7 @@ class NodeSection(Section):
     """[nodes.NAME]: a node without a memory is a classical switch."""
 
     memory: Name | None = None
+    station: bool = False  # a heralding station, between the ends of links that name it
     id: int | None = Field(default=None, ge=1, lt=1 << 32)
 
 
@@ -146,7 +166,8 @@ class LinkSection(Section):
     quantum: bool | None = None  # None: where both nodes have a memory
     bandwidth: BitsPerSecond = 1e10
     attenuation: DecibelsPerKm = 0.2
-    scheme: Literal["double-click"] = "double-click"
+    scheme: Literal["double-click", "single-click", "source", "end-to-end"] = "double-click"
+    herald: Name | None = None  # the station's node; None: no MHP on this link
     station: float = Field(default=0.5, ge=0.0, le=1.0, allow_inf_nan=False)
     emission_efficiency: Probability = 1.0
     detector_efficiency: Probability = 1.0
@@ -154,28 +175,57 @@ class LinkSection(Section):
     detection_window: Picoseconds = 1000
     visibility: Probability = 1.0
     emission_time: PicosecondsOrZero = 0
+    bright_state: Probability = 0.1  # single-click
+    phase_uncertainty: RadiansOrZero = 0.0  # single-click: standard deviation
+    number_resolving: bool = False  # single-click: the detectors
+    pair_probability: Probability = 1.0  # source
+    cycle: Picoseconds | None = None  # of the MHP; None: as long as a K attempt takes
+    every_attempt: bool = False  # the MHP sends GEN and REPLY of failing attempts too
 
     @property
     def dark_count_probability(self) -> float:
         """That a detector fires by itself within the detection window."""
         return -math.expm1(-self.dark_counts * self.detection_window * 1e-12)
 
-    @property
-    def detection_probabilities(self) -> tuple[float, float]:
-        """That the photon of the first, of the second node is detected."""
-        emitted_and_seen = self.emission_efficiency * self.detector_efficiency
-        first, second = (
-            emitted_and_seen * 10.0 ** (-self.attenuation * self.length * share / 1e4)
-            for share in (self.station, 1.0 - self.station)
+    def fibre(self) -> FibreLink:
+        """The physics of the link, in the engine's terms."""
+        from qplane_cext.sim.photonic import FibreLink  # needs NumPy: only when it is wanted
+
+        return FibreLink(
+            length_km=self.length / 1e3,
+            station_fraction=self.station,
+            attenuation_db_per_km=self.attenuation,
+            emission_efficiency=self.emission_efficiency,
+            detector_efficiency=self.detector_efficiency,
+            dark_count_probability=self.dark_count_probability,
+            visibility=self.visibility,
+            emission_ps=self.emission_time,
+            scheme=self.scheme,
+            bright_state=self.bright_state,
+            phase_std_rad=self.phase_uncertainty,
+            number_resolving=self.number_resolving,
+            pair_probability=self.pair_probability,
         )
-        return first, second
 
     @property
     def can_herald(self) -> bool:
-        """Whether an attempt can succeed at all: one click in each of the two windows."""
-        dark = self.dark_count_probability
-        first, second = self.detection_probabilities
-        return dark < 1.0 and (first * second > 0.0 or dark * dark > 0.0)
+        """Whether an attempt can succeed at all."""
+        try:
+            self.fibre().herald()
+        except ValueError:
+            return False
+        return True
+
+    @model_validator(mode="after")
+    def _scheme(self) -> LinkSection:
+        if self.scheme == "end-to-end" and self.station != 1.0:
+            raise ValueError(
+                'with scheme "end-to-end" the second node receives, and the station stands beside '
+                "it: station = 1.0 is wanted"
+            )
+        if self.herald is None and (self.cycle is not None or self.every_attempt):
+            raise ValueError("cycle and every_attempt need a heralding station: herald = NODE")
+        return self
 
     @model_validator(mode="after")
     def _two_nodes(self) -> LinkSection:

@@ -96,7 +96,10 @@ BANDWIDTH = Dimension(
 )
 """Calculated in bits a second."""
 
-_ALL = (LENGTH, TIME, ATTENUATION, FREQUENCY, BANDWIDTH)
+ANGLE = Dimension("an angle", {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180}, "0.1 rad")
+"""Calculated in radians."""
+
+_ALL = (LENGTH, TIME, ATTENUATION, FREQUENCY, BANDWIDTH, ANGLE)
 
 
 def _dimension_of(unit: str) -> Dimension | None:

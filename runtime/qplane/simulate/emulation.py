@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from qplane.net import CPU_PORT, GATEWAY_IP, QUANTUM_PORT
-from qplane.net.model import FIBRE_M_PER_S, Link, Node
+from qplane.net.model import FIBRE_M_PER_S, Herald, Link, Node
 from qplane.net.model import Network as Plan
 from qplane.net.schema import Faults as FaultSection
 from qplane.net.schema import Memory
@@ -129,7 +130,14 @@ class Emulation:
         self.nodes[node.name] = index
         memory = node.memory
         if memory is None:
-            self.engine.add_node(node.name, node.id, core, cpu_port=CPU_PORT, on_cpu=on_cpu)
+            self.engine.add_node(
+                node.name,
+                node.id,
+                core,
+                cpu_port=CPU_PORT,
+                quantum_port=QUANTUM_PORT if node.is_station else None,
+                on_cpu=on_cpu,
+            )
             return
         physics = physics_of(memory)
         self.engine.add_node(
@@ -147,6 +155,9 @@ class Emulation:
             one_qubit_error=physics.one_qubit_error,
             readout_error=physics.readout_error,
             swap_success=memory.swap_success,
+            emitters=memory.emitters or 0,
+            move_time_ps=memory.move_time,
+            move_error=memory.move_error,
         )
 
     def _add_link(self, link: Link) -> None:
@@ -167,15 +178,34 @@ class Emulation:
             a.number,
             self.nodes[b.node],
             b.number,
-            length_km=link.length_m / 1e3,
-            station_fraction=options.station,
-            attenuation_db_per_km=options.attenuation,
-            speed_m_per_s=FIBRE_M_PER_S,
-            emission_efficiency=options.emission_efficiency,
-            detector_efficiency=options.detector_efficiency,
-            dark_count_probability=options.dark_count_probability,
-            visibility=options.visibility,
-            emission_ps=options.emission_time,
+            **asdict(options.fibre()),
+        )
+        if link.herald is not None:
+            self._add_station(link, link.herald)
+
+    def _add_station(self, link: Link, herald: Herald) -> None:
+        """Channels to the station, each as long as its arm of the fibre, and the MHP."""
+        station = self.nodes[herald.station]
+        ends = zip(
+            (link.a, link.b), herald.end_ports, herald.station_ports, link.arms_m, strict=True
+        )
+        for end, port, station_port, metres in ends:
+            self.engine.add_channel(
+                self.nodes[end.node],
+                port,
+                station,
+                station_port,
+                delay_ps=round(metres / FIBRE_M_PER_S * 1e12),
+                rate_bps=link.options.bandwidth,
+                faults=_faults(self.plan.faults),
+            )
+        self.engine.add_station(
+            self.links[link.index],
+            station,
+            herald.number,
+            ports=herald.end_ports,
+            cycle_ps=link.options.cycle,
+            every_attempt=link.options.every_attempt,
         )
 
     def _packet_out(self, node: str, port: int, data: bytes) -> None:

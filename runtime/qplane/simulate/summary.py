@@ -22,7 +22,6 @@ from qplane.simulate import reasons
 from qplane.simulate.apriori import Apriori, LinkModel, apriori
 from qplane.simulate.emulation import Emulation, node_physics, physics_of
 from qplane.simulate.expected import Expected, expected
-from qplane_cext.sim.photonic import FibreLink
 
 PS_PER_MS = 1e9
 PS_PER_S = 1e12
@@ -224,6 +223,7 @@ def _apriori(
         or not alone
         or any(side.slots.count != 1 for hop in plan.hops for side in hop.sides)
         or any(link.options.station != 0.5 for link in plan.path)
+        or any(link.options.scheme in ("source", "end-to-end") for link in plan.path)
         or any(node.memory is None or node.memory.swap_success < 1 for node in nodes[1:-1])
     ):
         return None
@@ -252,17 +252,7 @@ def link_states(emulation: Emulation) -> list[Mapping[int, Any]]:
 
 def link_model(link: Link) -> LinkModel:
     """How often a link's attempts succeed, how long they take, and what they yield."""
-    options = link.options
-    fibre = FibreLink(
-        length_km=link.length_m / 1e3,
-        station_fraction=options.station,
-        attenuation_db_per_km=options.attenuation,
-        emission_efficiency=options.emission_efficiency,
-        detector_efficiency=options.detector_efficiency,
-        dark_count_probability=options.dark_count_probability,
-        visibility=options.visibility,
-        emission_ps=options.emission_time,
-    )
+    fibre = link.options.fibre()
     herald = fibre.herald()
     return LinkModel(fibre.period_ps, link.delay_ps, herald.p_success, herald.states)
 

@@ -13,7 +13,6 @@ from qplane.control.plans import plan_circuits
 from qplane.control.topology import Device, Topology
 from qplane.net import loads
 from qplane.wire import to_fraction
-from qplane_cext.sim.photonic import double_click
 
 LINK = {
     "length": '"20 km"',
@@ -45,10 +44,7 @@ def topology_of(network):
         )
         links = {}
         for link in network.quantum_links_of(name):
-            options = link.options
-            herald = double_click(
-                *options.detection_probabilities, options.dark_count_probability, options.visibility
-            )
+            herald = link.options.fibre().herald()
             links[link.end(name).number] = replace(
                 device.links[link.end(name).number],
                 attempt_ps=link.delay_ps,
