@@ -20,6 +20,10 @@ DROPS = {
     13: "device stale",
     14: "track duplicate",
     15: "ack stale",
+    16: "slice classical",
+    17: "slice qci",
+    18: "slice slot",
+    24: "no station",
 }
 """Why packets were dropped."""
 
