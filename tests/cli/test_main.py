@@ -80,7 +80,7 @@ def test_new_chain_writes_a_network_that_loads(tmp_path):
         (["new", "ring"], "No such command"),
         (["p4", "info", "nothing"], "nothing.json: No such file"),
         (["p4", "info", "--source", "/no/such"], "/no/such"),
-        (["p4", "build", "nothing"], "has no nothing.p4 (it has qnode)"),
+        (["p4", "build", "nothing"], "has no nothing.p4 (it has herald, qnode)"),
         (["--nonsense"], "No such option"),
     ],
 )
