@@ -34,6 +34,8 @@ TARGETS = [
         id="bmv2",
         marks=[
             pytest.mark.bmv2,
+            pytest.mark.root,
+            pytest.mark.slow,
             pytest.mark.skipif(
                 shutil.which("simple_switch_grpc") is None or not netns.permitted(),
                 reason="simple_switch_grpc is not on PATH, or this is not root",

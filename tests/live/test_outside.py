@@ -3,6 +3,7 @@
 As root alone. The same tests for the embedded switch and, where it is on PATH, for BMv2.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from live.running import REPEATER, Up, qplane
+from live.running import QPLANE, REPEATER, Up, environment, qplane
 from qplane.live import netns
 
-pytestmark = pytest.mark.skipif(
-    not netns.permitted(), reason="network namespaces and interfaces take root"
-)
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(not netns.permitted(), reason="network namespaces and interfaces take root"),
+]
 
 TARGETS = [
     pytest.param(["--clock", "real"], id="embedded"),
@@ -28,6 +30,7 @@ TARGETS = [
         id="bmv2",
         marks=[
             pytest.mark.bmv2,
+            pytest.mark.slow,
             pytest.mark.skipif(
                 shutil.which("simple_switch_grpc") is None,
                 reason="simple_switch_grpc is not on PATH",
@@ -240,3 +243,26 @@ def test_a_switch_that_does_not_start(tmp_path):
     assert re.fullmatch(
         r"qplane: the switch of \w+ ended at once: no such option: --no-p4\n", done.stderr
     )
+
+
+@pytest.mark.parametrize("after_s", [1.0, 2.0, 3.0])
+def test_ctrl_c_before_it_is_up_leaves_nothing(tmp_path, after_s):
+    """At whatever point of the set-up that is on this machine."""
+    process = subprocess.Popen(
+        ["qplane", "net", "up", REPEATER, "--clock", "real"],
+        executable=QPLANE,
+        env=environment(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    # Python itself ends with SIGINT where it has not yet come to our code.
+    assert process.returncode in (0, 1, 130, -signal.SIGINT)
+    assert "Traceback" not in said or process.returncode == -signal.SIGINT
+    for running in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            assert str(tmp_path).encode() not in running.read_bytes()
+    assert {path.name for path in tmp_path.glob("qplane/*/*")} <= {"lock"}

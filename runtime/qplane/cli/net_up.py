@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from qplane.cli.errors import FAILED, fail
@@ -25,6 +26,9 @@ from qplane.simulate.report import report as summary_report
 
 TARGETS = ("embedded", "bmv2")
 CLOCKS = ("paced", "real")
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C before the network was up. Afterwards Ctrl-C is how it ends: 0."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,14 @@ def run(arguments: Arguments) -> None:
         fail(str(error))
     options = _options(arguments)
     try:
-        asyncio.run(_up(plan, options, arguments.as_json))
+        came_up = asyncio.run(_up(plan, options, arguments.as_json))
     except (OperationError, ControlError) as error:
         fail(str(error), FAILED)
     except OSError as error:
-        fail(
-            str(error) if error.filename is None else f"{error.filename}: {error.strerror}", FAILED
-        )
+        text = str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+        fail(text, FAILED)
+    if not came_up:
+        raise typer.Exit(INTERRUPTED)
 
 
 def _options(arguments: Arguments) -> Options:
@@ -98,15 +103,17 @@ def _say(line: str) -> None:
     print(f"qplane: {line}", file=sys.stderr, flush=True)
 
 
-async def _up(plan: Network, options: Options, as_json: bool) -> None:
+async def _up(plan: Network, options: Options, as_json: bool) -> bool:
+    """False if the user stopped it before it was up."""
     with rundir.claim(plan.name) as folder:
         async with live_network(plan, options, folder, _say) as network:
             with _stopped_by_signals(network):
                 if not await _unless_stopped(network, network.set_up()):
-                    return
+                    return False
                 await _announce(network, as_json)
                 await network.run()
             await _sum_up(network, as_json)
+            return True
 
 
 async def _unless_stopped(network: LiveNetwork, work: object) -> bool:

@@ -26,6 +26,8 @@ class Fabric(Protocol):
     """Switches and engine, put together."""
 
     target: str
+    is_external: bool
+    """Whether the switches are processes of their own."""
     emulation: Emulation
     paced: PacedEngine
     addresses: Mapping[str, str]

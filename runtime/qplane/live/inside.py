@@ -16,6 +16,7 @@ class InsideFabric:
     """All switches behind one P4Runtime server on a TCP port; hosts inside the engine."""
 
     target = "embedded, in this process"
+    is_external = False
 
     def __init__(
         self, plan: Network, *, time_scale: float, listen: str, seed: int | None, pcap: Path | None

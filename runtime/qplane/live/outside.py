@@ -61,6 +61,8 @@ def check_permitted(what: str) -> None:
 class OutsideFabric:
     """Everything in `folder` (sockets, logs) and in namespaces that end with this process."""
 
+    is_external = True
+
     def __init__(
         self,
         plan: Network,
@@ -92,7 +94,7 @@ class OutsideFabric:
         self._fronts: dict[str, Front] = {}
         addresses = {}
         for index, node in enumerate(plan.nodes.values()):
-            path = folder / f"{node.name}.sock"
+            path = folder / f"switch-{node.name}.sock"
             rundir.check_socket_path(path)
             interfaces = [
                 part for port in all_ports(plan, node.name) for part in ("-i", f"{port}@port{port}")
@@ -110,7 +112,7 @@ class OutsideFabric:
                     *("--cpu-port", str(CPU_PORT)),
                 ],
                 path,
-                folder / f"{node.name}.log",
+                folder / f"switch-{node.name}.log",
                 report,
             )
             self._fronts[node.name] = Front(path, host, first + index if first else 0)

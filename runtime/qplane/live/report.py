@@ -49,7 +49,15 @@ def status_report(status: Mapping[str, Any]) -> RenderableType:
             delays.add_row(
                 f"switch {switch['node']}", *_delay(switch["transit"]), str(switch["restarts"])
             )
-    return Group(_title(status), circuits, delays)
+    return Group(_title(status), circuits, delays, _keeps_up(status))
+
+
+def _keeps_up(status: Mapping[str, Any]) -> Text:
+    limit = status["tolerance_us"]
+    allowed = "" if limit is None else f" (99 % of the delays are to be below {limit / 1e3:g} ms)"
+    if status["keeps_up"]:
+        return Text(f"The machine keeps up{allowed}.")
+    return Text(f"The machine does not keep up{allowed}.", style="bold red")
 
 
 def _title(status: Mapping[str, Any]) -> Text:

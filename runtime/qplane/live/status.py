@@ -12,6 +12,7 @@ from typing import Any
 from qplane.clock import PS_PER_SECOND
 from qplane.control import CircuitPlan
 from qplane.live.fabric import Fabric
+from qplane.live.keeping_up import slow, tolerance_s
 from qplane.net import Network
 
 US = 1e3  # nanoseconds
@@ -67,7 +68,9 @@ class SwitchStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """`lateness`: of the engine, behind the times at which events were due."""
+    """`lateness`: of the engine, behind the times at which events were due. `keeps_up`: engine and
+    switches are quick enough over the whole run (qplane.live.keeping_up); `tolerance_us`: what they
+    may take where switches are external, None: any time."""
 
     network: str
     target: str
@@ -80,6 +83,8 @@ class Status:
     expired: int
     lateness: Delay
     behind_s: float
+    keeps_up: bool
+    tolerance_us: float | None
     circuits: list[CircuitStatus]
     switches: list[SwitchStatus]
 
@@ -101,7 +106,8 @@ def _status(
     totals = engine.counters()
     elapsed_s = time.monotonic() - generating_since
     due_ps = pacer.now_ps()
-    transit = fabric.transit(recent=False)
+    transit, lateness = fabric.transit(recent=False), pacer.lateness()
+    tolerance = tolerance_s(plan, pacer.time_scale)
     return Status(
         network=plan.name,
         target=fabric.target,
@@ -112,8 +118,10 @@ def _status(
         one_sided=totals["one_sided"],
         voided=totals["voids"],
         expired=totals.get("expired", 0),
-        lateness=Delay.of(pacer.lateness()),
+        lateness=Delay.of(lateness),
         behind_s=max(0.0, (due_ps - engine.now_ps) * pacer.time_scale / PS_PER_SECOND),
+        keeps_up=not slow(tolerance, lateness, transit),
+        tolerance_us=round(tolerance * 1e6, 1) if transit and math.isfinite(tolerance) else None,
         circuits=_circuits(fabric, plans, elapsed_s, due_ps),
         switches=[
             SwitchStatus(
