@@ -14,6 +14,8 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 CEXT = Path("cext")
+# Physics gives the same bits whether or not a machine has fused multiply-add instructions.
+SAME_BITS = {folder: ["-ffp-contract=off"] for folder in ("memory", "sim")}
 
 
 def extensions() -> list[Extension]:
@@ -28,7 +30,7 @@ def extensions() -> list[Extension]:
             include_dirs=[str(CEXT), numpy.get_include()],
             depends=[str(header) for header in sorted(source.parent.glob("*.h"))],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-            extra_compile_args=flags,
+            extra_compile_args=flags + SAME_BITS.get(source.parent.name, []),
             extra_link_args=["-fsanitize=address"] if os.environ.get("QPLANE_SANITIZE") else [],
         )
         for source in sorted(CEXT.rglob("*.pyx"))

@@ -68,6 +68,12 @@ CASES = [
     ("qubit: must be a handle", lambda m, h: m.measure(-5, 200, RNG)),
     ("qubit: must be a handle", lambda m, h: m.measure(1.0, 200, RNG)),
     ("qubit: must be a handle", lambda m, h: m.measure(2**64, 200, RNG)),
+    ("a, b: are not the halves", lambda m, h: m.measure_pair(h["a"], h["c"], 200, RNG)),
+    ("a, b: must name different", lambda m, h: m.measure_pair(h["a"], h["a"], 200, RNG)),
+    ("b: 0x", lambda m, h: m.measure_pair(h["a"], h["gone"], 200, RNG)),
+    ("now_ps: 99 is before the clock of a", lambda m, h: m.measure_pair(h["a"], h["b"], 99, RNG)),
+    ("readout_error: must be in", lambda m, h: m.measure_pair(
+        h["a"], h["b"], 200, RNG, "X", -0.1)),
     ("left, right: must be halves", lambda m, h: m.swap(h["a"], h["b"], 200, RNG)),
     ("left, right: must name different", lambda m, h: m.swap(h["a"], h["a"], 200, RNG)),
     ("first, second: must name different", lambda m, h: m.cz(h["a"], h["a"], 200)),

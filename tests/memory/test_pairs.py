@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from qplane_cext.memory import errors
 from qplane_cext.memory.core import GateNoise, QuantumMemory
 
 from . import reference as ref
@@ -294,6 +295,87 @@ def test_forms_of_a_pair():
     assert memory.form(a) == "pair"
 
 
+@pytest.mark.parametrize("form", ["compact", "split", "aged", "exact"])
+@pytest.mark.parametrize("basis", ["X", (0.48, -0.6, 0.64)])
+@pytest.mark.parametrize("readout", [0.0, 0.2])
+def test_both_ends_of_a_pair_have_the_joint_probabilities(form, basis, readout):
+    """The Born rule on the aged density matrix, for every way in which a pair is held."""
+    now = 4 * 10**8
+
+    def pair(u=0.3):
+        memory = QuantumMemory(8, exact_only=form == "exact")
+        p, q = memory.profile(math.inf, 7e-4), memory.profile(1e-3, 8e-4, 0.5)
+        a, b = memory.create_pair(0, BELL_DIAGONAL, p, q)
+        if form == "split":
+            c, d = memory.create_pair(10**8, 0.9, q, p)
+            assert memory.swap(b, c, 2 * 10**8, scripted(u)) == 1
+            b = d
+        elif form == "aged":
+            memory.age(b, 10**8)
+        return memory, a, b
+
+    def run(u):
+        memory, a, b = pair()
+        draws = scripted(u) if form in ("compact", "split") else scripted(u, second)
+        bits = memory.measure_pair(a, b, now, draws, basis, readout)
+        assert memory.live == 0
+        return bits
+
+    memory, a, b = pair()
+    rho = memory.density_matrix(a, b, now_ps=now)
+    axis = {"X": (1, 0, 0)}.get(basis, basis)
+    along = sum(x * s for x, s in zip(axis, ref.PAULI[1:], strict=True))
+    expected = np.zeros((2, 2))
+    for x, y in np.ndindex(2, 2):
+        e = np.kron(np.eye(2) + (1 - 2 * x) * along, np.eye(2) + (1 - 2 * y) * along) / 4
+        for i, j in np.ndindex(2, 2):
+            flips = (x != i) + (y != j)
+            share = readout**flips * (1 - readout) ** (2 - flips)
+            expected[i, j] += share * np.trace(e @ rho).real
+    if form in ("compact", "split"):  # one draw decides everything
+        second = 0.0
+        got = distribution(run)
+        assert close([[got[i, j] for j in (0, 1)] for i in (0, 1)], expected)
+        return
+    for second in (0.1, 0.9):  # one draw an end: the first end's is checked here
+        got = distribution(run)
+        first = [sum(p for (i, _), p in got.items() if i == k) for k in (0, 1)]
+        assert close(first, expected.sum(axis=1))
+    for u in (0.1, 0.9):  # the same bits as from two measurements
+        second, (memory, a, b) = 0.55, pair()
+        draws = scripted(u, second)
+        alone = tuple(memory.measure(q, now, draws, basis, readout) for q in (a, b))
+        assert run(u) == alone
+
+
+def test_a_swapped_pair_stays_bell_diagonal_and_frees_its_slots():
+    """A chain of swaps in both directions, in a memory that has room for nothing else."""
+    rng = np.random.Generator(np.random.Philox(5))
+    memory, exact = QuantumMemory(4), QuantumMemory(4, exact_only=True)
+    for m in (memory, exact):
+        p = m.profile(math.inf, 1e-3)
+        rng = np.random.Generator(np.random.Philox(5))
+        for _ in range(20):
+            ends = [m.create_pair(k * 10**6, 0.95, p, p) for k in range(4)]
+            (a, b), (c, d), (e, f), (g, h) = ends
+            frame = m.swap(b, c, 10**7, rng) ^ m.swap(f, g, 2 * 10**7, rng)
+            m.age(d, 3 * 10**7)
+            frame ^= m.swap(e, d, 4 * 10**7, rng)
+            assert m.form(a) == ("pair" if m is exact else "bell")
+            assert m.partner(h) == a
+            assert m.clock(a) == 0
+            m.pauli(h, 5 * 10**7, frame)
+            with pytest.raises(errors.StaleHandleError):
+                m.clock(b)
+            state = m.density_matrix(a, h, now_ps=10**8)
+            if m is memory:
+                expected = state
+            m.free(a)
+            m.free(h)
+            assert m.live == 0
+    assert close(state, expected)
+
+
 def test_times_beyond_the_compact_clock():
     memory = QuantumMemory(8)
     p = memory.profile(math.inf, 1e5)
@@ -301,6 +383,6 @@ def test_times_beyond_the_compact_clock():
     a, b = memory.create_pair(start, 0.9, p, p)
     assert memory.clock(a) == start
     assert memory.fidelity(a, b, start) == pytest.approx(0.9, abs=TOLERANCE)
-    for start in (2**55 - 1, 2**48 - 1, 2**48, 1):
+    for start in (2**62, 2**55 - 1, 2**54, 2**54 - 1, 2**48 - 1, 2**48, 1):
         a, b = memory.create_pair(start, 0.9, p, p)
         assert memory.clock(a) == memory.clock(b) == start

@@ -1,4 +1,7 @@
-"""Random call sequences: states stay states, and every slot is accounted for."""
+"""Random call sequences: states stay states, and every slot is accounted for.
+
+``python -m tests.memory.test_stateful 1000000`` makes a million calls, each run with a seed of its own.
+"""
 
 import math
 
@@ -103,6 +106,91 @@ class Memory(RuleBasedStateMachine):
         q = self.pick(i)
         if self.attempt(self.memory.measure, q, self.now, self.rng, basis, e)[0]:
             self.gone(q)
+
+    def pairs(self):
+        """The halves of all pairs, each pair once."""
+        found = ((q, self.memory.partner(q)) for q in self.live)
+        return [
+            (q, p) for q, p in found if p is not None and self.live.index(q) < self.live.index(p)
+        ]
+
+    @precondition(lambda self: self.pairs())
+    @rule(i=INDEX, basis=st.sampled_from(["X", "Z", (0.6, 0.0, 0.8)]), e=PROBABILITY)
+    def both_ends(self, i, basis, e):
+        a, b = self.pairs()[i % len(self.pairs())]
+        self.memory.measure_pair(a, b, self.now, self.rng, basis, e)
+        self.gone(a, b)
+
+    @precondition(lambda self: len(self.pairs()) > 1)
+    @rule(i=INDEX, e=PROBABILITY, turned=st.booleans())
+    def swap(self, i, e, turned):
+        pairs = self.pairs()
+        (a, b), (c, d) = pairs[i % len(pairs)], pairs[(i + 1) % len(pairs)]
+        left, right = (a, d) if turned else (b, c)
+        self.memory.swap(left, right, self.now, self.rng, GateNoise(e, e, e))
+        self.gone(left, right)
+
+    @precondition(lambda self: len(self.pairs()) > 1)
+    @rule(i=INDEX, e=PROBABILITY, protocol=st.sampled_from(["bbpssw", "dejmps", "epl"]))
+    def distil(self, i, e, protocol):
+        pairs = self.pairs()
+        keep, spend = pairs[i % len(pairs)], pairs[(i + 1) % len(pairs)]
+        self.memory.distil(keep, spend, self.now, self.rng, protocol, GateNoise(e, e, e))
+        self.gone(*spend)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX)
+    def age(self, i):
+        self.attempt(self.memory.age, self.pick(i), self.now)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, step=st.integers(1, 4))
+    def age_burst(self, i, step):
+        some = np.array(self.live[i % len(self.live) :: step], dtype=np.uint64)
+        self.attempt(self.memory.bursts.age, some, self.now, self.rng)
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX, step=st.integers(1, 4), e=PROBABILITY)
+    def measure_burst(self, i, step, e):
+        some = self.live[i % len(self.live) :: step]
+        array = np.array(some, dtype=np.uint64)
+        if self.attempt(self.memory.bursts.measure, array, self.now, self.rng, "X", e)[0]:
+            self.gone(*some)
+
+    @precondition(lambda self: len(self.pairs()) > 1)
+    @rule(i=INDEX, e=PROBABILITY)
+    def swap_burst(self, i, e):
+        """Neighbours in the list of pairs are swapped, some of them through the pair between."""
+        pairs = self.pairs()[i % len(self.pairs()) :]
+        left = np.array([b for _, b in pairs[:-1]], dtype=np.uint64)
+        right = np.array([a for a, _ in pairs[1:]], dtype=np.uint64)
+        self.memory.bursts.swap(left, right, self.now, self.rng, GateNoise(e, e, e))
+        self.gone(*left.tolist(), *right.tolist())
+
+    @precondition(lambda self: self.pairs())
+    @rule(i=INDEX, e=PROBABILITY)
+    def both_ends_burst(self, i, e):
+        pairs = np.array(self.pairs()[i % len(self.pairs()) :], dtype=np.uint64)
+        a, b = np.ascontiguousarray(pairs.T)
+        self.memory.bursts.measure_pairs(a, b, self.now, self.rng, "Y", e)
+        self.gone(*pairs.ravel().tolist())
+
+    @rule(n=st.integers(0, 6), f=PROBABILITY, p=INDEX)
+    def pair_burst(self, n, f, p):
+        index = self.profiles[p % 4]
+        ok, h = self.attempt(self.memory.bursts.create_pairs, n, self.now, f, index, index)
+        self.live += np.concatenate(h).tolist() if ok else []
+
+    @precondition(lambda self: self.live)
+    @rule(i=INDEX)
+    def twice(self, i):
+        """An operand that is there twice is refused, and nothing has happened to the others."""
+        array = np.array([*self.live, self.pick(i)], dtype=np.uint64)
+        try:
+            self.memory.bursts.free(array, self.rng)
+        except errors.QuantumMemoryError:
+            return
+        raise AssertionError("a handle was taken twice")
 
     @precondition(lambda self: self.live)
     @rule(i=INDEX, e=PROBABILITY)

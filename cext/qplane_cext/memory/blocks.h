@@ -12,12 +12,12 @@
 
 #include "qplane_cext/memory/pair.h"
 
-static inline uint32_t block_of(const qm_t *m, uint32_t q) { /* 0: a compact record */
+static inline uint32_t block_of(const qm_t *m, uint32_t q) { /* 0: a compact or split pair */
     const record_t *r = &m->records[q >> 1];
-    return rec_kind(r) == REC_COMPACT ? 0 : rec_block(r, q & 1);
+    return rec_kind(r) == REC_OPEN ? rec_block(r, q & 1) : 0;
 }
 
-static inline big_t *big_of(const qm_t *m, uint32_t id) { return m->bigs[BLK_INDEX(id)].block; }
+static inline big_t *big_of(const qm_t *m, uint32_t id) { return m->bigs[BLK_INDEX(id)]; }
 
 static inline big_t *tableau_of(const qm_t *m, uint32_t q) { /* NULL: another form */
     uint32_t id = block_of(m, q);
@@ -34,7 +34,7 @@ static inline int qubits_with(const qm_t *m, uint32_t q) {
 
 static inline int same_block(const qm_t *m, uint32_t p, uint32_t q) {
     uint32_t id = block_of(m, p);
-    return id ? id == block_of(m, q) : p == (q ^ 1);
+    return id ? id == block_of(m, q) : partner_of(m, p) == q;
 }
 
 static inline int member_index(const big_t *b, uint32_t q) {
@@ -84,7 +84,7 @@ static void load_vector(const qm_t *m, uint32_t q, vector_t *v, double *scratch)
     }
 }
 
-/* Frees q's block; opens the compact record where there is none. */
+/* Frees q's block; opens the record or records that hold the pair where there is none. */
 static void discard_block(qm_t *m, arena_t *a, uint32_t q) {
     uint32_t id = block_of(m, q);
     if (id && BLK_KIND(id) == BLK_BIG)
@@ -98,7 +98,7 @@ static big_t *take_big(qm_t *m, arena_t *a, uint32_t q) {
     uint32_t id = block_of(m, q);
     if (!id || BLK_KIND(id) != BLK_BIG) return NULL;
     big_t *b = big_of(m, id);
-    m->bigs[BLK_INDEX(id)].block = NULL;
+    m->bigs[BLK_INDEX(id)] = NULL;
     free_big(m, a, BLK_INDEX(id));
     return b;
 }
@@ -123,7 +123,7 @@ static void put_vector(qm_t *m, arena_t *a, const vector_t *v, big_t *owned) {
     free(owned);
 }
 
-/* Gives q's block the form of a vector in place: a compact or Bell-diagonal pair becomes a matrix,
+/* Gives q's block the form of a vector in place: a Bell-diagonal pair becomes a matrix,
  * a tableau (of at most MAX_VECTOR qubits) a big vector. */
 static int make_exact(qm_t *m, arena_t *a, uint32_t q) {
     uint32_t id = block_of(m, q);
@@ -284,18 +284,20 @@ static int may_touch(const qm_t *m, uint32_t q, int64_t now_ps) {
 /* A channel of the affine form on q; a tableau samples it where `mixture`, else becomes exact. */
 static int apply_affine(qm_t *m, arena_t *a, uint32_t q, affine_t c, int mixture, bitgen_t *rng) {
     uint32_t id = block_of(m, q), i = BLK_INDEX(id);
-    if (!id) { /* Pauli noise only: the record opens, the state stays Bell-diagonal */
-        view_t p;
-        load_pair(m, q, q ^ 1, &p);
-        open_record(&m->records[q >> 1]);
-        put_bell(m, a, q, q ^ 1, p.v);
-        id = block_of(m, q);
-        i = BLK_INDEX(id);
-    }
-    if (BLK_KIND(id) == BLK_BELL && c.s != 0) {
+    if (c.s != 0 && (!id || BLK_KIND(id) == BLK_BELL)) {
         make_exact(m, a, q);
         id = block_of(m, q);
         i = BLK_INDEX(id);
+    }
+    if (!id) {
+        view_t p;
+        load_pair(m, q, partner_of(m, q), &p);
+        p.v[0] *= c.x;
+        p.v[1] *= c.y;
+        p.v[2] *= c.z;
+        drop_block(m, a, q);
+        put_bell(m, a, q, p.partner, p.v);
+        return QM_OK;
     }
     if (BLK_KIND(id) == BLK_ONE || BLK_KIND(id) == BLK_BELL) {
         double *v = m->smalls[i].v;
@@ -334,7 +336,7 @@ static int touch(qm_t *m, arena_t *a, uint32_t q, int64_t now_ps, bitgen_t *rng)
     if (dt == 0) return QM_OK;
     if (p->rate1 != 0 || p->rate2 != 0)
         code = apply_affine(m, a, q, ageing(p, dt), p->mixture, rng);
-    else if (!block_of(m, q))
+    else if (rec_kind(&m->records[q >> 1]) == REC_COMPACT)
         code = apply_affine(m, a, q, (affine_t){1, 1, 1, 0}, 1, rng);
     if (!code) set_clock(m, q, now_ps);
     return code;

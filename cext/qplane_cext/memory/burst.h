@@ -12,64 +12,155 @@
 
 typedef struct { /* one operand: n handles, and the times at which they are used */
     const qm_handle *h;
-    const int64_t *now_ps;
-    int64_t now_step; /* 0: one time for all */
+    const int64_t *now_ps; /* NULL: each at its own clock */
+    int64_t now_step;      /* 0: one time for all */
 } operand_t;
 
-static inline int64_t time_at(const operand_t *o, int64_t i) { return o->now_ps[o->now_step * i]; }
+typedef struct {
+    qm_t *m;
+    arena_t *arena;
+    int64_t n;
+    int operands, max_qubits; /* max_qubits > 0: only blocks of one and two qubits will do */
+    int pairs;                /* operands 0 and 1 must be the halves of pairs, 2 and 3 too */
+    operand_t o[4];
+    /* Ageing of element i of operand k, [k n + i]: first the exponents, then exp(-dt/T2) and
+     * exp(-dt/T1). z is valid where some profile relaxes. */
+    double *xy, *z;
+    int relaxes, matrices; /* whether some T1 is finite; whether some pair is not Bell-diagonal */
+    /* Where the check failed: element (-1: operands are not halves of pairs) and operand. */
+    int64_t at;
+    int which;
+} burst_t;
 
-static inline void ask_for(const qm_t *m, const operand_t *o, int64_t i, int64_t n) {
-    if (i + AHEAD < n) {
-        uint32_t q = (uint32_t)o->h[i + AHEAD], rec = q >> 1;
-        if (rec > m->capacity) return;
-        __builtin_prefetch(&m->records[rec], 1);
-        __builtin_prefetch(&m->marks[q], 1);
-    }
-}
+static inline int64_t time_at(const operand_t *o, int64_t i) { return o->now_ps[o->now_step * i]; }
 
 /* Blocks of open records are one step further away. */
 static inline void ask_for_block(const qm_t *m, const operand_t *o, int64_t i, int64_t n) {
     if (i + AHEAD / 2 >= n) return;
     uint32_t q = (uint32_t)o->h[i + AHEAD / 2], id;
-    if (!(q >> 1) || q >> 1 > m->capacity || !(id = block_of(m, q))) return;
+    if ((q >> 1) - 1 >= m->capacity || !(id = block_of(m, q))) return;
     uint32_t k = BLK_INDEX(id);
     if (BLK_KIND(id) == BLK_PAIR) {
         __builtin_prefetch(&m->pairs[k], 1);
-        __builtin_prefetch(&m->pairs[k].r[8], 1);
-        __builtin_prefetch(&m->pairs[k].r[14], 1);
+        __builtin_prefetch(&m->pairs[k].r[7], 1);
     } else if (BLK_KIND(id) != BLK_BIG)
         __builtin_prefetch(&m->smalls[k], 1);
 }
 
-/* Checks operands: every handle live, not used twice, not before its clock, and (max_qubits > 0)
- * in a small block. QM_OK, or an error with its place in *at (element) and *which (operand). */
-static int burst_check(const qm_t *m, int64_t n, const operand_t *o, int operands, int max_qubits,
-                       int64_t *at, int *which) {
-    int code = QM_OK;
+/* Whether a qubit of a state of many may be in this burst. */
+static int may_be_in(burst_t *b, int k, int64_t i, uint32_t q) {
+    const operand_t *o = &b->o[k];
+    return !b->max_qubits &&
+           may_touch(b->m, q, o->now_ps ? time_at(o, i) : clock_of(b->m, q)) != QM_EPURE;
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* One operand: every handle live, not used twice, not before its clock, in a small block if it
+ * must be; marks it. Returns the number of elements that are right; *code says what is wrong with
+ * the next. `timed`, `pairs`: whether exponents are wanted, and whether it must be the other half
+ * of the operand before it. */
+INLINE int64_t check_operand(burst_t *b, int k, int *code, const int timed, const int pairs) {
+    const qm_handle *const h = b->o[k].h, *const before = pairs ? b->o[k - 1].h : NULL;
+    const int64_t *now_ps = b->o[k].now_ps;
+    const int64_t now_step = b->o[k].now_step, n = b->n;
+    record_t *const records = b->m->records;
+    const profile_t *const profiles = b->m->profiles;
+    const uint32_t capacity = b->m->capacity;
+    double *const xy = timed ? b->xy + k * n : NULL, *const z = timed ? b->z + k * n : NULL;
+    double fastest = 0;
+    int wrong = QM_OK;
     int64_t i = 0;
-    int k = 0;
-    for (k = 0; k < operands && !code; k++)
-        for (i = 0; i < n; i++) {
-            ask_for(m, &o[k], i, n);
-            uint32_t q = slot_of(m, o[k].h[i]);
-            if (!q)
-                code = QM_ESTALE;
-            else if (m->marks[q])
-                code = QM_EARG;
-            else if (o[k].now_ps && time_at(&o[k], i) < clock_of(m, q))
-                code = QM_ETIME;
-            else if (block_of(m, q) && BLK_KIND(block_of(m, q)) == BLK_BIG &&
-                     (max_qubits || may_touch(m, q, o[k].now_ps ? time_at(&o[k], i) : clock_of(m, q))))
-                code = QM_EPURE;
-            if (code) break;
-            m->marks[q] = 1;
+    for (; i < n; i++) {
+        if (i + AHEAD < n) __builtin_prefetch(&records[(uint32_t)h[i + AHEAD] >> 1], 1);
+        uint32_t q = (uint32_t)h[i], profile, partner;
+        int64_t clock;
+        wrong = QM_ESTALE;
+        if ((q >> 1) - 1 >= capacity) break;
+        record_t *r = &records[q >> 1];
+        uint64_t w0 = r->w[0], *word = r->w, bit = MARK;
+        if ((uint32_t)w0 != h[i] >> 32) break;
+        int half = q & 1, kind = (int)(w0 >> 32) & 3;
+        if (kind == REC_COMPACT) {
+            bit = MARK >> 1 << half;
+            clock = rec_compact_clock(r);
+            profile = (uint32_t)(w0 >> (half ? 45 : 34)) & 2047u;
+            partner = q ^ 1;
+        } else if (kind == REC_SPLIT) {
+            if (rec_split_half(r) != half) break;
+            word = &r->w[1];
+            clock = (int64_t)(*word & ~MARK);
+            profile = (uint32_t)(w0 >> 34) & 32767u;
+            partner = (uint32_t)r->w[3];
+        } else {
+            if (kind == REC_FREE || !rec_block(r, half)) break;
+            word = &r->w[1 + half];
+            clock = (int64_t)(*word & ~MARK);
+            profile = (uint32_t)(w0 >> (half ? 49 : 34)) & 32767u;
+            partner = pairs ? partner_of(b->m, q) : 0;
+            b->matrices |= BLK_KIND(rec_block(r, half)) == BLK_PAIR;
+            wrong = QM_EPURE;
+            if (BLK_KIND(rec_block(r, half)) == BLK_BIG && !may_be_in(b, k, i, q)) break;
         }
-    *at = i;
-    *which = k - 1;
-    for (int done = 0; done < k; done++) {
-        int64_t last = code && done == k - 1 ? i : n;
-        for (int64_t j = 0; j < last; j++) m->marks[(uint32_t)o[done].h[j]] = 0;
+        wrong = QM_EARG;
+        if (*word & bit) break;
+        if (pairs && partner != (uint32_t)before[i]) {
+            b->at = -1;
+            break;
+        }
+        if (now_ps) {
+            wrong = QM_ETIME;
+            if (*now_ps < clock) break;
+            if (timed) {
+                double dt = (double)(*now_ps - clock), rate = profiles[profile].rate1;
+                xy[i] = dt * profiles[profile].rate2;
+                z[i] = dt * rate;
+                fastest = rate > fastest ? rate : fastest;
+            }
+            now_ps += now_step;
+        }
+        *word |= bit;
     }
+    b->relaxes |= fastest > 0;
+    *code = wrong;
+    return i;
+}
+
+static void unmark(burst_t *b, int operands, int64_t last_n) {
+    for (int k = 0; k < operands; k++)
+        for (int64_t i = 0; i < (k == operands - 1 ? last_n : b->n); i++) {
+            uint32_t q = slot_of(b->m, b->o[k].h[i]);
+            uint64_t bit, *word = q ? rec_mark(&b->m->records[q >> 1], q & 1, &bit) : NULL;
+            if (q) *word &= ~bit;
+        }
+}
+
+/* Checks all operands and marks them; on an error, no mark is left and `at`, `which` say where. */
+static int burst_check(burst_t *b) {
+    b->relaxes = b->matrices = 0;
+    for (int k = 0; k < b->operands; k++) {
+        int code;
+        b->at = 0;
+        int64_t right;
+        if (b->xy)
+            right = b->pairs && k & 1 ? check_operand(b, k, &code, 1, 1)
+                                      : check_operand(b, k, &code, 1, 0);
+        else
+            right = b->pairs && k & 1 ? check_operand(b, k, &code, 0, 1)
+                                      : check_operand(b, k, &code, 0, 0);
+        if (right == b->n) continue;
+        if (!b->at) b->at = right;
+        b->which = k;
+        unmark(b, k + 1, right);
+        return code;
+    }
+    return QM_OK;
+}
+
+/* For verbs that do not free their operands. */
+static int burst_check_only(burst_t *b) {
+    int code = burst_check(b);
+    if (!code) unmark(b, b->operands, b->n);
     return code;
 }
 
@@ -79,16 +170,16 @@ static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now
                               int64_t now_step, const double *R, int64_t r_step, int pa, int pb,
                               qm_handle *ha, qm_handle *hb) {
     int bell = !m->exact_only && m->profiles[pa].pauli && m->profiles[pb].pauli && !r_step &&
-               is_bell_diagonal(R);
+               is_bell_diagonal(R) && rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0);
     double v[3] = {R[5], R[10], R[15]};
     record_t like = {{0}};
-    rec_set_compact(&like, (uint32_t)pa, (uint32_t)pb, 0, v);
-    int64_t i = 0;
+    rec_set_compact(&like, (uint32_t)pa & 2047u, (uint32_t)pb & 2047u, 0, v);
+    int64_t i = 0, compact = 0;
     int code = QM_OK;
     for (; i < n && !code; i++) {
         int64_t now = now_ps[now_step * i];
         uint32_t rec;
-        if (!bell || !rec_fits_compact((uint32_t)pa, (uint32_t)pb, now)) {
+        if (!bell || now >> 54) {
             code = place_pair(m, a, now, R + r_step * i, pa, pb, &ha[i], &hb[i]);
             continue;
         }
@@ -96,13 +187,14 @@ static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now
             code = QM_EFULL;
             continue;
         }
-        uint64_t c = (uint64_t)now, *w = m->records[rec].w, generation = (uint32_t)w[0];
+        uint64_t c = (uint64_t)now, *w = m->records[rec].w, generation = w[0];
         w[0] = generation | like.w[0] | c >> 48 << 56;
         for (int j = 0; j < 3; j++) w[1 + j] = like.w[1 + j] | (c >> (16 * j) & 0xffff);
         ha[i] = generation << 32 | 2 * rec;
         hb[i] = ha[i] + 1;
-        a->live += 2;
+        compact++;
     }
+    a->live += 2 * compact;
     for (i--; code && i--;) { /* none of them */
         qm_free(m, a, ha[i], NULL);
         qm_free(m, a, hb[i], NULL);
@@ -110,9 +202,7 @@ static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now
     return code;
 }
 
-/* ---- swap and measurement, in chunks whose exponentials are taken together ---- */
-
-#define CHUNK 64
+/* ---- swap and measurement: all exponentials are taken together ---- */
 
 /* Fair bits, 64 to a draw. */
 typedef struct {
@@ -131,96 +221,191 @@ static inline int toss(coins_t *c, int n, bitgen_t *rng) {
     return got;
 }
 
-/* <XX>, <YY>, <ZZ> of a Bell-diagonal pair, where it is one; block 0: a compact record. */
-static inline int load_bell(const qm_t *m, uint32_t q, double *v, uint32_t *partner,
-                            uint32_t *small) {
-    const record_t *r = &m->records[q >> 1];
-    if (rec_kind(r) == REC_COMPACT) {
-        rec_compact_state(r, v);
-        *partner = q ^ 1;
-        *small = 0;
-        return 1;
-    }
-    uint32_t id = rec_block(r, q & 1);
-    if (BLK_KIND(id) != BLK_BELL) return 0;
-    const small_t *b = &m->smalls[*small = BLK_INDEX(id)];
-    memcpy(v, b->v, sizeof b->v);
-    *partner = b->m[0] ^ b->m[1] ^ q;
-    return 1;
-}
-
-/* Puts `id` as the block of a qubit whose record may still be compact. */
-static inline void settle(qm_t *m, uint32_t q, uint32_t id) {
-    record_t *r = &m->records[q >> 1];
-    if (rec_kind(r) == REC_COMPACT) open_record(r);
-    rec_set_block(r, q & 1, id);
-}
-
 static inline uint32_t pair_block(const qm_t *m, uint32_t q) { /* 0: another form */
     uint32_t id = block_of(m, q);
     return BLK_KIND(id) == BLK_PAIR ? BLK_INDEX(id) : 0;
 }
 
-/* out[i] = R[j][i] as the pair's qubit q has it first; row 0 of `out` is <I x s_i>. */
-static inline uint32_t load_rows(const pair_t *b, uint32_t q, double out[4][4]) {
-    const double *r = b->r; /* R[0] = 1 is not stored, R[k] is r[k - 1] */
-    int first = b->m[0] == q, row = first ? 4 : 1, column = first ? 1 : 4;
-    out[0][0] = 1;
-    for (int i = 1; i < 4; i++) {
-        out[0][i] = r[column * i - 1];
-        out[i][0] = r[row * i - 1];
-        for (int j = 1; j < 4; j++) out[j][i] = r[row * j + column * i - 1];
-    }
-    return b->m[0] ^ b->m[1] ^ q;
+/* pick4() without branches on a random number, where what is left of u is not used. */
+static inline int pick4_once(const double *p, double u) {
+    double rest1 = u - p[0], rest2 = rest1 - p[1];
+    int k1 = u >= p[0], k2 = k1 & (rest1 >= p[1]), k3 = k2 & (rest2 >= p[2]);
+    return k1 + k2 + k3;
 }
 
-/* Swap of two pairs held as matrices; ex: product of both halves' decay of X and Y; ez: of Z. */
-static void swap_matrices(qm_t *m, arena_t *a, uint32_t l, uint32_t r, const gate_noise_t *g,
-                          double ex, const double *ez, bitgen_t *rng, int8_t *outcome) {
+static inline int pick(const double *p, double *u, int once) {
+    return once ? pick4_once(p, *u) : pick4(p, u);
+}
+
+typedef double row_t __attribute__((vector_size(32)));
+
+INLINE void load_rows(const pair_t *b, row_t *R, int turned) {
+    R[0] = (row_t){1, b->r[0], b->r[1], b->r[2]};
+    memcpy(&R[1], &b->r[3], 3 * sizeof *R);
+    if (!turned) return;
+    row_t T[4];
+    for (int i = 0; i < 4; i++) T[i] = (row_t){R[0][i], R[1][i], R[2][i], R[3][i]};
+    memcpy(R, T, sizeof T);
+}
+
+/* Swap of two pairs held as matrices: qm_bell() for this case. ex: product of both halves' decay
+ * of X and Y; zl, zr: of Z. */
+INLINE void swap_matrices(burst_t *b, uint32_t l, uint32_t r, const gate_noise_t *g,
+                          const double weights[4][4], double ex, double zl, double zr,
+                          bitgen_t *rng, int8_t *outcome) {
+    qm_t *m = b->m;
     uint32_t bl = pair_block(m, l), br = pair_block(m, r);
-    pair_t *b = &m->pairs[bl];
-    double A[4][4], B[4][4], pp[4], w[4], R[16], u = draw(rng);
-    uint32_t pl = load_rows(b, l, A), pr = load_rows(&m->pairs[br], r, B);
-    double sl = (1 - ez[0]) * profile_of(m, l)->z_eq, sr = (1 - ez[1]) * profile_of(m, r)->z_eq;
+    pair_t *pl = &m->pairs[bl], *pr = &m->pairs[br];
+    uint32_t ql = pl->m[0] ^ pl->m[1] ^ l, qr = pr->m[0] ^ pr->m[1] ^ r;
+    int row = pl->m[0] == l ? 1 : 4, column = 5 - row; /* A[i][j]: far half first */
+    const double *A = pl->r - 1;
+    row_t B[4], R[4]; /* far half second */
+    double a[4][4], p[4], u = draw(rng);
+    load_rows(pr, B, pr->m[0] != r);
+    double sl = zl < 1 ? (1 - zl) * profile_of(m, l)->z_eq : 0;
+    double sr = zr < 1 ? (1 - zr) * profile_of(m, r)->z_eq : 0;
+    B[1] *= ex;
+    B[2] *= ex;
+    B[3] = zr * B[3] + sr * B[0];
     for (int i = 0; i < 4; i++) {
-        A[1][i] *= ex;
-        A[2][i] *= ex;
-        A[3][i] = ez[0] * A[3][i] + sl * A[0][i];
-        B[3][i] = ez[1] * B[3][i] + sr * B[0][i];
+        a[i][0] = i ? A[row * i] : 1;
+        a[i][1] = A[row * i + column];
+        a[i][2] = A[row * i + 2 * column];
+        a[i][3] = zl * A[row * i + 3 * column] + sl * a[i][0];
     }
-    for (int j = 0; j < 4; j++) pp[j] = A[j][0] * B[j][0];
-    int k = pick_bell(g, pp, &u);
-    bell_weights(g, k, w);
+    double pp[4] = {1, a[0][1] * B[1][0], a[0][2] * B[2][0], a[0][3] * B[3][0]};
+    for (int k = 0; k < 4; k++) {
+        const double *w = weights[k];
+        p[k] = (1 + w[1] * pp[1] + w[2] * pp[2] + w[3] * pp[3]) / 4;
+        p[k] = p[k] > 0 ? p[k] : 0;
+    }
+    int k = pick(p, &u, g->readout_error == 0);
+    const double *w = weights[k];
     double norm = 1 / (1 + w[1] * pp[1] + w[2] * pp[2] + w[3] * pp[3]);
-    for (int j = 0; j < 4; j++)
-        for (int i = 0; i < 4; i++) A[j][i] *= w[j] * norm;
+    for (int j = 0; j < 4; j++) B[j] *= w[j] * norm;
     for (int i = 0; i < 4; i++)
-        for (int n = 0; n < 4; n++)
-            R[4 * i + n] =
-                A[0][i] * B[0][n] + A[1][i] * B[1][n] + A[2][i] * B[2][n] + A[3][i] * B[3][n];
+        R[i] = a[i][0] * B[0] + a[i][1] * B[1] + a[i][2] * B[2] + a[i][3] * B[3];
     *outcome = (int8_t)(g->readout_error > 0 ? misread(k, g->readout_error, &u) : k);
-    b->m[0] = pl;
-    b->m[1] = pr;
-    memcpy(b->r, R + 1, sizeof b->r);
-    free_pair(m, a, br);
-    set_block(m, pl, BLK_ID(BLK_PAIR, bl));
-    set_block(m, pr, BLK_ID(BLK_PAIR, bl));
-    kill_qubit(m, a, l);
-    kill_qubit(m, a, r);
+    pl->m[0] = ql;
+    pl->m[1] = qr;
+    pl->r[0] = R[0][1];
+    pl->r[1] = R[0][2];
+    pl->r[2] = R[0][3];
+    memcpy(&pl->r[3], &R[1], 3 * sizeof *R);
+    free_pair(m, b->arena, br);
+    set_block(m, ql, BLK_ID(BLK_PAIR, bl));
+    set_block(m, qr, BLK_ID(BLK_PAIR, bl));
+    kill_qubit(m, b->arena, l);
+    kill_qubit(m, b->arena, r);
+}
+
+/* Any Bell-diagonal pair's correlations; 0 where it is not one. */
+static inline int load_bell(const qm_t *m, uint32_t q, view_t *v) {
+    uint32_t id = block_of(m, q);
+    if (id && BLK_KIND(id) != BLK_BELL) return 0;
+    load_pair(m, q, partner_of(m, q), v);
+    return 1;
+}
+
+/* Outcome of a Bell-diagonal swap, actual and as reported. */
+static inline int bell_outcome(const gate_noise_t *g, coins_t *coins, bitgen_t *rng,
+                               int8_t *reported) {
+    if (g->readout_error == 0) return *reported = (int8_t)toss(coins, 2, rng);
+    double u = 4 * draw(rng);
+    int k = (int)u;
+    u -= k;
+    *reported = (int8_t)misread(k, g->readout_error, &u);
+    return k;
+}
+
+/* A swap of two qubits that are neither in records nor in matrices. */
+static int swap_other(burst_t *b, int64_t i, const gate_noise_t *g, const double weights[4][4],
+                      double z, coins_t *coins, bitgen_t *rng, int8_t *reported) {
+    uint32_t l = (uint32_t)b->o[0].h[i], r = (uint32_t)b->o[1].h[i];
+    view_t A, B;
+    if (load_bell(b->m, l, &A) && load_bell(b->m, r, &B) && A.partner != r) {
+        int k = bell_outcome(g, coins, rng, reported);
+        const double *w = weights[k];
+        const double v[3] = {w[1] * A.v[0] * B.v[0] * b->xy[i], w[2] * A.v[1] * B.v[1] * b->xy[i],
+                             w[3] * A.v[2] * B.v[2] * z};
+        put_swapped(b->m, b->arena, l, r, A.partner, B.partner, v);
+        return QM_OK;
+    }
+    int k, outcome = 0, code = qm_bell(b->m, b->arena, time_at(&b->o[0], i), b->o[0].h[i], b->o[1].h[i],
+                                   g, rng, &outcome, &k);
+    *reported = (int8_t)outcome;
+    return code;
+}
+
+WIDE static int swap_checked(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *outcomes) {
+    qm_t *const m = b->m;
+    arena_t *const arena = b->arena;
+    const qm_handle *const left = b->o[0].h, *const right = b->o[1].h;
+    const int64_t n = b->n;
+    const int relaxes = b->relaxes, matrices = b->matrices, owned = m->slots != NULL;
+    int64_t gone = 0;
+    coins_t coins = {0, 0};
+    double weights[4][4], *const xy = b->xy, *const z = b->z;
+    for (int k = 0; k < 4; k++) bell_weights(g, k, weights[k]);
+    for (int64_t i = 0; i < n; i++) xy[i] += xy[n + i]; /* only their product is used */
+    exp_minus_all(xy, n);
+    if (relaxes) exp_minus_all(z, 2 * n);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t l = (uint32_t)left[i], r = (uint32_t)right[i], pl, pr;
+        double A[3], B[3], zl = relaxes ? z[i] : 1, zr = relaxes ? z[n + i] : 1;
+        if (matrices) {
+            ask_for_block(m, &b->o[0], i, n);
+            ask_for_block(m, &b->o[1], i, n);
+            uint32_t bl = pair_block(m, l), br = pair_block(m, r);
+            if (bl && br && bl != br) {
+                swap_matrices(b, l, r, g, weights, xy[i], zl, zr, rng, &outcomes[i]);
+                continue;
+            }
+        }
+        if (!load_record_pair(m, l, A, &pl) || !load_record_pair(m, r, B, &pr) || pl == r) {
+            int code = swap_other(b, i, g, weights, zl * zr, &coins, rng, &outcomes[i]);
+            if (!code) continue;
+            arena->live -= gone;
+            return code;
+        }
+        const double *w = weights[bell_outcome(g, &coins, rng, &outcomes[i])];
+        const double v[3] = {w[1] * A[0] * B[0] * xy[i], w[2] * A[1] * B[1] * xy[i],
+                             w[3] * A[2] * B[2] * (zl * zr)};
+        if (owned) {
+            release_slot(m, l);
+            release_slot(m, r);
+        }
+        gone += 2;
+        leave_records(m, arena, l, r, pl, pr, v);
+    }
+    arena->live -= gone;
+    return QM_OK;
+}
+
+static int burst_swap(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *outcomes) {
+    int code = burst_check(b);
+    if (code || !(code = swap_checked(b, g, rng, outcomes))) return code;
+    unmark(b, b->operands, b->n);
+    b->at = -1;
+    return code;
 }
 
 /* Measures half of a pair held as a matrix; the partner is left alone with its Bloch vector. */
-static int measure_matrix(qm_t *m, arena_t *a, uint32_t q, const double *axis, double ex, double ez,
-                          double *u) {
+static inline int measure_matrix(qm_t *m, arena_t *a, uint32_t q, const double *axis, double ex,
+                                 double ez, double *u, int once) {
     uint32_t id = pair_block(m, q), small = new_small(m, a);
+    const pair_t *b = &m->pairs[id];
+    uint32_t p = b->m[0] ^ b->m[1] ^ q;
     double A[4][4];
-    uint32_t p = load_rows(&m->pairs[id], q, A);
+    memcpy(A, b, sizeof A);
+    A[0][0] = 1;
+    if (b->m[0] != q) transpose4(A[0]);
     double x = axis[0] * ex, y = axis[1] * ex, z = axis[2] * ez;
-    double shift = axis[2] * (1 - ez) * profile_of(m, q)->z_eq;
+    double shift = ez < 1 ? axis[2] * (1 - ez) * profile_of(m, q)->z_eq : 0;
     double mean = x * A[1][0] + y * A[2][0] + z * A[3][0] + shift;
     int bit = *u >= (1 + mean) / 2;
     double s = 1 - 2 * bit, chance = (1 + s * mean) / 2, norm = 0.5 / chance;
-    *u = bit ? (*u - (1 - chance)) / chance : *u / chance;
+    if (!once) *u = bit ? (*u - (1 - chance)) / chance : *u / chance;
     small_t *one = &m->smalls[small];
     one->m[0] = p;
     one->m[1] = 0;
@@ -232,273 +417,212 @@ static int measure_matrix(qm_t *m, arena_t *a, uint32_t q, const double *axis, d
     return bit;
 }
 
-static int burst_swap(qm_t *m, arena_t *a, int64_t n, const operand_t *o, const gate_noise_t *g,
-                      bitgen_t *rng, int8_t *outcomes) {
+WIDE static int measure_checked(burst_t *b, const double *axis, double readout_error,
+                                bitgen_t *rng, int8_t *bits) {
+    qm_t *m = b->m;
+    arena_t *a = b->arena;
     coins_t coins = {0, 0};
-    double weights[4][4];
-    for (int k = 0; k < 4; k++) bell_weights(g, k, weights[k]);
-    for (int64_t base = 0; base < n; base += CHUNK) {
-        int count = n - base < CHUNK ? (int)(n - base) : CHUNK, relaxes = 0;
-        double ex[CHUNK], ez[2 * CHUNK]; /* of both X and Y factors together; of each Z factor */
-        for (int i = 0; i < count; i++) { /* clocks and profiles do not change in a burst */
-            ex[i] = 0;
-            for (int side = 0; side < 2; side++) {
-                uint32_t q = (uint32_t)o[side].h[base + i];
-                const profile_t *p = profile_of(m, q);
-                double dt = (double)(time_at(&o[side], base + i) - clock_of(m, q));
-                ex[i] += dt * p->rate2;
-                ez[2 * i + side] = dt * p->rate1;
-                relaxes |= p->rate1 != 0;
-                ask_for_block(m, &o[side], base + i, n);
-            }
-        }
-        exp_minus(ex, count);
-        if (relaxes)
-            exp_minus(ez, 2 * count);
-        else
-            for (int i = 0; i < 2 * count; i++) ez[i] = 1;
-        for (int i = 0; i < count; i++) {
-            uint32_t l = (uint32_t)o[0].h[base + i], r = (uint32_t)o[1].h[base + i];
-            uint32_t pl, pr, sl, sr;
-            double A[3], B[3];
-            int k, outcome;
-            if (!load_bell(m, l, A, &pl, &sl) || !load_bell(m, r, B, &pr, &sr) || pl == r) {
-                if (pair_block(m, l) && pair_block(m, r) && pair_block(m, l) != pair_block(m, r)) {
-                    swap_matrices(m, a, l, r, g, ex[i], &ez[2 * i], rng, &outcomes[base + i]);
-                    continue;
-                }
-                int code = qm_bell(m, a, time_at(&o[0], base + i), o[0].h[base + i],
-                                   o[1].h[base + i], g, rng, &outcome, &k);
-                if (code) return code;
-                outcomes[base + i] = (int8_t)outcome;
-                continue;
-            }
-            if (g->readout_error > 0) {
-                double u = 4 * draw(rng);
-                k = (int)u;
-                u -= k;
-                outcomes[base + i] = (int8_t)misread(k, g->readout_error, &u);
+    int once = readout_error == 0;
+    exp_minus_all(b->xy, b->n);
+    if (b->relaxes) exp_minus_all(b->z, b->n);
+    for (int64_t i = 0; i < b->n; i++) {
+        uint32_t q = (uint32_t)b->o[0].h[i], id = block_of(m, q);
+        double u = 0, x = b->xy[i], z = b->relaxes ? b->z[i] : 1;
+        view_t v;
+        int bit;
+        if (b->matrices) ask_for_block(m, &b->o[0], i, b->n);
+        if (id && BLK_KIND(id) == BLK_ONE) {
+            const double *bloch = m->smalls[BLK_INDEX(id)].v;
+            double s = z < 1 ? (1 - z) * profile_of(m, q)->z_eq : 0;
+            double mean =
+                x * (axis[0] * bloch[0] + axis[1] * bloch[1]) + axis[2] * (z * bloch[2] + s);
+            u = draw(rng);
+            bit = once ? u >= (1 + mean) / 2 : !decide((1 + mean) / 2, &u);
+            free_small(m, a, BLK_INDEX(id));
+        } else if (load_bell(m, q, &v)) {
+            if (once) {
+                bit = toss(&coins, 1, rng);
             } else {
-                outcomes[base + i] = (int8_t)(k = toss(&coins, 2, rng));
+                u = draw(rng);
+                bit = !decide(0.5, &u);
             }
-            const double *w = weights[k];
-            double z = ez[2 * i] * ez[2 * i + 1];
-            if (sl && sr) free_small(m, a, sr);
-            uint32_t small = sl ? sl : sr ? sr : new_small(m, a), id = BLK_ID(BLK_BELL, small);
-            small_t *b = &m->smalls[small];
-            b->m[0] = pl;
-            b->m[1] = pr;
-            b->v[0] = w[1] * A[0] * B[0] * ex[i];
-            b->v[1] = w[2] * A[1] * B[1] * ex[i];
-            b->v[2] = w[3] * A[2] * B[2] * z;
-            settle(m, pl, id);
-            settle(m, pr, id);
-            kill_qubit(m, a, l);
-            kill_qubit(m, a, r);
+            double s = 1 - 2 * bit;
+            const double bloch[3] = {s * axis[0] * v.v[0] * x, s * axis[1] * v.v[1] * x,
+                                     s * axis[2] * v.v[2] * z};
+            drop_block(m, a, q);
+            put_one(m, a, v.partner, bloch);
+        } else if (pair_block(m, q)) {
+            u = draw(rng);
+            bit = measure_matrix(m, a, q, axis, x, z, &u, once);
+        } else {
+            int code = qm_measure(m, a, time_at(&b->o[0], i), b->o[0].h[i], axis, readout_error,
+                                  rng, &bit);
+            if (code) return code;
+            bits[i] = (int8_t)bit;
+            continue;
         }
+        if (!once) bit ^= decide(readout_error, &u);
+        kill_qubit(m, a, q);
+        bits[i] = (int8_t)bit;
     }
     return QM_OK;
 }
 
-static int burst_measure(qm_t *m, arena_t *a, int64_t n, const operand_t *o, const double *axis,
-                         double readout_error, bitgen_t *rng, int8_t *bits) {
-    coins_t coins = {0, 0};
-    for (int64_t base = 0; base < n; base += CHUNK) {
-        int count = n - base < CHUNK ? (int)(n - base) : CHUNK, relaxes = 0;
-        double ex[CHUNK], ez[CHUNK];
-        for (int i = 0; i < count; i++) {
-            uint32_t q = (uint32_t)o->h[base + i];
-            const profile_t *p = profile_of(m, q);
-            double dt = (double)(time_at(o, base + i) - clock_of(m, q));
-            ex[i] = dt * p->rate2;
-            ez[i] = dt * p->rate1;
-            relaxes |= p->rate1 != 0;
-            ask_for_block(m, o, base + i, n);
-        }
-        exp_minus(ex, count);
-        if (relaxes) exp_minus(ez, count);
-        for (int i = 0; i < count; i++) {
-            uint32_t q = (uint32_t)o->h[base + i], p, small, id = block_of(m, q);
-            double v[3], u = 0, z = relaxes ? ez[i] : 1;
-            int bit;
-            if (id && BLK_KIND(id) == BLK_ONE) {
-                const double *bloch = m->smalls[BLK_INDEX(id)].v;
-                double s = relaxes ? (1 - z) * profile_of(m, q)->z_eq : 0;
-                double mean = ex[i] * (axis[0] * bloch[0] + axis[1] * bloch[1]) +
-                              axis[2] * (z * bloch[2] + s);
-                u = draw(rng);
-                if (readout_error > 0)
-                    bit = !decide((1 + mean) / 2, &u);
-                else
-                    bit = u >= (1 + mean) / 2; /* no branch on a random bit */
-                free_small(m, a, BLK_INDEX(id));
-            } else if (load_bell(m, q, v, &p, &small)) {
-                if (readout_error > 0) {
-                    u = draw(rng);
-                    bit = !decide(0.5, &u);
-                } else {
-                    bit = toss(&coins, 1, rng);
-                }
-                double s = 1 - 2 * bit;
-                if (!small) small = new_small(m, a);
-                small_t *b = &m->smalls[small];
-                b->m[0] = p;
-                b->m[1] = 0;
-                b->v[0] = s * axis[0] * v[0] * ex[i];
-                b->v[1] = s * axis[1] * v[1] * ex[i];
-                b->v[2] = s * axis[2] * v[2] * z;
-                settle(m, p, BLK_ID(BLK_ONE, small));
-            } else if (pair_block(m, q)) {
-                u = draw(rng);
-                bit = measure_matrix(m, a, q, axis, ex[i], z, &u);
-            } else {
-                int code = qm_measure(m, a, time_at(o, base + i), o->h[base + i], axis,
-                                      readout_error, rng, &bit);
-                if (code) return code;
-                bits[base + i] = (int8_t)bit;
-                continue;
-            }
-            if (readout_error > 0) bit ^= decide(readout_error, &u);
-            kill_qubit(m, a, q);
-            bits[base + i] = (int8_t)bit;
-        }
-    }
-    return QM_OK;
+static int burst_measure(burst_t *b, const double *axis, double readout_error, bitgen_t *rng,
+                         int8_t *bits) {
+    int code = burst_check(b);
+    if (code || !(code = measure_checked(b, axis, readout_error, rng, bits))) return code;
+    unmark(b, 1, b->n);
+    b->at = -1;
+    return code;
 }
 
-/* A pair's two qubits leave the memory together. */
-static inline void kill_pair(qm_t *m, arena_t *a, uint32_t q, uint32_t p) {
-    record_t *r = &m->records[q >> 1];
-    if (rec_kind(r) == REC_COMPACT) {
-        if (m->slots) {
-            release_slot(m, q);
-            release_slot(m, p);
-        }
-        a->live -= 2;
-        free_record(m, a, q >> 1);
-        return;
+/* Both bits, 2 a + b, of a pair held as a matrix; x, z: decays at q's end and at the other's. */
+INLINE int measure_both(const qm_t *m, uint32_t q, const double *axis, const double *x,
+                        const double *z, double *u, int once) {
+    const pair_t *b = &m->pairs[pair_block(m, q)];
+    int turned = b->m[0] != q;
+    row_t A[4];
+    double w[2][4], chance[4];
+    load_rows(b, A, 0);
+    for (int e = 0; e < 2; e++) { /* weights of I, X, Y, Z at each end, as the block has them */
+        int end = e ^ turned;
+        w[e][0] = z[end] < 1 ? axis[2] * (1 - z[end]) * profile_of(m, b->m[e])->z_eq : 0;
+        w[e][1] = axis[0] * x[end];
+        w[e][2] = axis[1] * x[end];
+        w[e][3] = axis[2] * z[end];
     }
+    row_t row = w[0][0] * A[0] + w[0][1] * A[1] + w[0][2] * A[2] + w[0][3] * A[3];
+    const row_t other = {w[1][0], w[1][1], w[1][2], w[1][3]};
+    row_t one = other * A[0], two = other * row;
+    double mean[2] = {row[0], (one[0] + one[1]) + (one[2] + one[3])};
+    double both = (two[0] + two[1]) + (two[2] + two[3]), a = mean[turned], c = mean[!turned];
+    const row_t sa = {1, 1, -1, -1}, sb = {1, -1, 1, -1};
+    row_t all = (1 + sa * a + sb * c + sa * sb * both) * 0.25;
+    for (int k = 0; k < 4; k++) chance[k] = all[k] > 0 ? all[k] : 0;
+    return pick(chance, u, once);
+}
+
+/* Pairs that are not in records: the cold part of measure_pairs_checked(). */
+static void measure_bell_block(const qm_t *m, uint32_t q, double *v) {
+    view_t view;
+    load_bell(m, q, &view);
+    memcpy(v, view.v, sizeof view.v);
+}
+
+static void end_pair(qm_t *m, arena_t *a, uint32_t q, uint32_t p) {
     drop_block(m, a, q);
     kill_qubit(m, a, q);
     kill_qubit(m, a, p);
 }
 
-/* Measures both halves of pairs along one axis; operands: the first and the second halves. */
-static int burst_measure_pairs(qm_t *m, arena_t *a, int64_t n, const operand_t *o,
-                               const double *axis, double readout_error, bitgen_t *rng,
-                               int8_t *bits_a, int8_t *bits_b) {
+WIDE static int measure_pairs_checked(burst_t *b, const double *axis, double readout_error,
+                                      bitgen_t *rng, int8_t *bits_a, int8_t *bits_b) {
+    qm_t *const m = b->m;
+    arena_t *const arena = b->arena;
+    const qm_handle *const ha = b->o[0].h, *const hb = b->o[1].h;
+    double *const xy = b->xy, *const z = b->z;
+    const int64_t n = b->n;
+    const int once = readout_error == 0, relaxes = b->relaxes, matrices = b->matrices;
+    const int owned = m->slots != NULL;
+    int64_t gone = 0;
+    const double square[3] = {axis[0] * axis[0], axis[1] * axis[1], axis[2] * axis[2]};
     coins_t coins = {0, 0};
-    for (int64_t i = 0; i < n; i++)
-        if (partner_of(m, (uint32_t)o[0].h[i]) != (uint32_t)o[1].h[i]) return QM_EARG;
-    for (int64_t base = 0; base < n; base += CHUNK) {
-        int count = n - base < CHUNK ? (int)(n - base) : CHUNK, relaxes = 0;
-        double ex[2 * CHUNK], ez[2 * CHUNK];
-        for (int i = 0; i < count; i++)
-            for (int side = 0; side < 2; side++) {
-                uint32_t q = (uint32_t)o[side].h[base + i];
-                const profile_t *p = profile_of(m, q);
-                double dt = (double)(time_at(&o[side], base + i) - clock_of(m, q));
-                ex[2 * i + side] = dt * p->rate2;
-                ez[2 * i + side] = dt * p->rate1;
-                relaxes |= p->rate1 != 0;
-            }
-        exp_minus(ex, 2 * count);
-        if (relaxes)
-            exp_minus(ez, 2 * count);
-        else
-            for (int i = 0; i < 2 * count; i++) ez[i] = 1;
-        for (int i = 0; i < count; i++) {
-            uint32_t q = (uint32_t)o[0].h[base + i], p = (uint32_t)o[1].h[base + i], small;
-            const double *x = &ex[2 * i], *z = &ez[2 * i];
-            double v[3], u;
-            int first, second;
-            if (load_bell(m, q, v, &p, &small)) {
-                double same = axis[0] * axis[0] * v[0] * x[0] * x[1] +
-                              axis[1] * axis[1] * v[1] * x[0] * x[1] +
-                              axis[2] * axis[2] * v[2] * z[0] * z[1];
-                u = draw(rng);
-                first = toss(&coins, 1, rng);
-                if (readout_error > 0)
-                    second = first ^ !decide((1 + same) / 2, &u);
-                else
-                    second = first ^ (u >= (1 + same) / 2);
-            } else { /* weights of I, X, Y, Z at each end after ageing */
-                double A[4][4], w[2][4], mean[2] = {0, 0}, both = 0, chance[4];
-                uint32_t end[2] = {q, load_rows(&m->pairs[pair_block(m, q)], q, A)};
-                for (int e = 0; e < 2; e++) {
-                    w[e][0] = axis[2] * (1 - z[e]) * profile_of(m, end[e])->z_eq;
-                    w[e][1] = axis[0] * x[e];
-                    w[e][2] = axis[1] * x[e];
-                    w[e][3] = axis[2] * z[e];
-                }
-                for (int j = 0; j < 4; j++) {
-                    mean[0] += w[0][j] * A[j][0];
-                    mean[1] += w[1][j] * A[0][j];
-                    for (int k = 0; k < 4; k++) both += w[0][j] * w[1][k] * A[j][k];
-                }
-                for (int k = 0; k < 4; k++) {
-                    double sa = k & 2 ? -1 : 1, sb = k & 1 ? -1 : 1;
-                    chance[k] = (1 + sa * mean[0] + sb * mean[1] + sa * sb * both) / 4;
-                    if (!(chance[k] > 0)) chance[k] = 0;
-                }
-                u = draw(rng);
-                int k = pick4(chance, &u);
-                first = k >> 1;
-                second = k & 1;
-            }
-            if (readout_error > 0) {
-                first ^= decide(readout_error, &u);
-                second ^= decide(readout_error, &u);
-            }
-            kill_pair(m, a, q, p);
-            bits_a[base + i] = (int8_t)first;
-            bits_b[base + i] = (int8_t)second;
+    for (int64_t i = 0; i < n; i++) { /* of a Bell-diagonal pair only the product is used */
+        if (matrices && pair_block(m, (uint32_t)ha[i])) continue;
+        xy[i] += xy[n + i];
+        z[i] += z[n + i];
+    }
+    exp_minus_all(xy, matrices ? 2 * n : n);
+    if (relaxes) exp_minus_all(z, matrices ? 2 * n : n);
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t q = (uint32_t)ha[i], p = (uint32_t)hb[i], partner;
+        double v[3], u = draw(rng), zz = relaxes ? z[i] : 1;
+        int first, second, records = load_record_pair(m, q, v, &partner);
+        if (matrices) ask_for_block(m, &b->o[0], i, n);
+        if (matrices && !records && pair_block(m, q)) {
+            const double x[2] = {xy[i], xy[n + i]}, zs[2] = {zz, relaxes ? z[n + i] : 1};
+            int k = measure_both(m, q, axis, x, zs, &u, once);
+            first = k >> 1;
+            second = k & 1;
+        } else {
+            if (!records) measure_bell_block(m, q, v);
+            double same = (square[0] * v[0] + square[1] * v[1]) * xy[i] + square[2] * v[2] * zz;
+            first = toss(&coins, 1, rng);
+            second = first ^ (once ? u >= (1 + same) / 2 : !decide((1 + same) / 2, &u));
         }
+        if (!once) {
+            first ^= decide(readout_error, &u);
+            second ^= decide(readout_error, &u);
+        }
+        bits_a[i] = (int8_t)first;
+        bits_b[i] = (int8_t)second;
+        if (!records) {
+            end_pair(m, arena, q, p);
+            continue;
+        }
+        if (owned) {
+            release_slot(m, q);
+            release_slot(m, p);
+        }
+        gone += 2;
+        free_record(m, arena, q >> 1);
+        if (p != (q ^ 1)) free_record(m, arena, p >> 1);
     }
+    arena->live -= gone;
     return QM_OK;
 }
 
-static int burst_pauli(qm_t *m, arena_t *a, int64_t n, const operand_t *o, const int8_t *xz,
-                       double gate_error, bitgen_t *rng) {
-    for (int64_t i = 0; i < n; i++) {
-        int code = qm_pauli(m, a, time_at(o, i), o->h[i], xz[i], gate_error, rng);
-        if (code) return code;
-    }
-    return QM_OK;
+/* Measures both halves of pairs along one axis; operands: the first and the second halves. */
+static int burst_measure_pairs(burst_t *b, const double *axis, double readout_error,
+                               bitgen_t *rng, int8_t *bits_a, int8_t *bits_b) {
+    int code = burst_check(b);
+    return code ? code : measure_pairs_checked(b, axis, readout_error, rng, bits_a, bits_b);
 }
 
-static int burst_age(qm_t *m, arena_t *a, int64_t n, const operand_t *o, bitgen_t *rng) {
-    for (int64_t i = 0; i < n; i++) {
-        int code = qm_age(m, a, time_at(o, i), o->h[i], rng);
-        if (code) return code;
+/* ---- the scalar verbs, one after the other ---- */
+
+static int burst_pauli(burst_t *b, const int8_t *xz, double gate_error, bitgen_t *rng) {
+    int code = burst_check_only(b);
+    for (int64_t i = 0; i < b->n && !code; i++) {
+        b->at = -1;
+        code = qm_pauli(b->m, b->arena, time_at(&b->o[0], i), b->o[0].h[i], xz[i], gate_error,
+                        rng);
     }
-    return QM_OK;
+    return code;
 }
 
-static int burst_free(qm_t *m, arena_t *a, int64_t n, const operand_t *o, bitgen_t *rng) {
-    for (int64_t i = 0; i < n; i++) {
-        int code = qm_free(m, a, o->h[i], rng);
-        if (code) return code;
+static int burst_age(burst_t *b, bitgen_t *rng) {
+    int code = burst_check_only(b);
+    for (int64_t i = 0; i < b->n && !code; i++) {
+        b->at = -1;
+        code = qm_age(b->m, b->arena, time_at(&b->o[0], i), b->o[0].h[i], rng);
     }
-    return QM_OK;
+    return code;
+}
+
+static int burst_free(burst_t *b, bitgen_t *rng) {
+    int code = burst_check_only(b);
+    for (int64_t i = 0; i < b->n && !code; i++) {
+        b->at = -1;
+        code = qm_free(b->m, b->arena, b->o[0].h[i], rng);
+    }
+    return code;
 }
 
 /* Operands: kept a, kept b, spent a, spent b. */
-static int burst_distil(qm_t *m, arena_t *a, int64_t n, const operand_t *o, int protocol,
-                        const gate_noise_t *g, bitgen_t *rng, int8_t *success) {
-    for (int64_t i = 0; i < n; i++) { /* the one thing that burst_check() does not know */
-        if (partner_of(m, (uint32_t)o[0].h[i]) != (uint32_t)o[1].h[i] ||
-            partner_of(m, (uint32_t)o[2].h[i]) != (uint32_t)o[3].h[i])
-            return QM_EARG;
-    }
-    for (int64_t i = 0; i < n; i++) {
+static int burst_distil(burst_t *b, int protocol, const gate_noise_t *g, bitgen_t *rng,
+                        int8_t *success) {
+    const operand_t *o = b->o;
+    int bits[2], ok = 0, code = burst_check_only(b);
+    for (int64_t i = 0; i < b->n && !code; i++) {
         const qm_handle h[4] = {o[0].h[i], o[1].h[i], o[2].h[i], o[3].h[i]};
-        int bits[2], ok, code = qm_distil(m, a, time_at(&o[0], i), time_at(&o[0], i), h, protocol,
-                                          g, rng, bits, &ok);
-        if (code) return code;
+        b->at = -1;
+        code = qm_distil(b->m, b->arena, time_at(&o[0], i), time_at(&o[0], i), h, protocol, g, rng,
+                         bits, &ok);
         success[i] = (int8_t)ok;
     }
-    return QM_OK;
+    return code;
 }
 
 static int burst_ghz(qm_t *m, arena_t *a, int64_t count, int n, int64_t now_ps, const int *profiles,
@@ -512,15 +636,17 @@ static int burst_ghz(qm_t *m, arena_t *a, int64_t count, int n, int64_t now_ps, 
     return QM_OK;
 }
 
-static int burst_fidelity(const qm_t *m, int64_t n, const operand_t *o, int bell, double *f) {
-    for (int64_t i = 0; i < n; i++) {
-        int64_t t = o[0].now_ps ? time_at(&o[0], i) : 0;
+static int burst_fidelity(burst_t *b, int bell, double *f) {
+    const operand_t *o = b->o;
+    int code = burst_check_only(b);
+    for (int64_t i = 0; i < b->n && !code; i++) {
         uint32_t qa = (uint32_t)o[0].h[i], qb = (uint32_t)o[1].h[i];
-        int code = qm_peek_fidelity(m, o[0].h[i], o[0].now_ps ? t : clock_of(m, qa), o[1].h[i],
-                                    o[0].now_ps ? t : clock_of(m, qb), bell, &f[i]);
-        if (code) return code;
+        b->at = -1;
+        code = qm_peek_fidelity(b->m, o[0].h[i], o[0].now_ps ? time_at(&o[0], i) : clock_of(b->m, qa),
+                                o[1].h[i], o[1].now_ps ? time_at(&o[1], i) : clock_of(b->m, qb), bell,
+                                &f[i]);
     }
-    return QM_OK;
+    return code;
 }
 
 #endif

@@ -79,5 +79,5 @@ cdef int64_t as_time(value, str name) except -1
 cdef double as_probability(value, str name) except? -1
 cdef int as_bell(value, str name) except -1
 cdef int as_size(value, int least, int64_t most=*, str name=*) except -1
-cdef tuple as_axis(value, str name)
+cdef const double* axis_of(basis, double* axis) except NULL
 cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL

@@ -130,6 +130,17 @@ class QuantumMemory:
         *,
         node: int | None = None,
     ) -> int: ...
+    def measure_pair(
+        self,
+        a: int,
+        b: int,
+        now_ps: int,
+        rng: np.random.Generator,
+        basis: Basis = "Z",
+        readout_error: float = 0.0,
+        *,
+        node: int | None = None,
+    ) -> tuple[int, int]: ...
     def swap(
         self,
         left: int,

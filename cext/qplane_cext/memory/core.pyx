@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, binding=False
 """Quantum memory for a whole network: exact states, lazy ageing, generation-counted handles."""
 
 from collections import namedtuple
@@ -6,9 +6,7 @@ from collections import namedtuple
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport (
     PyLong_AsLongLong,
-    PyLong_AsLongLongAndOverflow,
     PyLong_AsUnsignedLongLong,
-    PyLong_CheckExact,
 )
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport cos, fabs, isfinite, sin, sqrt
@@ -29,7 +27,6 @@ SlotInfo = namedtuple("SlotInfo", "node purpose slice deadline_ps")
 
 cdef dict _BASES = {"Z": (0.0, 0.0, 1.0), "X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0),
                     0: (0.0, 0.0, 1.0), 1: (1.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0)}
-cdef dict _AXIS = {"X": 0, "Y": 1, "Z": 2}
 cdef dict _PAULIS = {"I": 0, "Z": 1, "X": 2, "Y": 3}
 cdef dict _PROTOCOLS = {"bbpssw": 0, "dejmps": 1, "epl": 2}
 # Rotations of the Bloch sphere; S is diag(1, i), SX its like about X
@@ -47,13 +44,18 @@ cdef dict _CLIFFORDS = {
     "SYDG": ((0, 0, -1), (0, 1, 0), (1, 0, 0)),
 }
 
-cdef int overflow  # where PyLong_AsLongLongAndOverflow says so; the result is -1 then
+cdef extern from "qplane_cext/memory/integers.h":
+    int64_t small_int(object value)
+
+cdef str X = "X", Z = "Z"  # Python has one object for each such literal
+cdef object NOBODY = object()  # in place of a generator
+cdef tuple BITS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 # ---- arguments: one message that names the argument ----
 
 cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL:
     """The C generator below a ``numpy.random.Generator``; the last one used is remembered."""
-    if rng is not memory._rng or rng is None:
+    if rng is not memory._rng:
         if not isinstance(rng, np.random.Generator):
             raise errors.QuantumMemoryError(
                 f"rng: must be a numpy.random.Generator, not {type(rng).__name__}")
@@ -64,12 +66,8 @@ cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL:
 
 
 cdef int64_t as_time(value, str name) except -1:
-    cdef int64_t t
-    if PyLong_CheckExact(value):
-        t = PyLong_AsLongLongAndOverflow(value, &overflow)
-        if t >= 0:
-            return t
-    return odd_time(value, name)
+    cdef int64_t t = small_int(value)
+    return t if t >= 0 else odd_time(value, name)
 
 
 cdef int64_t odd_time(value, str name) except -1:
@@ -85,12 +83,8 @@ cdef int64_t odd_time(value, str name) except -1:
 
 
 cdef handle_t as_handle(value, str name) except? 0:
-    cdef int64_t h
-    if PyLong_CheckExact(value):
-        h = PyLong_AsLongLongAndOverflow(value, &overflow)
-        if h >= 0:
-            return <handle_t>h
-    return odd_handle(value, name)
+    cdef int64_t h = small_int(value)
+    return <handle_t>h if h >= 0 else odd_handle(value, name)
 
 
 cdef handle_t odd_handle(value, str name) except? 0:
@@ -187,12 +181,13 @@ cdef class QuantumMemory:
 
     def __cinit__(self, capacity=65536, *, seed=0, exact_only=False):
         cdef int64_t n = operator.index(capacity)
-        if not 1 <= n <= 0x1fffffff:
+        if not 1 <= n <= MAX_RECORDS:
             raise errors.QuantumMemoryError(
-                f"capacity: must be 1 to {0x1fffffff} records, not {capacity}")
+                f"capacity: must be 1 to {MAX_RECORDS} records, not {capacity}")
         self._m = qm_new(<uint32_t>n, bool(exact_only))
         if self._m == NULL:
             raise MemoryError(f"no room for {capacity} records")
+        self._rng = NOBODY
         self._noise = np.random.Philox(seed)
         (<qm_t*>self._m).noise = <bitgen_t*>PyCapsule_GetPointer(
             self._noise.capsule, "BitGenerator")
@@ -316,11 +311,9 @@ cdef class QuantumMemory:
         return code
 
     cdef int _profile_index(self, value, str name) except -1:
-        cdef int64_t p = -1
-        if PyLong_CheckExact(value):
-            p = PyLong_AsLongLongAndOverflow(value, &overflow)
-        elif hasattr(value, "__index__"):
-            p = operator.index(value)
+        cdef int64_t p = small_int(value)
+        if p < 0 and hasattr(value, "__index__"):
+            p = min(max(operator.index(value), -1), 1 << 32)
         if not 0 <= p < (<qm_t*>self._m).n_profiles:
             raise errors.QuantumMemoryError(f"{name}: {value!r} is not a profile of this memory")
         return <int>p
@@ -335,21 +328,17 @@ cdef class QuantumMemory:
         cdef double[16] R
         cdef handle_t a, b
         cdef int64_t now = as_time(now_ps, "now_ps")
-        cdef double f, w
-        cdef int pa = self._profile_index(profile_a, "profile_a"), code, k
+        cdef int pa = self._profile_index(profile_a, "profile_a"), code
         cdef int pb = self._profile_index(profile_b, "profile_b")
-        memset(R, 0, sizeof(R))
-        R[0] = 1
+        cdef qm_t* m = <qm_t*>self._m
         if PyFloat_CheckExact(state) or isinstance(state, (int, float)):
-            f = as_probability(state, "state")
-            k = as_bell(bell, "bell")
-            w = (4 * f - 1) / 3
-            R[5] = -w if k & 1 else w
-            R[15] = -w if k & 2 else w
-            R[10] = -w if (k == 0 or k == 3) else w
+            code = qm_create_werner(m, &m.arena, now, as_probability(state, "state"),
+                                    as_bell(bell, "bell"), pa, pb, &a, &b)
         else:
+            memset(R, 0, sizeof(R))
+            R[0] = 1
             pair_matrix(state, R)
-        code = self.c_create_pair(now, R, pa, pb, &a, &b)
+            code = qm_create_pair(m, &m.arena, now, R, pa, pb, &a, &b)
         if code < 0:
             fail(self, code, now, {}, f"capacity {self.capacity} records" if code == QM_EFULL
                  else "state: is not a two-qubit state (negative eigenvalue)")
@@ -599,12 +588,7 @@ cdef class QuantumMemory:
         cdef handle_t h = as_handle(qubit, "qubit")
         cdef int64_t now = as_time(now_ps, "now_ps")
         cdef double error = as_probability(readout_error, "readout_error")
-        letter = _AXIS.get(basis) if type(basis) is str else None
-        if letter is not None:
-            memset(axis, 0, sizeof(axis))
-            axis[<int>letter] = 1
-        else:
-            axis[0], axis[1], axis[2] = as_axis(basis, "basis")
+        axis_of(basis, axis)
         if node is not None:
             self._own(node, {"qubit": h})
         code = self.c_measure_along(now, h, axis, error, bitgen_of(self, rng), &bit)
@@ -612,6 +596,23 @@ cdef class QuantumMemory:
             fail(self, code, now, {"qubit": h}, "a basis that is not X, Y, Z, or T2 too long "
                                                 "against T1 for a tableau")
         return bit
+
+    def measure_pair(self, a, b, now_ps, rng, basis="Z", readout_error=0.0, *, node=None):
+        """Ages both halves of a pair to ``now_ps``, measures them along the same ``basis`` and frees
+        them: (bit of a, bit of b), as reported."""
+        cdef double[3] axis
+        cdef int bits = 0, code
+        cdef handle_t h = as_handle(a, "a"), other = as_handle(b, "b")
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef double error = as_probability(readout_error, "readout_error")
+        cdef qm_t* m = <qm_t*>self._m
+        axis_of(basis, axis)
+        if node is not None:
+            self._own(node, {"a": h, "b": other})
+        code = qm_measure_pair(m, &m.arena, now, h, other, axis, error, bitgen_of(self, rng), &bits)
+        if code < 0:
+            fail(self, code, now, {"a": h, "b": other}, "a, b: are not the halves of a pair")
+        return BITS[bits]
 
     cdef int _bell(self, left, right, now_ps, rng, GateNoise noise, node, bint pairs, str a,
                    str b) except -1:
@@ -953,12 +954,19 @@ cdef class QuantumMemory:
         return self._bursts
 
 
+cdef const double* axis_of(basis, double* axis) except NULL:
+    """A measurement basis as a unit Bloch vector."""
+    if basis is X or basis is Z:
+        axis[0], axis[1], axis[2] = basis is X, 0, basis is Z
+    else:
+        axis[0], axis[1], axis[2] = as_axis(basis, "basis")
+    return axis
+
+
 cdef int as_bell(value, str name) except -1:
-    cdef int64_t k = -1
-    if PyLong_CheckExact(value):
-        k = PyLong_AsLongLongAndOverflow(value, &overflow)
-    elif hasattr(value, "__index__"):
-        k = operator.index(value)
+    cdef int64_t k = small_int(value)
+    if k < 0 and hasattr(value, "__index__"):
+        k = min(max(operator.index(value), -1), 4)
     if not 0 <= k <= 3:
         raise errors.QuantumMemoryError(f"{name}: must be 0 to 3, not {value!r}")
     return <int>k

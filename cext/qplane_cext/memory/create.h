@@ -34,6 +34,7 @@ static inline int place_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *
 static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, int pa, int pb,
                           qm_handle *ha, qm_handle *hb) {
     if (!profile_ok(m, pa) || !profile_ok(m, pb)) return QM_EARG;
+    if (now_ps < 0) return QM_ETIME;
     if (memcmp(R, m->checked, sizeof m->checked)) {
         if (R[0] != 1 || !is_pair_state(R)) return QM_EARG;
         memcpy(m->checked, R, sizeof m->checked);
@@ -41,11 +42,45 @@ static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, 
     return place_pair(m, a, now_ps, R, pa, pb, ha, hb);
 }
 
+#define CLOCK_BITS(i) (i ? 0xffffull : 63ull << 56) /* of the clock in word i of a compact record */
+
+/* A Werner state of the given fidelity to a Bell state; qm_create_pair() with a memory for the last
+ * arguments. */
+static int qm_create_werner(qm_t *m, arena_t *a, int64_t now_ps, double fidelity, int bell, int pa,
+                            int pb, qm_handle *ha, qm_handle *hb) {
+    werner_t *last = &m->werner;
+    if (fidelity == last->fidelity && bell == last->bell && pa == last->profile_a &&
+        pb == last->profile_b && !(now_ps >> 54)) {
+        uint32_t rec = new_record(m, a);
+        if (!rec) return QM_EFULL;
+        uint64_t *w = m->records[rec].w, c = (uint64_t)now_ps, generation = w[0];
+        w[0] = generation | last->like.w[0] | c >> 48 << 56;
+        for (int j = 0; j < 3; j++) w[1 + j] = last->like.w[1 + j] | (c >> (16 * j) & 0xffff);
+        a->live += 2;
+        *ha = generation << 32 | 2 * rec;
+        *hb = *ha + 1;
+        return QM_OK;
+    }
+    if (!is_probability(fidelity) || bell < 0 || bell > 3) return QM_EARG;
+    double w = (4 * fidelity - 1) / 3, R[16];
+    const double v[3] = {w * BELL_SIGN[bell][0], w * BELL_SIGN[bell][1], w * BELL_SIGN[bell][2]};
+    bell_to_matrix(v, R);
+    int code = qm_create_pair(m, a, now_ps, R, pa, pb, ha, hb);
+    record_t *r = code ? NULL : &m->records[(uint32_t)*ha >> 1];
+    if (r && rec_kind(r) == REC_COMPACT) {
+        *last = (werner_t){fidelity, bell, pa, pb, *r};
+        last->like.w[0] &= ~0xffffffffull;
+        for (int j = 0; j < 4; j++) last->like.w[j] &= ~CLOCK_BITS(j);
+    }
+    return code;
+}
+
 /* Slots for n qubits with clocks at now and no state yet; all or none. */
 static int take_slots(qm_t *m, arena_t *a, int64_t now_ps, int n, const int *profiles,
                       qm_handle *h) {
     for (int k = 0; k < n; k++)
         if (!profile_ok(m, profiles[k])) return QM_EARG;
+    if (now_ps < 0) return QM_ETIME;
     for (int k = 0; k < n; k += 2) {
         uint32_t i = new_record(m, a);
         if (!i) {

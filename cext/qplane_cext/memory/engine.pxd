@@ -8,6 +8,7 @@ from qplane_cext.memory.core cimport gate_noise_t, handle_t
 
 cdef extern from "qplane_cext/memory/engine.h" nogil:
     const int64_t NO_DEADLINE
+    const int MAX_RECORDS
     const int MAX_VECTOR
     const int MAX_TABLEAU
     const int GATE_CNOT
@@ -35,7 +36,6 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
         profile_t* profiles
         uint32_t n_profiles
         slot_t* slots
-        uint8_t* marks
         owner_t* owners
         uint32_t n_owners
         bitgen_t* noise
@@ -62,6 +62,8 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
 
     int qm_create_pair(qm_t* m, arena_t* a, int64_t now_ps, const double* R, int pa, int pb,
                        handle_t* ha, handle_t* hb)
+    int qm_create_werner(qm_t* m, arena_t* a, int64_t now_ps, double fidelity, int bell, int pa,
+                         int pb, handle_t* ha, handle_t* hb)
     int is_pair_state(const double* R)
     int qm_create_state(qm_t* m, arena_t* a, int64_t now_ps, int n, const double* R,
                         const int* profiles, handle_t* h)
@@ -86,6 +88,8 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
                 const gate_noise_t* g, bitgen_t* rng, int* outcome, int* actual)
     int qm_measure(qm_t* m, arena_t* a, int64_t now_ps, handle_t h, const double* axis,
                    double readout_error, bitgen_t* rng, int* bit)
+    int qm_measure_pair(qm_t* m, arena_t* a, int64_t now_ps, handle_t ha, handle_t hb,
+                        const double* axis, double readout_error, bitgen_t* rng, int* bits)
     int qm_free(qm_t* m, arena_t* a, handle_t h, bitgen_t* rng)
     int qm_reset(qm_t* m, arena_t* a, int64_t now_ps, handle_t h, double error, bitgen_t* rng)
     int qm_distil(qm_t* m, arena_t* arena, int64_t now_a, int64_t now_b, const handle_t* h,

@@ -43,7 +43,61 @@ static inline int misread(int k, double readout_error, double *u) {
     return k ^ decide(readout_error, u) << 1;
 }
 
-/* Halves of two different pairs: the hot path of every repeater. */
+/* What a swap of l and r leaves, and their end: pl and pr, a Bell-diagonal pair. */
+static inline void put_swapped(qm_t *m, arena_t *a, uint32_t l, uint32_t r, uint32_t pl,
+                               uint32_t pr, const double *v) {
+    drop_block(m, a, l);
+    drop_block(m, a, r);
+    set_block(m, l, 0); /* so that pl and pr may have their records to themselves */
+    set_block(m, r, 0);
+    put_bell(m, a, pl, pr, v);
+    kill_qubit(m, a, l);
+    kill_qubit(m, a, r);
+}
+
+/* The same for pairs held in records, but for the number of live qubits and their owners. */
+static inline void leave_records(qm_t *m, arena_t *a, uint32_t l, uint32_t r, uint32_t pl,
+                                 uint32_t pr, const double *v) {
+    rec_set_split(&m->records[pl >> 1], pl & 1, 0, pr, v);
+    rec_set_split(&m->records[pr >> 1], pr & 1, 1, pl, v);
+    if (pl != (l ^ 1)) free_record(m, a, l >> 1); /* it was split already */
+    if (pr != (r ^ 1)) free_record(m, a, r >> 1);
+}
+
+/* Decay of X and Y, and of Z, over both qubits' ageing to now. */
+static inline double decay_of_two(const qm_t *m, uint32_t p, uint32_t q, int64_t now_ps,
+                                  double *z) {
+    const profile_t *a = profile_of(m, p), *b = profile_of(m, q);
+    double ta = (double)(now_ps - clock_of(m, p)), tb = (double)(now_ps - clock_of(m, q));
+    double rate1 = ta * a->rate1 + tb * b->rate1;
+    *z = rate1 != 0 ? exp_minus(rate1) : 1;
+    return exp_minus(ta * a->rate2 + tb * b->rate2);
+}
+
+/* Halves of two different pairs held in records: the hot path of every repeater. */
+static inline int swap_records(qm_t *m, arena_t *a, int64_t now_ps, uint32_t l, uint32_t r,
+                               const gate_noise_t *g, bitgen_t *rng, int *outcome, int *actual) {
+    double A[3], B[3], w[4], z;
+    uint32_t pl, pr;
+    if (now_ps < clock_of(m, l) || now_ps < clock_of(m, r) || !gate_noise_ok(g) ||
+        !load_record_pair(m, l, A, &pl) || pl == r || !load_record_pair(m, r, B, &pr))
+        return 0;
+    double xy = decay_of_two(m, l, r, now_ps, &z), u = 4 * draw(rng);
+    int k = *actual = (int)u; /* each outcome has probability 1/4 */
+    u -= k;
+    bell_weights(g, k, w);
+    const double v[3] = {w[1] * A[0] * B[0] * xy, w[2] * A[1] * B[1] * xy, w[3] * A[2] * B[2] * z};
+    *outcome = g->readout_error > 0 ? misread(k, g->readout_error, &u) : k;
+    if (m->slots) {
+        release_slot(m, l);
+        release_slot(m, r);
+    }
+    a->live -= 2;
+    leave_records(m, a, l, r, pl, pr, v);
+    return 1;
+}
+
+/* Halves of two different pairs. */
 static void swap_pairs(qm_t *m, arena_t *a, int64_t now_ps, view_t *A, view_t *B,
                        const gate_noise_t *g, double *u, int *actual) {
     double w[4], v[3], R[16];
@@ -72,12 +126,15 @@ static void swap_pairs(qm_t *m, arena_t *a, int64_t now_ps, view_t *A, view_t *B
             }
         R[0] = 1;
     }
+    if (bell) {
+        put_swapped(m, a, A->q, B->q, A->partner, B->partner, v);
+        return;
+    }
     drop_block(m, a, A->q);
     drop_block(m, a, B->q);
-    if (bell)
-        put_bell(m, a, A->partner, B->partner, v);
-    else
-        put_pair(m, a, A->partner, B->partner, R);
+    put_pair(m, a, A->partner, B->partner, R);
+    kill_qubit(m, a, A->q);
+    kill_qubit(m, a, B->q);
 }
 
 static int bell_in_tableau(qm_t *m, arena_t *a, uint32_t l, uint32_t r, const gate_noise_t *g,
@@ -164,6 +221,7 @@ static int qm_bell(qm_t *m, arena_t *a, int64_t now_ps, qm_handle left, qm_handl
         double u = draw(rng);
         swap_pairs(m, a, now_ps, &A, &B, g, &u, actual);
         *outcome = misread(*actual, g->readout_error, &u);
+        return QM_OK;
     } else {
         int plan = plan_join(m, l, r, now_ps);
         int n = qubits_with(m, l) + qubits_with(m, r);
@@ -193,6 +251,7 @@ static int qm_swap(qm_t *m, arena_t *a, int64_t now_ps, qm_handle left, qm_handl
                    const gate_noise_t *g, bitgen_t *rng, int *outcome, int *actual) {
     uint32_t l = slot_of(m, left), r = slot_of(m, right);
     if (!l || !r) return QM_ESTALE;
+    if (swap_records(m, a, now_ps, l, r, g, rng, outcome, actual)) return QM_OK;
     uint32_t pl = partner_of(m, l);
     if (!pl || !partner_of(m, r) || pl == r) return QM_EARG;
     return qm_bell(m, a, now_ps, left, right, g, rng, outcome, actual);
@@ -308,6 +367,45 @@ static int qm_measure(qm_t *m, arena_t *a, int64_t now_ps, qm_handle h, const do
     }
     kill_qubit(m, a, q);
     *bit = b ^ decide(readout_error, &u);
+    return QM_OK;
+}
+
+/* Measures both halves of a pair along one axis; bits: 2 (bit of a) + (bit of b), as reported. */
+static int qm_measure_pair(qm_t *m, arena_t *a, int64_t now_ps, qm_handle ha, qm_handle hb,
+                           const double *axis, double readout_error, bitgen_t *rng, int *bits) {
+    uint32_t p = slot_of(m, ha), q = slot_of(m, hb), partner;
+    if (!p || !q) return QM_ESTALE;
+    if (p == q || partner_of(m, p) != q) return QM_EARG;
+    if (now_ps < clock_of(m, p) || now_ps < clock_of(m, q)) return QM_ETIME;
+    double v[3], z;
+    if (!load_record_pair(m, p, v, &partner)) {
+        int first, second, code = qm_measure(m, a, now_ps, ha, axis, readout_error, rng, &first);
+        if (!code) code = qm_measure(m, a, now_ps, hb, axis, readout_error, rng, &second);
+        if (!code) *bits = 2 * first + second;
+        return code;
+    }
+    double length = axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2];
+    if (!is_probability(readout_error) || !(fabs(length - 1) <= 1e-9)) return QM_EARG;
+    double xy = decay_of_two(m, p, q, now_ps, &z), u = 2 * draw(rng);
+    double same = (axis[0] * axis[0] * v[0] + axis[1] * axis[1] * v[1]) * xy +
+                  axis[2] * axis[2] * v[2] * z;
+    int first = u >= 1, second;
+    u -= first;
+    if (readout_error > 0) {
+        second = first ^ !decide((1 + same) / 2, &u);
+        first ^= decide(readout_error, &u);
+        second ^= decide(readout_error, &u);
+    } else {
+        second = first ^ (u >= (1 + same) / 2);
+    }
+    *bits = 2 * first + second;
+    if (m->slots) {
+        release_slot(m, p);
+        release_slot(m, q);
+    }
+    a->live -= 2;
+    free_record(m, a, p >> 1);
+    if (q != (p ^ 1)) free_record(m, a, q >> 1);
     return QM_OK;
 }
 

@@ -18,41 +18,50 @@ typedef struct {
     double x, y, z, s;
 } affine_t;
 
+/* Compiled once more for wider registers, where the loader can choose; without fused
+ * multiply-adds (-ffp-contract=off), so that results are the same bit for bit. */
+#if defined(__x86_64__) && defined(__GLIBC__) && __GNUC__ >= 11 && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+/* exp(-x) for x >= 0, to within 2 units in the last place: Cody and Waite's reduction and a Taylor
+ * polynomial by Estrin's scheme. Not the C library's, whose last bit depends on the machine. */
+static inline double exp_minus(double x) {
+    const double magic = 0x1.8p52, log2e = 0x1.71547652b82fep0;
+    const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
+    double t = x < 708 ? -x : -708, k = t * log2e + magic;
+    int64_t bits, power;
+    memcpy(&power, &k, 8);
+    k -= magic;
+    t = (t - k * ln2_high) - k * ln2_low;
+    double t2 = t * t, t4 = t2 * t2;
+    double a = (1 + t) + (1.0 / 2 + t * (1.0 / 6)) * t2;
+    double b = (1.0 / 24 + t * (1.0 / 120)) + (1.0 / 720 + t * (1.0 / 5040)) * t2;
+    double c = (1.0 / 40320 + t * (1.0 / 362880)) + (1.0 / 3628800 + t * (1.0 / 39916800)) * t2;
+    double d = 1.0 / 479001600 + t * (1.0 / 6227020800.0);
+    double p = (a + b * t4) + (c + d * t4) * (t4 * t4);
+    memcpy(&bits, &p, 8);
+    bits += (int64_t)((uint64_t)power << 52);
+    memcpy(&p, &bits, 8);
+    return p;
+}
+
+WIDE static void exp_minus_all(double *restrict x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] = exp_minus(x[i]);
+}
+
 static inline affine_t ageing(const profile_t *p, int64_t dt_ps) {
     affine_t c = {1, 1, 1, 0};
     double t = (double)dt_ps;
-    if (p->rate2 != 0 && dt_ps) c.x = c.y = exp(-t * p->rate2);
+    if (p->rate2 != 0 && dt_ps) c.x = c.y = exp_minus(t * p->rate2);
     if (p->rate1 != 0 && dt_ps) {
-        c.z = exp(-t * p->rate1);
+        c.z = exp_minus(t * p->rate1);
         c.s = (1 - c.z) * p->z_eq;
     }
     return c;
-}
-
-/* x[i] = exp(-x[i]) for x >= 0, to within 2 units in the last place: Cody and Waite's reduction and
- * a Taylor polynomial, written so that the compiler makes vectors of it. */
-#if defined(__x86_64__) && defined(__linux__) && __GNUC__ >= 11 && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__)
-__attribute__((target_clones("avx2", "default")))
-#endif
-static void exp_minus(double *restrict x, int n) {
-    static const double C[14] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720,
-                                 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800,
-                                 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
-    const double magic = 0x1.8p52, log2e = 0x1.71547652b82fep0;
-    const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
-    for (int i = 0; i < n; i++) {
-        double t = x[i] < 708 ? -x[i] : -708, k = t * log2e + magic, p = C[13];
-        int64_t bits, power;
-        memcpy(&power, &k, 8);
-        k -= magic;
-        t = (t - k * ln2_high) - k * ln2_low;
-        for (int c = 12; c >= 0; c--) p = p * t + C[c];
-        memcpy(&bits, &p, 8);
-        bits += (int64_t)((uint64_t)power << 52);
-        memcpy(&p, &bits, 8);
-        x[i] = p;
-    }
 }
 
 /* Rows (first qubit) or columns (second qubit) of a pair matrix. */

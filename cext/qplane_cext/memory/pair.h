@@ -51,6 +51,7 @@ static inline int pick4(const double *p, double *u) {
 static inline uint32_t partner_of(const qm_t *m, uint32_t q) { /* 0: not half of a pair */
     const record_t *r = &m->records[q >> 1];
     if (rec_kind(r) == REC_COMPACT) return q ^ 1;
+    if (rec_kind(r) == REC_SPLIT) return (uint32_t)r->w[3];
     uint32_t id = rec_block(r, q & 1), i = BLK_INDEX(id);
     if (BLK_KIND(id) == BLK_BELL) return m->smalls[i].m[0] ^ m->smalls[i].m[1] ^ q;
     if (BLK_KIND(id) == BLK_PAIR) return m->pairs[i].m[0] ^ m->pairs[i].m[1] ^ q;
@@ -84,6 +85,10 @@ static inline void load_pair(const qm_t *m, uint32_t q, uint32_t partner, view_t
         rec_compact_state(r, out->v);
         return;
     }
+    if (rec_kind(r) == REC_SPLIT) {
+        rec_split_state(r, &m->records[partner >> 1], out->v);
+        return;
+    }
     uint32_t id = rec_block(r, q & 1), i = BLK_INDEX(id);
     if (BLK_KIND(id) == BLK_BELL) {
         memcpy(out->v, m->smalls[i].v, sizeof out->v);
@@ -95,16 +100,32 @@ static inline void load_pair(const qm_t *m, uint32_t q, uint32_t partner, view_t
     if (m->pairs[i].m[0] != q) transpose4(out->R);
 }
 
+/* A Bell-diagonal pair held in records: 0 where it is not. */
+static inline int load_record_pair(const qm_t *m, uint32_t q, double *v, uint32_t *partner) {
+    const record_t *r = &m->records[q >> 1];
+    int kind = rec_kind(r);
+    if (kind == REC_COMPACT) {
+        *partner = q ^ 1;
+        rec_compact_state(r, v);
+        return 1;
+    }
+    if (kind != REC_SPLIT) return 0;
+    *partner = (uint32_t)r->w[3];
+    rec_split_state(r, &m->records[*partner >> 1], v);
+    return 1;
+}
+
 static inline void view_to_matrix(view_t *p) {
     if (!p->bell) return;
     p->bell = 0;
     bell_to_matrix(p->v, p->R);
 }
 
-/* Frees the block of a one- or two-qubit state, or opens the compact record that holds it. */
+/* Frees the block of a one- or two-qubit state, or opens the records that hold it. */
 static inline void drop_block(qm_t *m, arena_t *a, uint32_t q) {
     record_t *r = &m->records[q >> 1];
-    if (rec_kind(r) == REC_COMPACT) {
+    if (rec_kind(r) != REC_OPEN) {
+        if (rec_kind(r) == REC_SPLIT) open_record(&m->records[(uint32_t)r->w[3] >> 1]);
         open_record(r);
         return;
     }
@@ -117,6 +138,12 @@ static inline void drop_block(qm_t *m, arena_t *a, uint32_t q) {
 
 /* Stores a pair state for two qubits whose records are open; their old blocks are gone already. */
 static inline void put_bell(qm_t *m, arena_t *a, uint32_t q0, uint32_t q1, const double *v) {
+    record_t *r0 = &m->records[q0 >> 1], *r1 = &m->records[q1 >> 1];
+    if (!rec_block(r0, ~q0 & 1) && !rec_block(r1, ~q1 & 1) && r0 != r1) {
+        rec_set_split(r0, q0 & 1, 0, q1, v);
+        rec_set_split(r1, q1 & 1, 1, q0, v);
+        return;
+    }
     uint32_t i = new_small(m, a), id = BLK_ID(BLK_BELL, i);
     small_t *b = &m->smalls[i];
     b->m[0] = q0;

@@ -3,21 +3,27 @@
  * A record holds the two qubits that were created together. While they are an untouched
  * Bell-diagonal pair the record holds everything ("compact", 32 bytes a pair, handles included):
  *
- *   w0  generation 32 | kind 2 | profile a 11 | profile b 11 | clock, high 8
- *   w1  clock, low 16 | <XX> 48      w2  clock, mid 16 | <YY> 48     w3  clock, upper 16 | <ZZ> 48
+ *   w0  generation 32 | kind 2 | profile a 11 | profile b 11 | clock, high 6 | marks b, a
+ *   w1  <XX> 48 | clock, low 16     w2  <YY> 48 | clock, mid 16     w3  <ZZ> 48 | clock, upper 16
  *
- * The clock is common to both halves (56 bits, signed picoseconds); a correlation is a signed
- * 48-bit number of steps of 2^-46, so it is stored to within 7.2e-15 and 0, 1, -1 are exact.
- * What does not fit (another clock, a later profile, another state) is "open": state in a block,
- * each half with its own clock.
+ * The clock is common to both halves (54 bits, picoseconds); a correlation is a signed 48-bit
+ * number of steps of 2^-46, so it is stored to within 7.2e-15 and 0, 1, -1 are exact.
+ * A Bell-diagonal pair whose halves are the only live qubits of two records, as after a swap, is
+ * "split" over them (64 bytes a pair); role 0 has <XX>, role 1 <YY>, and each one half of <ZZ>:
+ *
+ *   w0  generation 32 | kind 2 | profile 15 | live half 1 | role 1
+ *   w1  mark, clock 63     w2  <XX> or <YY>     w3  slot of the other half 32 | half of <ZZ> 32
+ *
+ * What does not fit is "open": state in a block, each half with its own clock.
  *
  *   w0  generation 32 | kind 2 | profile a 15 | profile b 15
- *   w1  clock of a     w2  clock of b     w3  block of a 32 | block of b 32 (0: that half is free)
+ *   w1, w2  mark, clock 63 of a, b     w3  block of b 32 | block of a 32 (0: that half is free)
  *
- * A qubit's slot index is 2 * record + half; a handle is that and the record's generation.
- * Free records and free blocks form intrusive lists. All allocation goes through an arena, which
- * takes from and returns to the common lists in batches under a lock: two threads that work on
- * disjoint handles, each with an arena of its own, never wait for each other.
+ * A qubit's slot index is 2 * record + half; a handle is that and the record's generation. A mark
+ * says that the qubit is an operand of the burst that is being checked; there are none otherwise.
+ * Free records and blocks wait on a stack each. All allocation goes through an arena, which takes
+ * from and returns to the stacks in batches under a lock: two threads that work on disjoint
+ * handles, each with an arena of its own, never wait for each other.
  */
 #ifndef QPLANE_MEMORY_STORE_H
 #define QPLANE_MEMORY_STORE_H
@@ -39,7 +45,7 @@ typedef struct {
     uint64_t w[4];
 } record_t;
 
-enum { REC_FREE = 0, REC_COMPACT = 1, REC_OPEN = 2 };
+enum { REC_FREE = 0, REC_COMPACT = 1, REC_OPEN = 2, REC_SPLIT = 3 };
 
 /* A block identifier: kind in the top two bits, index below; index 0 is never used. */
 enum { BLK_ONE = 0, BLK_BELL = 1, BLK_PAIR = 2, BLK_BIG = 3 };
@@ -52,7 +58,7 @@ typedef struct { /* BLK_ONE: Bloch vector of m[0]; BLK_BELL: <XX>, <YY>, <ZZ> of
     double v[3];
 } small_t;
 
-typedef struct { /* BLK_PAIR: R[1..15] of m[0], m[1], row major; R[0] = 1 */
+typedef struct { /* BLK_PAIR: R[1..15] of m[0], m[1], row major; R[0] = 1; two cache lines */
     uint32_t m[2];
     double r[15];
 } pair_t;
@@ -63,17 +69,25 @@ typedef struct {
     double z_eq;         /* <Z> in equilibrium, 1 - 2 population */
     int pauli;           /* ageing is a Pauli channel: a Bell-diagonal pair stays one */
     int mixture;         /* ageing is a mixture of Pauli operations and resets */
+    double pad;          /* 64 bytes: finding one is a shift */
 } profile_t;
 
+#define MAX_RECORDS 0x1ffff000 /* a block's index has 30 bits, and some are left over */
 #define MAX_PROFILES 32768u
 #define COMPACT_PROFILES 2048u
 
-typedef struct {
-    uint32_t head, tail, count;
-} chain_t;
+#define MAGAZINE 128u
+
+typedef struct { /* free elements at hand */
+    uint32_t count, item[MAGAZINE];
+} magazine_t;
+
+typedef struct { /* free elements of all, and how far the pool was ever used */
+    uint32_t count, top, limit, *item;
+} pool_t;
 
 typedef struct {
-    chain_t records, smalls, pairs, bigs;
+    magazine_t records, smalls, pairs, bigs;
     int64_t live; /* change in the number of live qubits since the last return */
 } arena_t;
 
@@ -85,19 +99,19 @@ typedef struct {
 
 struct big; /* BLK_BIG: see tableau.h */
 
-typedef struct {
-    uint32_t link;
-    struct big *block; /* NULL: free */
-} big_entry_t;
+typedef struct { /* a pair as create_werner() last made it: its record but for generation and clock */
+    double fidelity;
+    int bell, profile_a, profile_b; /* profile_a < 0: none */
+    record_t like;
+} werner_t;
 
 typedef struct qm {
     record_t *records; /* index 0 is never used, as in both pools */
     small_t *smalls;
     pair_t *pairs;
-    big_entry_t *bigs;
+    struct big **bigs; /* NULL: free */
     uint32_t capacity; /* records */
-    uint32_t record_top, small_top, pair_top, big_top;
-    chain_t free_records, free_smalls, free_pairs, free_bigs;
+    pool_t free_records, free_smalls, free_pairs, free_bigs;
     pthread_mutex_t lock;
     int64_t live;
     arena_t arena; /* of whoever holds the memory alone: scalar and fused verbs */
@@ -105,9 +119,9 @@ typedef struct qm {
     uint32_t n_profiles;
     int exact_only; /* never use the Bell-diagonal forms (a test compares the two) */
     double checked[16]; /* the last pair matrix that was found to be a state */
+    werner_t werner;    /* the last Werner state that was created */
     slot_t *slots;      /* by slot index; NULL until a slot has an owner or a deadline */
     wheel_t wheel;
-    uint8_t *marks;  /* by slot index: handles seen in the burst that is being checked */
     owner_t *owners; /* 1 to n_owners */
     uint32_t n_owners;
     bitgen_t *noise; /* for sampled noise on tableaus where a verb has no generator */
@@ -115,25 +129,38 @@ typedef struct qm {
 
 /* ---- records ---- */
 
+#define MARK (1ull << 63)
+
 static inline uint32_t rec_generation(const record_t *r) { return (uint32_t)r->w[0]; }
 static inline int rec_kind(const record_t *r) { return (int)(r->w[0] >> 32) & 3; }
 
 static inline uint32_t rec_profile(const record_t *r, int half) {
     if (rec_kind(r) == REC_COMPACT) return (uint32_t)(r->w[0] >> (34 + 11 * half)) & 2047u;
+    if (rec_kind(r) == REC_SPLIT) half = 0;
     return (uint32_t)(r->w[0] >> (34 + 15 * half)) & 32767u;
 }
 
+static inline int rec_split_half(const record_t *r) { return (int)(r->w[0] >> 49) & 1; }
+static inline int rec_split_role(const record_t *r) { return (int)(r->w[0] >> 50) & 1; }
+
 static inline int64_t rec_compact_clock(const record_t *r) {
-    uint64_t c = (r->w[0] >> 56 << 48) | ((r->w[3] & 0xffff) << 32) | ((r->w[2] & 0xffff) << 16) |
-                 (r->w[1] & 0xffff);
-    return (int64_t)(c << 8) >> 8;
+    return (int64_t)((r->w[0] >> 56 & 63) << 48 | (r->w[3] & 0xffff) << 32 |
+                     (r->w[2] & 0xffff) << 16 | (r->w[1] & 0xffff));
+}
+
+/* The word that holds a half's mark, and its place there. */
+static inline uint64_t *rec_mark(record_t *r, int half, uint64_t *bit) {
+    int kind = rec_kind(r);
+    *bit = kind == REC_COMPACT && !half ? MARK >> 1 : MARK;
+    return &r->w[kind == REC_COMPACT ? 0 : kind == REC_SPLIT ? 1 : 1 + half];
 }
 
 static inline int64_t rec_clock(const record_t *r, int half) {
-    return rec_kind(r) == REC_COMPACT ? rec_compact_clock(r) : (int64_t)r->w[1 + half];
+    if (rec_kind(r) == REC_COMPACT) return rec_compact_clock(r);
+    return (int64_t)(r->w[rec_kind(r) == REC_SPLIT ? 1 : 1 + half] & ~MARK);
 }
 
-static inline uint32_t rec_block(const record_t *r, int half) {
+static inline uint32_t rec_block(const record_t *r, int half) { /* of an open record */
     return (uint32_t)(r->w[3] >> (32 * half));
 }
 
@@ -152,7 +179,7 @@ static inline void rec_set_open(record_t *r, uint32_t pa, uint32_t pb, int64_t c
 #define STEP 0x1p-46
 
 static inline int rec_fits_compact(uint32_t pa, uint32_t pb, int64_t clock) {
-    return pa < COMPACT_PROFILES && pb < COMPACT_PROFILES && (clock << 8 >> 8) == clock;
+    return pa < COMPACT_PROFILES && pb < COMPACT_PROFILES && !(clock >> 54);
 }
 
 static inline void rec_set_compact(record_t *r, uint32_t pa, uint32_t pb, int64_t clock,
@@ -160,13 +187,32 @@ static inline void rec_set_compact(record_t *r, uint32_t pa, uint32_t pb, int64_
     uint64_t c = (uint64_t)clock;
     r->w[0] = (uint64_t)rec_generation(r) | (uint64_t)REC_COMPACT << 32 | (uint64_t)pa << 34 |
               (uint64_t)pb << 45 | c >> 48 << 56;
-    r->w[1] = (uint64_t)llrint(v[0] / STEP) << 16 | (c & 0xffff);
-    r->w[2] = (uint64_t)llrint(v[1] / STEP) << 16 | (c >> 16 & 0xffff);
-    r->w[3] = (uint64_t)llrint(v[2] / STEP) << 16 | (c >> 32 & 0xffff);
+    for (int j = 0; j < 3; j++)
+        r->w[1 + j] = (uint64_t)llrint(v[j] / STEP) << 16 | (c >> (16 * j) & 0xffff);
 }
 
 static inline void rec_compact_state(const record_t *r, double *v) {
     for (int i = 0; i < 3; i++) v[i] = (double)((int64_t)r->w[1 + i] >> 16) * STEP;
+}
+
+/* The live half of a record, alone in it, becomes part of a split pair. */
+static inline void rec_set_split(record_t *r, int half, int role, uint32_t other, const double *v) {
+    uint64_t zz;
+    int64_t clock = rec_clock(r, half);
+    memcpy(&zz, &v[2], 8);
+    r->w[0] = (uint64_t)rec_generation(r) | (uint64_t)REC_SPLIT << 32 |
+              (uint64_t)rec_profile(r, half) << 34 | (uint64_t)half << 49 | (uint64_t)role << 50;
+    r->w[1] = (uint64_t)clock;
+    memcpy(&r->w[2], &v[role], 8);
+    r->w[3] = (uint64_t)other | (role ? zz >> 32 : zz & 0xffffffffu) << 32;
+}
+
+static inline void rec_split_state(const record_t *r, const record_t *s, double *v) {
+    const record_t *t = rec_split_role(r) ? s : r, *u = rec_split_role(r) ? r : s;
+    uint64_t zz = t->w[3] >> 32 | (u->w[3] >> 32) << 32;
+    memcpy(&v[0], &t->w[2], 8);
+    memcpy(&v[1], &u->w[2], 8);
+    memcpy(&v[2], &zz, 8);
 }
 
 /* ---- handles ---- */
@@ -182,7 +228,9 @@ static inline uint32_t slot_of(const qm_t *m, qm_handle h) {
     const record_t *r = &m->records[rec];
     if (rec_generation(r) != (uint32_t)(h >> 32)) return 0;
     int kind = rec_kind(r);
-    if (kind == REC_COMPACT || (kind == REC_OPEN && rec_block(r, q & 1))) return q;
+    if (kind == REC_COMPACT || (kind == REC_OPEN && rec_block(r, q & 1)) ||
+        (kind == REC_SPLIT && rec_split_half(r) == (int)(q & 1)))
+        return q;
     return 0;
 }
 
@@ -194,85 +242,54 @@ static inline int64_t clock_of(const qm_t *m, uint32_t q) {
     return rec_clock(&m->records[q >> 1], q & 1);
 }
 
-static inline void set_clock(qm_t *m, uint32_t q, int64_t clock) { /* open records only */
-    m->records[q >> 1].w[1 + (q & 1)] = (uint64_t)clock;
+static inline void set_clock(qm_t *m, uint32_t q, int64_t clock) { /* not of a compact record */
+    record_t *r = &m->records[q >> 1];
+    r->w[rec_kind(r) == REC_SPLIT ? 1 : 1 + (q & 1)] = (uint64_t)clock;
 }
 
 static inline void set_block(qm_t *m, uint32_t q, uint32_t id) {
     rec_set_block(&m->records[q >> 1], q & 1, id);
 }
 
-/* ---- lists: each pool's free elements are linked through their first four bytes ---- */
-
-static inline uint32_t *link_at(void *base, size_t size, uint32_t i) {
-    return (uint32_t *)(void *)((char *)base + size * i);
-}
-
-static inline void chain_push(chain_t *c, void *base, size_t size, uint32_t i) {
-    *link_at(base, size, i) = c->head;
-    if (!c->head) c->tail = i;
-    c->head = i;
-    c->count++;
-}
-
-static inline uint32_t chain_pop(chain_t *c, void *base, size_t size) {
-    uint32_t i = c->head;
-    c->head = *link_at(base, size, i);
-    c->count--;
-    return i;
-}
-
-static void chain_splice(chain_t *to, chain_t *from, void *base, size_t size) {
-    if (!from->head) return;
-    *link_at(base, size, from->tail) = to->head;
-    if (!to->head) to->tail = from->tail;
-    to->head = from->head;
-    to->count += from->count;
-    memset(from, 0, sizeof *from);
-}
-
-#define REFILL 64u
-
-/* Fills an empty list with up to REFILL elements of the common one, then of the pool's untouched
- * rest. */
-static uint32_t chain_refill(qm_t *m, chain_t *c, chain_t *common, uint32_t *top, uint32_t limit,
-                             void *base, size_t size) {
-    uint32_t got = 0, fresh = 0, last;
-    pthread_mutex_lock(&m->lock);
-    if (common->head && common->count <= REFILL) {
-        got = common->count;
-        *c = *common;
-        memset(common, 0, sizeof *common);
-    } else if (common->head) {
-        uint32_t last_taken = common->head;
-        for (got = 1; got < REFILL; got++) last_taken = *link_at(base, size, last_taken);
-        c->head = common->head;
-        c->tail = last_taken;
-        c->count = got;
-        common->head = *link_at(base, size, last_taken);
-        common->count -= got;
-        *link_at(base, size, last_taken) = 0;
-    }
-    if (got < REFILL) fresh = limit - *top < REFILL - got ? limit - *top : REFILL - got;
-    last = *top += fresh;
-    pthread_mutex_unlock(&m->lock);
-    for (uint32_t n = 0; n < fresh; n++) chain_push(c, base, size, last - n);
-    return got + fresh;
-}
-
 /* ---- allocation ---- */
 
-#define RECORD_LINKS(m) ((void *)((char *)(m)->records + 8)) /* the generation stays in place */
+#define BATCH (MAGAZINE / 2)
 
-static inline uint32_t small_limit(const qm_t *m) { return 2 * m->capacity + 4096; }
-static inline uint32_t pair_limit(const qm_t *m) { return m->capacity + 4096; }
+/* Fills an empty magazine with up to BATCH elements from the stack, then from the pool's untouched
+ * rest: their number. */
+static uint32_t refill(qm_t *m, magazine_t *a, pool_t *p) {
+    pthread_mutex_lock(&m->lock);
+    uint32_t got = p->count < BATCH ? p->count : BATCH, rest = p->limit - p->top;
+    uint32_t fresh = rest < BATCH - got ? rest : BATCH - got;
+    p->count -= got;
+    for (uint32_t i = 0; i < fresh; i++) a->item[i] = p->top + fresh - i;
+    if (got) memcpy(a->item + fresh, p->item + p->count, got * sizeof *p->item);
+    p->top += fresh;
+    pthread_mutex_unlock(&m->lock);
+    return a->count = got + fresh;
+}
+
+static void spill(qm_t *m, magazine_t *a, pool_t *p, uint32_t n) { /* the n oldest */
+    pthread_mutex_lock(&m->lock);
+    memcpy(p->item + p->count, a->item, n * sizeof *p->item);
+    p->count += n;
+    pthread_mutex_unlock(&m->lock);
+    memmove(a->item, a->item + n, (a->count -= n) * sizeof *a->item);
+}
+
+static inline uint32_t take(qm_t *m, magazine_t *a, pool_t *p) { /* 0: the pool is used up */
+    return a->count || refill(m, a, p) ? a->item[--a->count] : 0;
+}
+
+static inline void give(qm_t *m, magazine_t *a, pool_t *p, uint32_t i) {
+    if (a->count == MAGAZINE) spill(m, a, p, BATCH);
+    a->item[a->count++] = i;
+}
 
 /* A free record's index, or 0 when the memory is full. Its generation is already the new one. */
 static inline uint32_t new_record(qm_t *m, arena_t *a) {
-    if (!a->records.head && !chain_refill(m, &a->records, &m->free_records, &m->record_top,
-                                          m->capacity, RECORD_LINKS(m), sizeof(record_t)))
-        return 0;
-    uint32_t i = chain_pop(&a->records, RECORD_LINKS(m), sizeof(record_t));
+    uint32_t i = take(m, &a->records, &m->free_records);
+    if (!i) return 0;
     record_t *r = &m->records[i];
     uint32_t g = rec_generation(r) + 1;
     r->w[0] = g ? g : 1;
@@ -281,44 +298,34 @@ static inline uint32_t new_record(qm_t *m, arena_t *a) {
 
 static inline void free_record(qm_t *m, arena_t *a, uint32_t i) {
     m->records[i].w[0] &= 0xffffffffu; /* REC_FREE */
-    chain_push(&a->records, RECORD_LINKS(m), sizeof(record_t), i);
+    give(m, &a->records, &m->free_records, i);
 }
 
+/* Blocks do not run out before records do. */
 static inline uint32_t new_small(qm_t *m, arena_t *a) {
-    if (!a->smalls.head)
-        chain_refill(m, &a->smalls, &m->free_smalls, &m->small_top, small_limit(m), m->smalls,
-                     sizeof(small_t));
-    return chain_pop(&a->smalls, m->smalls, sizeof(small_t));
+    return take(m, &a->smalls, &m->free_smalls);
 }
 
-static inline uint32_t new_pair(qm_t *m, arena_t *a) {
-    if (!a->pairs.head)
-        chain_refill(m, &a->pairs, &m->free_pairs, &m->pair_top, pair_limit(m), m->pairs,
-                     sizeof(pair_t));
-    return chain_pop(&a->pairs, m->pairs, sizeof(pair_t));
-}
+static inline uint32_t new_pair(qm_t *m, arena_t *a) { return take(m, &a->pairs, &m->free_pairs); }
 
 static inline uint32_t new_big(qm_t *m, arena_t *a, struct big *block) {
-    if (!a->bigs.head)
-        chain_refill(m, &a->bigs, &m->free_bigs, &m->big_top, small_limit(m), m->bigs,
-                     sizeof(big_entry_t));
-    uint32_t i = chain_pop(&a->bigs, m->bigs, sizeof(big_entry_t));
-    m->bigs[i].block = block;
+    uint32_t i = take(m, &a->bigs, &m->free_bigs);
+    m->bigs[i] = block;
     return i;
 }
 
 static inline void free_big(qm_t *m, arena_t *a, uint32_t i) { /* the entry, and the block */
-    free(m->bigs[i].block);
-    m->bigs[i].block = NULL;
-    chain_push(&a->bigs, m->bigs, sizeof(big_entry_t), i);
+    free(m->bigs[i]);
+    m->bigs[i] = NULL;
+    give(m, &a->bigs, &m->free_bigs, i);
 }
 
 static inline void free_small(qm_t *m, arena_t *a, uint32_t i) {
-    chain_push(&a->smalls, m->smalls, sizeof(small_t), i);
+    give(m, &a->smalls, &m->free_smalls, i);
 }
 
 static inline void free_pair(qm_t *m, arena_t *a, uint32_t i) {
-    chain_push(&a->pairs, m->pairs, sizeof(pair_t), i);
+    give(m, &a->pairs, &m->free_pairs, i);
 }
 
 /* Forgets a slot's owner, purpose and deadline. */
@@ -336,70 +343,100 @@ static void release_slot(qm_t *m, uint32_t q) {
 static inline void kill_qubit(qm_t *m, arena_t *a, uint32_t q) {
     record_t *r = &m->records[q >> 1];
     if (m->slots) release_slot(m, q);
-    rec_set_block(r, q & 1, 0);
     a->live--;
-    if (r->w[3] == 0) free_record(m, a, q >> 1);
+    if (rec_kind(r) == REC_OPEN) {
+        rec_set_block(r, q & 1, 0);
+        r->w[1 + (q & 1)] = 0;
+        if (r->w[3]) return;
+    } else if (rec_kind(r) == REC_FREE || rec_split_half(r) != (int)(q & 1)) {
+        return; /* it went with its other half, or the other half has taken the record over */
+    }
+    free_record(m, a, q >> 1);
 }
 
-/* Turns a compact record into an open one whose halves have no block yet. */
+/* Turns a compact or split record into an open one whose halves have no block yet. */
 static inline void open_record(record_t *r) {
-    int64_t c = rec_compact_clock(r);
-    rec_set_open(r, rec_profile(r, 0), rec_profile(r, 1), c, c);
+    uint32_t pa = rec_profile(r, 0), pb = rec_profile(r, 1);
+    int64_t c = rec_clock(r, 0);
+    rec_set_open(r, pa, pb, c, c);
 }
 
 /* Gives everything that an arena holds back to the memory. */
 static void arena_return(qm_t *m, arena_t *a) {
+    if (a->records.count) spill(m, &a->records, &m->free_records, a->records.count);
+    if (a->smalls.count) spill(m, &a->smalls, &m->free_smalls, a->smalls.count);
+    if (a->pairs.count) spill(m, &a->pairs, &m->free_pairs, a->pairs.count);
+    if (a->bigs.count) spill(m, &a->bigs, &m->free_bigs, a->bigs.count);
+    if (!a->live) return;
     pthread_mutex_lock(&m->lock);
-    chain_splice(&m->free_records, &a->records, RECORD_LINKS(m), sizeof(record_t));
-    chain_splice(&m->free_smalls, &a->smalls, m->smalls, sizeof(small_t));
-    chain_splice(&m->free_pairs, &a->pairs, m->pairs, sizeof(pair_t));
-    chain_splice(&m->free_bigs, &a->bigs, m->bigs, sizeof(big_entry_t));
     m->live += a->live;
-    a->live = 0;
     pthread_mutex_unlock(&m->lock);
+    a->live = 0;
+}
+
+static inline void arena_clear(arena_t *a) { /* its magazines' items need not be */
+    a->records.count = a->smalls.count = a->pairs.count = a->bigs.count = 0;
+    a->live = 0;
 }
 
 /* ---- the memory as a whole ---- */
 
+/* Zeros whose pages are committed when they are first used, in large pages where there are any:
+ * random access to many pairs lives by the TLB. Aligned to cache lines. */
+static void *zeros(size_t n, size_t size) {
+    const uintptr_t line = 64;
+    char *raw = calloc(n * size + 2 * line, 1);
+    if (!raw) return NULL;
+    char *p = (char *)(((uintptr_t)raw + 2 * line - 1) & ~(line - 1));
+    memcpy(p - sizeof raw, &raw, sizeof raw);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t large = (uintptr_t)1 << 21;
+    uintptr_t start = ((uintptr_t)p + large - 1) & ~(large - 1);
+    uintptr_t end = ((uintptr_t)p + n * size) & ~(large - 1);
+    if (end > start) (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+#endif
+    return p;
+}
+
+static void free_zeros(void *p) {
+    char *raw;
+    if (!p) return;
+    memcpy(&raw, (char *)p - sizeof raw, sizeof raw);
+    free(raw);
+}
+
+static void *pool(pool_t *p, uint32_t limit, size_t size) { /* elements 1 to limit */
+    p->limit = limit;
+    p->item = zeros((size_t)limit + MAGAZINE, sizeof *p->item);
+    return p->item ? zeros((size_t)limit + 1, size) : NULL;
+}
+
 static void qm_delete(qm_t *m) {
     if (!m) return;
-    free(m->records);
-    free(m->smalls);
-    free(m->pairs);
-    for (uint32_t i = 1; m->bigs && i <= m->big_top; i++)
-        free(m->bigs[i].block);
-    free(m->bigs);
+    for (uint32_t i = 1; m->bigs && i <= m->free_bigs.top; i++) free(m->bigs[i]);
+    void *all[] = {m->records, m->smalls, m->pairs, m->bigs, m->free_records.item,
+                   m->free_smalls.item, m->free_pairs.item, m->free_bigs.item};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_zeros(all[i]);
     free(m->slots);
-    free(m->marks);
     free(m->owners);
     free(m->profiles);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
-/* Zeros, in large pages where there are any: random access to many pairs lives by the TLB. */
-static void *zeros(size_t n, size_t size) {
-    void *p = calloc(n, size);
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    const uintptr_t large = (uintptr_t)1 << 21;
-    uintptr_t start = ((uintptr_t)p + large - 1) & ~(large - 1);
-    uintptr_t end = ((uintptr_t)p + n * size) & ~(large - 1);
-    if (p && end > start) (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
-#endif
-    return p;
-}
-
 /* Room for `capacity` records; pages that are never used are never committed. */
 static qm_t *qm_new(uint32_t capacity, int exact_only) {
     qm_t *m = calloc(1, sizeof *m);
+    uint32_t qubits = 2 * capacity + 4096, pairs = capacity + 4096;
     if (!m) return NULL;
     pthread_mutex_init(&m->lock, NULL);
     m->capacity = capacity;
     m->exact_only = exact_only;
-    m->records = zeros((size_t)capacity + 1, sizeof(record_t));
-    m->smalls = zeros((size_t)small_limit(m) + 1, sizeof(small_t));
-    m->pairs = zeros((size_t)pair_limit(m) + 1, sizeof(pair_t));
-    m->bigs = calloc((size_t)small_limit(m) + 1, sizeof(big_entry_t));
+    m->werner.profile_a = -1;
+    m->records = pool(&m->free_records, capacity, sizeof(record_t));
+    m->smalls = pool(&m->free_smalls, qubits, sizeof(small_t));
+    m->pairs = pool(&m->free_pairs, pairs, sizeof(pair_t));
+    m->bigs = pool(&m->free_bigs, qubits, sizeof *m->bigs);
     m->profiles = calloc(MAX_PROFILES, sizeof(profile_t));
     if (!m->records || !m->smalls || !m->pairs || !m->bigs || !m->profiles) {
         qm_delete(m);
