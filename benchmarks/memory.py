@@ -2,7 +2,7 @@
 
 The cycle: create two pairs of fidelity 0.9, let each age by its own random time under dephasing
 (T2), swap them, measure both ends in X. Every row is a ratio of medians over interleaved rounds in
-one run, by CPU time of the thread, so that another process on the machine changes little, with the
+one run, by CPU time of the thread, so that another process changes little, with the
 garbage collector off as `timeit` has it. Ages are drawn and put into the form that an
 implementation takes before its clock starts. Every implementation's answer is checked: the mean of
 (-1)^(a + d + phase bit of the frame) has a closed form.
@@ -36,8 +36,8 @@ W = (4 * 0.9 - 1) / 3
 DECAY = (1 - math.exp(-2 * T_PS * 1e-12 / T2_S)) / (2 * T_PS * 1e-12 / T2_S)
 PARITY = (W * DECAY) ** 2
 
-# A run of cycles: ages in, and out come bits of the two ends and frames, as one sequence of a ^ d ^ k
-# or as arrays of each.
+# A run of cycles: ages in, and out come bits of the two ends and frames: a sequence of a ^ d ^ k,
+# or arrays of each.
 Run = Callable[[Any], Any]
 AGES = np.random.Generator(np.random.Philox(99))
 

@@ -337,7 +337,7 @@ def test_both_ends_of_a_pair_have_the_joint_probabilities(form, basis, readout):
         got = distribution(run)
         assert close([[got[i, j] for j in (0, 1)] for i in (0, 1)], expected)
         return
-    for second in (0.1, 0.9):  # one draw an end: the first end's is checked here
+    for second in (0.1, 0.9):  # noqa: B007 (run() reads it); one draw an end: the first end's is checked here
         got = distribution(run)
         first = [sum(p for (i, _), p in got.items() if i == k) for k in (0, 1)]
         assert close(first, expected.sum(axis=1))

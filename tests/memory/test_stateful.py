@@ -1,6 +1,6 @@
 """Random call sequences: states stay states, and every slot is accounted for.
 
-``python -m tests.memory.test_stateful 1000000`` makes a million calls, each run with a seed of its own.
+``python -m tests.memory.test_stateful 1000000`` makes a million calls by seeds of their own.
 """
 
 import math
