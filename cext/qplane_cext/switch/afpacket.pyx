@@ -6,6 +6,8 @@ is sent in batches per port (sendmmsg) before the next batch is taken: a single 
 waiting, and a burst pays the system calls once.
 """
 
+import os
+
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
@@ -63,6 +65,9 @@ cdef extern from "sys/socket.h" nogil:
     int sendmmsg(int fd, mmsghdr *messages, unsigned int count, int flags)
     int MSG_DONTWAIT, SOL_PACKET
 
+cdef extern from "sched.h" nogil:
+    int sched_yield()
+
 cdef extern from "linux/if_packet.h" nogil:
     struct tpacket_auxdata:
         uint32_t tp_status
@@ -76,6 +81,7 @@ cdef enum:
     FRAME_BYTES = 65560   # the longest frame, with a VLAN tag put back
     TAG_BYTES = 4
     CONTROL_BYTES = 64    # for one tpacket_auxdata
+    SPIN_US = 50          # how long the loop looks for frames before it sleeps
     STALL_MS = 20         # how long a full transmit queue may hold up the loop before frames are lost
 
 cdef struct Port:
@@ -193,6 +199,7 @@ cdef class PacketLoop:
     cdef SwitchCore core
     cdef object deliver_to_cpu
     cdef int64_t started_us
+    cdef int64_t spin_us
 
     def __cinit__(self, SwitchCore core, ports, int cpu_port, deliver_to_cpu):
         cdef int i, j
@@ -224,6 +231,8 @@ cdef class PacketLoop:
                 port.messages[j].msg_hdr.msg_iov = &port.vectors[j]
                 port.messages[j].msg_hdr.msg_iovlen = 1
         self.started_us = now_us()
+        # On a single processor whoever sends the next frame would have to wait for the loop.
+        self.spin_us = SPIN_US if len(os.sched_getaffinity(0)) > 1 else 0
 
     def __dealloc__(self):
         cdef int i
@@ -254,6 +263,8 @@ cdef class PacketLoop:
         cdef mmsghdr messages[BATCH]
         cdef iovec vectors[BATCH]
         cdef int i, j, n, k
+        cdef int64_t busy_us = now_us()
+        cdef bint waiting
         if not descriptors or not frames or not controls:
             free(descriptors)
             free(frames)
@@ -275,10 +286,16 @@ cdef class PacketLoop:
             while True:
                 with nogil:
                     while loop.cpu_used == 0:
-                        if poll(descriptors, <unsigned long>(n_ports + 1), -1) < 0:
+                        # A frame that comes soon after another finds the loop awake.
+                        waiting = now_us() - busy_us >= self.spin_us
+                        n = poll(descriptors, <unsigned long>(n_ports + 1), -1 if waiting else 0)
+                        if n < 0:
                             if errno == EINTR:
                                 continue
                             break
+                        if n == 0:
+                            sched_yield()
+                            continue
                         if descriptors[n_ports].revents:
                             break
                         for i in range(n_ports):
@@ -297,6 +314,7 @@ cdef class PacketLoop:
                             for k in range(n_ports):
                                 if loop.ports[k].queued:
                                     flush(loop, &loop.ports[k])
+                        busy_us = now_us()
                 if loop.cpu_used:
                     self._hand_over()
                 elif descriptors[n_ports].revents:

@@ -19,6 +19,7 @@ ETH_P_ALL = 0x0003
 SOL_PACKET = 263
 PACKET_ADD_MEMBERSHIP = 1
 PACKET_AUXDATA = 8
+PACKET_QDISC_BYPASS = 20
 PACKET_IGNORE_OUTGOING = 23
 PACKET_MR_PROMISC = 1
 TP_STATUS_VLAN_VALID = 0x10
@@ -148,6 +149,7 @@ def packet_socket(name: str) -> socket.socket:
     try:
         sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        sock.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, 1)  # as BMv2: no shaping on the way out
         membership = struct.pack("@iHH8s", index, PACKET_MR_PROMISC, 0, b"")
         sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
