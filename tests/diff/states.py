@@ -130,7 +130,9 @@ class StateMaker:
         seen = set()
         # Which of two entries of the same priority matches is open in P4Runtime.
         priorities = self.rng.sample(range(1, 1000), MAX_ENTRIES)
-        for priority in priorities[: self.rng.randint(0, min(MAX_ENTRIES, table.size or 8))]:
+        usable = [ref for ref in table.action_refs if ref.scope != p4i.ActionRef.DEFAULT_ONLY]
+        most = min(MAX_ENTRIES, table.size or 8) if usable else 0
+        for priority in priorities[: self.rng.randint(0, most)]:
             entity = self.entry(table, priority)
             key = (*(field.SerializeToString() for field in entity.table_entry.match),)
             if not table.match_fields or key in seen:

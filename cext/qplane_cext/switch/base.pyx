@@ -8,7 +8,12 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
+from qplane_cext.switch.queues cimport (
+    MAX_PRIORITIES, QUEUE_PORTS, Queue, queue_due_us, queues_free, queues_new,
+)
 from qplane_cext.switch.state cimport Core, core_close
+
+from .errors import SwitchError
 
 cdef extern from "pthread.h" nogil:
     ctypedef struct pthread_mutexattr_t:
@@ -29,6 +34,7 @@ STAT_NAMES = (
     "stack_index_out_of_range", "divisions_by_zero", "assert_failed", "unknown_clone_session",
     "unknown_multicast_group", "empty_group", "cloned", "resubmitted", "recirculated",
     "replicated", "digests", "digests_lost", "too_long", "out_of_memory", "no_pipeline",
+    "dropped_queue",
 )
 
 
@@ -72,6 +78,7 @@ cdef class SwitchBase:
             block = self.core.arena
             self.core.arena = block.next
             free(block)
+        queues_free(self.core.queues)
         free(self.core.buffer)
         free(self.core.out)
         free(self.core.scratch)
@@ -107,6 +114,44 @@ cdef class SwitchBase:
         """How many priorities a port serves."""
         return self.core.priorities
 
+    def set_queue(self, port=None, priority=None, *, depth=None, rate=None):
+        """Give egress queues a depth and a rate (see core.pyi)."""
+        cdef uint32_t first = 0, last = QUEUE_PORTS - 1, i, j
+        cdef uint32_t lowest = 0, highest = min(self.core.priorities, <uint32_t>MAX_PRIORITIES) - 1
+        cdef Queue* queue
+        if port is not None and not 0 <= port < QUEUE_PORTS:
+            raise SwitchError("OUT_OF_RANGE", f"port {port} is not below {QUEUE_PORTS}")
+        if priority is not None and not 0 <= priority <= highest:
+            raise SwitchError("OUT_OF_RANGE", f"priority {priority} is above {highest}")
+        if (depth is not None and not 0 <= depth < 1 << 31) or (rate is not None and not rate >= 0):
+            raise SwitchError("OUT_OF_RANGE", f"depth {depth}, rate {rate}")
+        if port is not None:
+            first = last = port
+        if priority is not None:
+            lowest = highest = priority
+        with self.hold():
+            if self.core.queues == NULL:
+                self.core.queues = queues_new(self.core.priorities)
+            if self.core.queues == NULL:
+                raise MemoryError("no memory for queues")
+            for i in range(first, last + 1):
+                for j in range(lowest, highest + 1):
+                    queue = &self.core.queues.queues[i * self.core.queues.priorities + j]
+                    if depth is not None:
+                        queue.depth = depth
+                    if rate is not None:
+                        queue.gap_ns = int(1e9 / rate) if rate else 0
+
+    def next_due_us(self):
+        """When a packet that waits in a queue may leave; None when none does."""
+        cdef int64_t due = -1
+        with nogil:
+            pthread_mutex_lock(&self.mutex)
+            if self.core.queues != NULL:
+                due = queue_due_us(self.core.queues)
+            pthread_mutex_unlock(&self.mutex)
+        return None if due < 0 else due
+
     @contextlib.contextmanager
     def hold(self):
         """Keep packets out while control calls of this thread make up one atomic change."""
@@ -127,7 +172,9 @@ cdef class SwitchBase:
             memcpy(copy, self.core.stats, sizeof(copy))
             pthread_mutex_unlock(&self.mutex)
         out = {name: copy[i] for i, name in enumerate(STAT_NAMES)}
-        out["dropped"] = out["dropped_ingress"] + out["dropped_egress"] + out["dropped_priority"]
+        out["dropped"] = sum(
+            out[f"dropped_{where}"] for where in ("ingress", "egress", "priority", "queue")
+        )
         return out
 
     cdef int64_t clock(self, now_us) except? -1:

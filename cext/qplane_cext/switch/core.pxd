@@ -13,4 +13,6 @@ cdef class SwitchCore(GroupControl):
         self, uint32_t port, const uint8_t* data, uint32_t length, int64_t now_us,
         emit_fn emit, void* ctx,
     ) noexcept nogil
+    # The packets in the egress queues that are due; as c_process.
+    cdef int c_release(self, int64_t now_us, emit_fn emit, void* ctx) noexcept nogil
     cdef void deliver(self) noexcept

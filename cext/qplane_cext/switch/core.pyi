@@ -108,6 +108,25 @@ class SwitchCore:
         Returns (ports, offsets, lengths, sources, data) of what comes out; sources[i] is the
         number of the packet that caused output i."""
 
+    # ---- egress queues ----
+    def set_queue(
+        self,
+        port: int | None = None,
+        priority: int | None = None,
+        *,
+        depth: int | None = None,
+        rate: float | None = None,
+    ) -> None:
+        """Let queues (None: those of all ports, of all priorities) hold `depth` packets (64 unless
+        said otherwise) and send `rate` packets a second (0: as fast as they come).
+
+        A packet of a queue with a rate is held until its time; `release`, and every packet that is
+        processed later, lets go what is due. A queue without a rate is always empty."""
+    def next_due_us(self) -> int | None:
+        """When a packet that waits in a queue may leave; None when none does."""
+    def release(self, now_us: int | None = None) -> list[tuple[int, bytes]]:
+        """Let what is due leave the queues; the packets that come out."""
+
     # ---- table entries: handles are ints, never reused while the entry lives ----
     def table_add(self, table: str, key: Sequence[KeyPart], priority: int, target: Target) -> int:
         """priority: larger wins (P4Runtime's); 0 where the table has no ternary/range key."""

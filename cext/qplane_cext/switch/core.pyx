@@ -5,8 +5,9 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.base cimport pthread_mutex_t
-from qplane_cext.switch.passes cimport core_process
+from qplane_cext.switch.passes cimport core_process, core_release
 from qplane_cext.switch.program cimport Compiled
+from qplane_cext.switch.queues cimport queues_clear
 from qplane_cext.switch.state cimport (
     TARGET_ACTION, Core, EntryData, Event, ProfileState, TableState, Target, core_open,
     core_retarget, emit_fn, reserve,
@@ -63,6 +64,21 @@ cdef void collect(
     all.count += 1
 
 
+cdef object taken(Collector* all):
+    """What was collected, as (port, bytes) in order; frees it."""
+    cdef Packet* packet
+    cdef size_t i
+    out = []
+    for i in range(all.count):
+        packet = <Packet*>all.packets + i
+        out.append((packet.port, <bytes>(<char*>all.data)[packet.at:packet.at + packet.length]))
+    free(all.data)
+    free(all.packets)
+    if all.failed:
+        raise MemoryError("no memory for the packets that came out")
+    return out
+
+
 cdef class SwitchCore(GroupControl):
     """One v1model switch: tables, registers and so on for one device id (see core.pyi)."""
 
@@ -87,6 +103,8 @@ cdef class SwitchCore(GroupControl):
                 if keep is not None:
                     carry_over(self, fresh, keep)
                 swap_program(&self.core, &fresh.core)
+                if self.core.queues != NULL:  # what waits there is the old program's
+                    queues_clear(self.core.queues)
             finally:
                 pthread_mutex_unlock(&self.mutex)
             self._adopt(fresh)
@@ -234,26 +252,37 @@ cdef class SwitchCore(GroupControl):
             if self._on_log is not None:
                 self._on_log(format_message(message.text, values))
 
+    cdef int c_release(self, int64_t now_us, emit_fn emit, void* ctx) noexcept nogil:
+        cdef int result
+        cdef bint waiting
+        pthread_mutex_lock(&self.mutex)
+        result = core_release(&self.core, now_us, emit, ctx)
+        waiting = self.core.digests_used or self.core.log_used or self.core.n_events
+        pthread_mutex_unlock(&self.mutex)
+        if waiting:
+            with gil:
+                self.deliver()
+        return result
+
     def process(self, uint32_t port, data, now_us=None):
         """Run one packet through; the packets that come out, as (port, bytes) in order."""
         cdef Collector all
         cdef const uint8_t[::1] view = data if len(data) else b"\0"
         cdef uint32_t length = len(data)
         cdef int64_t now = self.clock(now_us)
-        cdef Packet* packet
-        cdef size_t i
         memset(&all, 0, sizeof(all))
         with nogil:
             self.c_process(port, &view[0], length, now, collect, &all)
-        out = []
-        for i in range(all.count):
-            packet = <Packet*>all.packets + i
-            out.append((packet.port, <bytes>(<char*>all.data)[packet.at:packet.at + packet.length]))
-        free(all.data)
-        free(all.packets)
-        if all.failed:
-            raise MemoryError("no memory for the packets that came out")
-        return out
+        return taken(&all)
+
+    def release(self, now_us=None):
+        """Let what is due leave the egress queues; what comes out, as (port, bytes) in order."""
+        cdef Collector all
+        cdef int64_t now = self.clock(now_us)
+        memset(&all, 0, sizeof(all))
+        with nogil:
+            self.c_release(now, collect, &all)
+        return taken(&all)
 
     def process_batch(
         self, const uint32_t[::1] ports, const int64_t[::1] offsets,

@@ -1,6 +1,7 @@
 """What a packet goes through: parser, ingress, replication, egress, deparser, in BMv2's order."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.calculate cimport calculation
@@ -13,9 +14,12 @@ from qplane_cext.switch.program cimport (
     SM_INGRESS_PORT, SM_INGRESS_TIME, SM_INSTANCE_TYPE, SM_MCAST_GRP, SM_PACKET_LENGTH,
     SM_PARSER_ERROR, SM_PRIORITY, SM_QID,
 )
+from qplane_cext.switch.queues cimport (
+    Queue, Waiting, queue_admit, queue_next, queue_of, queue_put,
+)
 from qplane_cext.switch.state cimport (
     CHECKSUM_ERRORS, CLONED, DIGESTS, DIGESTS_LOST, DROPPED_EGRESS, DROPPED_INGRESS,
-    DROPPED_PRIORITY, EMITTED, JOB_EGRESS, JOB_RECIRCULATE, JOB_RESUBMIT, NO_PIPELINE,
+    DROPPED_PRIORITY, DROPPED_QUEUE, EMITTED, JOB_EGRESS, JOB_RECIRCULATE, JOB_RESUBMIT, NO_PIPELINE,
     OUT_OF_MEMORY, PASSES_CUT, PROCESSED, RECIRCULATED, REPLICATED, RESUBMITTED, TOO_LONG,
     UNKNOWN_CLONE_SESSION, UNKNOWN_MULTICAST_GROUP, Core, Job, ReplicaSet, arena_reset, arena_take,
     emit_fn, reserve, trace_event,
@@ -422,10 +426,10 @@ cdef uint64_t deparse(Core* core, const uint8_t* payload, uint64_t length) noexc
 cdef void egress_pass(
     Core* core, uint32_t port, const uint8_t* payload, uint64_t length, emit_fn emit, void* ctx
 ) noexcept nogil:
-    """Egress, deparser, and out."""
+    """To egress, by way of its queue."""
     cdef const Prog* prog = core.prog
-    cdef uint64_t priority = 0, size
-    cdef uint8_t* copy
+    cdef uint64_t priority = 0
+    cdef Queue* queue
     if prog.standard[SM_PRIORITY] != prog.scratch_slot:
         priority = get_standard(core, SM_PRIORITY)
     if priority >= core.priorities:
@@ -433,16 +437,77 @@ cdef void egress_pass(
         if core.tracing:
             trace_event(core, EV_DROP_EGRESS, 1, port)
         return
-    # Where calculations over the payload find it.
-    core.packet = payload
-    core.parsed = 0
-    core.length = length
+    if core.queues != NULL and priority < core.queues.priorities:
+        queue = queue_of(core.queues, port, priority)
+        if queue != NULL:
+            enqueue(core, queue, port, <uint32_t>priority, payload, length)
+            return
     if prog.has_queueing:
         set_standard(core, SM_ENQ_TIME, <uint64_t>core.now_us)
         set_standard(core, SM_ENQ_QDEPTH, 0)
         set_standard(core, SM_DEQ_TIMEDELTA, 0)
         set_standard(core, SM_DEQ_QDEPTH, 0)
         set_standard(core, SM_QID, priority)
+    egress(core, port, payload, length, emit, ctx)
+
+
+cdef void enqueue(
+    Core* core, Queue* queue, uint32_t port, uint32_t priority, const uint8_t* payload,
+    uint64_t length
+) noexcept nogil:
+    """Let a packet wait for its turn, or drop it if its queue is full."""
+    cdef Waiting* item
+    if queue.size >= queue.depth:
+        core.stats[DROPPED_QUEUE] += 1
+        if core.tracing:
+            trace_event(core, EV_DROP_EGRESS, 2, port)
+        return
+    item = queue_admit(core.queues, queue, core.now_us, core.prog.state_words, length)
+    if item == NULL:
+        core.stats[OUT_OF_MEMORY] += 1
+        return
+    memcpy(item.state, core.F, core.prog.state_words * 8)
+    memcpy(item.payload, payload, length)
+    item.port, item.priority = port, priority
+    item.truncate, item.recirculate = core.truncate, core.recirculate
+    item.packet_length, item.ingress_length = core.packet_length, core.ingress_length
+    item.ingress_port = core.ingress_port
+    if queue_put(core.queues, queue, item):
+        free(item)
+        core.stats[OUT_OF_MEMORY] += 1
+
+
+cdef void dequeue(Core* core, const Waiting* item, emit_fn emit, void* ctx) noexcept nogil:
+    """Go on with a packet whose turn has come."""
+    cdef const Queue* queue = (
+        &core.queues.queues[item.port * core.queues.priorities + item.priority]
+    )
+    memcpy(core.F, item.state, core.prog.state_words * 8)
+    core.truncate, core.recirculate = item.truncate, item.recirculate
+    core.packet_length, core.ingress_length = item.packet_length, item.ingress_length
+    core.ingress_port = item.ingress_port
+    core.clone_session = core.clone_list = core.resubmit = 0
+    core.passes = 0
+    if core.prog.has_queueing:
+        set_standard(core, SM_ENQ_TIME, <uint64_t>item.enqueued_us)
+        set_standard(core, SM_ENQ_QDEPTH, item.depth_before)
+        set_standard(core, SM_DEQ_TIMEDELTA, <uint64_t>(core.now_us - item.enqueued_us))
+        set_standard(core, SM_DEQ_QDEPTH, queue.size)
+        set_standard(core, SM_QID, item.priority)
+    egress(core, item.port, item.payload, item.length, emit, ctx)
+
+
+cdef void egress(
+    Core* core, uint32_t port, const uint8_t* payload, uint64_t length, emit_fn emit, void* ctx
+) noexcept nogil:
+    """The egress pipeline, the deparser, and out."""
+    cdef const Prog* prog = core.prog
+    cdef uint64_t size
+    cdef uint8_t* copy
+    # Where calculations over the payload find it.
+    core.packet = payload
+    core.parsed = 0
+    core.length = length
     set_standard(core, SM_EGRESS_TIME, <uint64_t>core.now_us)
     set_standard(core, SM_EGRESS_PORT, port)
     set_standard(core, SM_EGRESS_SPEC, core.drop_port + 1)
@@ -512,7 +577,8 @@ cdef int core_process(
     emit_fn emit, void* ctx,
 ) noexcept nogil:
     """One packet and all that it causes, to the end. The caller holds the core's lock."""
-    cdef const Job* job
+    if core.queues != NULL:
+        core_release(core, now_us, emit, ctx)
     if core.prog == NULL:
         core.stats[NO_PIPELINE] += 1
         return -1
@@ -532,6 +598,30 @@ cdef int core_process(
     core.ingress_port = port
     core.passes = 0
     ingress_pass(core, NULL, emit, ctx)
+    finish_jobs(core, emit, ctx)
+    if core.queues != NULL:
+        core_release(core, now_us, emit, ctx)
+    return 0
+
+
+cdef int core_release(Core* core, int64_t now_us, emit_fn emit, void* ctx) noexcept nogil:
+    """Go on with the packets in queues that are due. The caller holds the core's lock."""
+    cdef Waiting* item
+    if core.queues == NULL or core.prog == NULL:
+        return 0
+    core.now_us = now_us
+    while True:
+        item = queue_next(core.queues, now_us)
+        if item == NULL:
+            return 0
+        dequeue(core, item, emit, ctx)
+        finish_jobs(core, emit, ctx)
+        free(item)
+
+
+cdef void finish_jobs(Core* core, emit_fn emit, void* ctx) noexcept nogil:
+    """What the packet at work has caused."""
+    cdef const Job* job
     while core.first_job != NULL:
         job = core.first_job
         core.first_job = job.next
@@ -540,4 +630,3 @@ cdef int core_process(
         run_job(core, job, emit, ctx)
     if core.arena != NULL and (core.arena.used or core.arena.next != NULL):
         arena_reset(core)
-    return 0

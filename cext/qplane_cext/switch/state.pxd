@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from qplane_cext.switch.program cimport Prog
+from qplane_cext.switch.queues cimport Queues
 from qplane_cext.switch.tuplespace cimport Matcher
 
 ctypedef void (*emit_fn)(
@@ -17,7 +18,7 @@ cdef enum:
     CHECKSUM_ERRORS, PARSER_LOOPS, ACTION_LOOPS, PASSES_CUT, REGISTER_RANGE, COUNTER_RANGE
     METER_RANGE, STACK_RANGE, DIVISIONS_BY_ZERO, ASSERT_FAILED, UNKNOWN_CLONE_SESSION
     UNKNOWN_MULTICAST_GROUP, EMPTY_GROUP, CLONED, RESUBMITTED, RECIRCULATED, REPLICATED, DIGESTS
-    DIGESTS_LOST, TOO_LONG, OUT_OF_MEMORY, NO_PIPELINE, N_STATS
+    DIGESTS_LOST, TOO_LONG, OUT_OF_MEMORY, NO_PIPELINE, DROPPED_QUEUE, N_STATS
 
 cdef struct Target:
     int32_t kind
@@ -133,6 +134,7 @@ cdef struct Core:
     uint32_t cpu_port
     uint32_t drop_port
     uint32_t priorities
+    Queues* queues  # NULL as long as no egress queue has a rate
     # the packet at work
     int64_t now_us
     const uint8_t* packet  # what the current pass parses

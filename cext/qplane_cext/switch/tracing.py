@@ -52,7 +52,7 @@ def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEven
                 dropped_at = source
         elif kind == "drop":
             source = dropped_at
-            name = "priority out of range" if ident else ""
+            name = ("", "priority out of range", "queue full")[ident]
         elif kind == "digest":
             name = digests.get(ident, str(ident))
         elif kind in ("ingress", "egress", "emit"):

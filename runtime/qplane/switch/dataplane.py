@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 from qplane_cext.switch.core import SwitchCore
@@ -14,6 +15,7 @@ from .pcap import PcapWriter
 from .trace import TRACE, Tracer
 
 log = logging.getLogger(__name__)
+QUEUE_TICK_S = 0.001  # how late a packet may leave a queue with a rate
 
 
 class Dataplane:
@@ -36,6 +38,8 @@ class Dataplane:
         self._cpu_port = cpu_port
         self._dump_bytes = dump_bytes
         self._captures: dict[int, tuple[PcapWriter, PcapWriter]] = {}
+        self._release: threading.Thread | None = None
+        self._stopping = threading.Event()
         # Without a CPU port its number is an ordinary port's.
         self.core = SwitchCore(
             cpu_port=510 if cpu_port is None else cpu_port,
@@ -58,6 +62,11 @@ class Dataplane:
         self.core.on_trace(tracer.trace)
         self.core.on_log(lambda text: log.log(TRACE, "%s", text))
 
+    def limit_queues(self, rate: float, depth: int | None = None) -> None:
+        """Let every egress queue send ``rate`` packets a second and hold ``depth`` of them."""
+        self.core.set_queue(depth=depth, rate=rate)
+        self._release = threading.Thread(target=self._release_queues, name="queues", daemon=True)
+
     def start(self) -> None:
         """Open the ports. Raises BackendError."""
         watched = self._captures or self._dump_bytes
@@ -65,8 +74,14 @@ class Dataplane:
         direct = None if watched else Direct(self.core, cpu_port, self.device.deliver_to_cpu)
         self._backend.start(self.receive, self.device.set_port_up, direct)
 
+        if self._release is not None:
+            self._release.start()
+
     def stop(self) -> None:
         """Close ports and captures."""
+        self._stopping.set()
+        if self._release is not None and self._release.is_alive():
+            self._release.join(1.0)
         self._backend.stop()
         for pair in self._captures.values():
             for writer in pair:
@@ -87,8 +102,16 @@ class Dataplane:
             )
         self._run(port, data)
 
+    def _release_queues(self) -> None:
+        while not self._stopping.wait(QUEUE_TICK_S):
+            if self.core.next_due_us() is not None:
+                self._send(self.core.release())
+
     def _run(self, port: int, data: bytes) -> None:
-        for out_port, packet in self.core.process(port, data):
+        self._send(self.core.process(port, data))
+
+    def _send(self, packets: list[tuple[int, bytes]]) -> None:
+        for out_port, packet in packets:
             if out_port == self._cpu_port:
                 self.device.deliver_to_cpu(packet)
                 continue

@@ -20,11 +20,11 @@ from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 from numpy.typing import NDArray
 
-from qplane_cext.switch.core import Pipeline, SwitchCore
+from qplane_cext.switch.core import Pipeline, PipelineError, SwitchCore, SwitchError
 
 from .derive import derive_p4info
 from .entities.base import DELETE, INSERT, MODIFY, Kind
-from .errors import invalid, not_found
+from .errors import from_switch_error, invalid, not_found
 from .p4info import Action, MatchField, MatchKind, Table
 from .p4info_index import index_p4info
 from .ports import PortStates
@@ -84,13 +84,19 @@ class Switch:
         *,
         cpu_port: int = 510,
         drop_port: int = 511,
+        priority_queues: int = 1,
     ) -> None:
         data = json if isinstance(json, bytes) else Path(json).read_bytes()
-        self.core = SwitchCore(cpu_port=cpu_port, drop_port=drop_port)
-        pipeline = Pipeline(data)
-        info = derive_p4info(pipeline) if p4info is None else read_p4info(p4info)
-        self.index = index_p4info(info, pipeline)
-        self.core.commit(pipeline, initial=self.index.initial_tables())
+        self.core = SwitchCore(
+            cpu_port=cpu_port, drop_port=drop_port, priority_queues=priority_queues
+        )
+        try:
+            pipeline = Pipeline(data)
+            info = derive_p4info(pipeline) if p4info is None else read_p4info(p4info)
+            self.index = index_p4info(info, pipeline)
+            self.core.commit(pipeline, initial=self.index.initial_tables())
+        except PipelineError as error:
+            raise invalid(f"{_named(json)} can't be run: {error}") from error
         self.ports = PortStates()
         self._state = ForwardingState(self.index, self.core, self.ports, lambda *_: None)
         self.ports.listen(self._state.ports_changed)
@@ -125,6 +131,25 @@ class Switch:
         offsets = np.arange(count, dtype=np.int64) * width
         data = np.ascontiguousarray(packets, np.uint8).reshape(-1)
         return Burst(*self.core.process_batch(numbers, offsets, sizes, data, now_us))
+
+    def set_queue(
+        self,
+        port: int | None = None,
+        priority: int | None = None,
+        *,
+        depth: int | None = None,
+        rate: float | None = None,
+    ) -> None:
+        """Give egress queues (None: all ports, all priorities) a depth in packets and a rate in
+        packets a second. Packets of a queue with a rate wait for their turn: see `release`."""
+        try:
+            self.core.set_queue(port, priority, depth=depth, rate=rate)
+        except SwitchError as error:
+            raise from_switch_error(error) from error
+
+    def release(self, now_us: int | None = None) -> list[tuple[int, bytes]]:
+        """The packets that leave the egress queues by now, as (port, bytes)."""
+        return self.core.release(now_us)
 
     # ---- entries by name ----
 
@@ -250,6 +275,10 @@ class Switch:
         for param_id, value in _params(action, params):
             message.params.add(param_id=param_id, value=value)
         return message
+
+
+def _named(json: str | Path | bytes) -> str:
+    return "the JSON" if isinstance(json, bytes) else str(json)
 
 
 def _params(action: Action, params: Params) -> Iterable[tuple[int, bytes]]:

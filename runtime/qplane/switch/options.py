@@ -42,6 +42,8 @@ class Options:
     cpu_port: int | None
     drop_port: int
     priority_queues: int
+    queue_depth: int | None
+    queue_rate: int | None
     warnings: tuple[str, ...]
 
 
@@ -130,6 +132,10 @@ def _target_parser() -> argparse.ArgumentParser:
         help="the port of packet-in and packet-out; without it there is none")  # fmt: skip
     add("--drop-port", type=_port_number, default=511, metavar="PORT", help="default 511")
     add("--priority-queues", type=_positive, default=1, metavar="N", help="queues a port")
+    add("--queue-depth", type=_positive, metavar="N",
+        help="packets an egress queue holds, default 64 (BMv2 sets it over Thrift)")  # fmt: skip
+    add("--queue-rate", type=_positive, metavar="PPS",
+        help="packets a second that an egress queue sends; else queues are empty")  # fmt: skip
     for name in ("--max-mc-groups", "--max-l1-entries", "--max-l2-entries"):
         add(name, type=_positive, metavar="N", help="accepted: there is no such limit")
     add("--enable-swap", action="store_true", help="accepted: programs can always be replaced")
@@ -227,5 +233,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         cpu_port=target.cpu_port,
         drop_port=target.drop_port,
         priority_queues=target.priority_queues,
+        queue_depth=target.queue_depth,
+        queue_rate=target.queue_rate,
         warnings=tuple(warnings),
     )

@@ -44,6 +44,8 @@ class SwitchRunner:
             priority_queues=options.priority_queues,
             dump_bytes=options.dump_packet_data,
         )
+        if options.queue_rate is not None:
+            self._dataplane.limit_queues(options.queue_rate, options.queue_depth)
         self._server = P4RuntimeServer([self._dataplane.device], options.grpc_address, tls=tls)
 
     def start(self) -> None:
