@@ -1,8 +1,4 @@
-"""The time of a network that runs in real time: wall time divided by the time-scale.
-
-Time-outs are for the network and for the software in it, which gets no faster where the network
-does: below a time-scale of 1 they last as long as they would at 1.
-"""
+"""The time of a network that runs in real time: the engine's, by the wall clock."""
 
 from __future__ import annotations
 
@@ -10,28 +6,37 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from qplane.clock import PS_PER_SECOND, RealClock
+from qplane_cext.sim.pacing import Pacer
 
 T = TypeVar("T")
 
 
 class NetworkClock:
-    """A :class:`qplane.clock.Clock`: one second of it takes `time_scale` seconds of wall time."""
+    """A :class:`qplane.clock.Clock`: one second of it takes the time-scale's seconds of wall time.
 
-    def __init__(self, time_scale: float) -> None:
-        self.time_scale = time_scale
+    Its origin is the engine's, so devices and their controller agree on the number of a cycle.
+    Time-outs are for the network and for the software in it, which gets no faster where the network
+    does: below a time-scale of 1 they last as long as they would at 1.
+    """
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
         self._wall = RealClock()
 
+    @property
+    def time_scale(self) -> float:
+        return self._pacer.time_scale
+
     def now_ps(self) -> int:
-        return int(self._wall.now_ps() / self.time_scale)
+        return self._pacer.now_ps()
 
     async def sleep(self, delay_ps: int) -> None:
-        await self._wall.sleep(self.wall_ps(delay_ps))
+        await self._wall.sleep(self._wall_ps(delay_ps))
 
     async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
-        return await self._wall.wait_for(awaitable, max(timeout_ps, self.wall_ps(timeout_ps)))
+        return await self._wall.wait_for(awaitable, max(timeout_ps, self._wall_ps(timeout_ps)))
 
-    def wall_ps(self, duration_ps: int) -> int:
-        """How long that takes on the wall."""
+    def _wall_ps(self, duration_ps: int) -> int:
         return int(duration_ps * self.time_scale)
 
     def network_ps(self, wall_s: float) -> int:

@@ -58,7 +58,7 @@ class LiveNetwork:
         """Raises ControlError where `store` can't be used."""
         self.plan = plan
         self.fabric = fabric
-        self.clock = NetworkClock(fabric.paced.pacer.time_scale)
+        self.clock = NetworkClock(fabric.paced.pacer)
         self.controller = Controller(plan, fabric.addresses, self.clock, store=store)
         self.stopping = asyncio.Event()
         """Set to end the network: by Ctrl-C, by `qplane net down`."""
