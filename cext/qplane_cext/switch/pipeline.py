@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .compiler.control import Table
-from .compiler.program import Array, Program, compile_json
+from .compiler.control import Profile, Table
+from .compiler.program import ALGORITHMS, Array, Program, compile_json
 from .errors import PipelineError
 from .info import ActionInfo, ArrayInfo, DigestInfo, KeyInfo, ProfileInfo, TableInfo
 from .program import Compiled
@@ -31,7 +31,13 @@ class Pipeline:
         self.counters = _arrays(source.counters)
         self.meters = _arrays(source.meters)
         self.profiles = {
-            one.name: ProfileInfo(one.name, one.max_size, one.calculation >= 0, tuple(one.actions))
+            one.name: ProfileInfo(
+                one.name,
+                one.max_size,
+                one.calculation >= 0,
+                _is_random(source, one),
+                tuple(one.actions),
+            )
             for one in source.profiles
         }
         self.digests = {
@@ -74,6 +80,12 @@ def _table_info(source: Program, table: Table) -> TableInfo:
         has_const_entries=table.const_entries,
         action_ids={source.actions[i].name: source.actions[i].id for i in table.action_indices},
     )
+
+
+def _is_random(source: Program, profile: Profile) -> bool:
+    if profile.calculation < 0:
+        return False
+    return ALGORITHMS[source.calculations[profile.calculation].algorithm] == "random"
 
 
 def _arrays(arrays: Iterable[Array]) -> dict[str, ArrayInfo]:

@@ -101,6 +101,7 @@ class Profile:
     id: int
     name: str
     with_selector: bool
+    is_random: bool  # the selector draws instead of hashing (HashAlgorithm.random)
     size: int  # 0: no limit
     max_group_size: int
     sum_of_members: bool

@@ -223,6 +223,7 @@ def _profile(profile: p4i.ActionProfile, index: P4InfoIndex, message: p4i.P4Info
         id=profile.preamble.id,
         name=name,
         with_selector=profile.with_selector,
+        is_random=name in index.pipeline.profiles and index.pipeline.profiles[name].is_random,
         size=profile.size,
         max_group_size=profile.max_group_size,
         sum_of_members=semantics == "sum_of_members",

@@ -326,8 +326,13 @@ class ProfileStore:
             raise invalid(f"{what}: one-shot entries need an action selector")
         if len(UnknownFieldSet(message)):  # P4Runtime 1.5's group_action
             raise StatusError(Code.UNIMPLEMENTED, f"{what}: group actions are not offered")
-        if message.action_selection_mode == ActionSet.RANDOM:
-            raise StatusError(Code.UNIMPLEMENTED, f"{what}: random selection is not offered")
+        mode = ActionSet.RANDOM if self.profile.is_random else ActionSet.HASH
+        if message.action_selection_mode not in (
+            ActionSet.DEFAULT_MODE_DETERMINED_BY_ACTION_SELECTOR, mode
+        ):  # fmt: skip
+            raise StatusError(
+                Code.UNIMPLEMENTED, f"{what}: a selection mode other than the selector's"
+            )
         semantics = (
             ActionSet.SUM_OF_MEMBERS if self.profile.sum_of_members else ActionSet.SUM_OF_WEIGHTS
         )

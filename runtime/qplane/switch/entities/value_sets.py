@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 from finsy.proto import p4r
@@ -18,19 +20,36 @@ if TYPE_CHECKING:
     from qplane_cext.switch.core import KeyPart
 
 
-def _masked(field: MatchField, part: KeyPart, what: str) -> tuple[bytes, bytes]:
-    """A key part as value and mask, which is how a parser compares."""
+MAX_ALTERNATIVES = 1 << 16  # masked keys that the ranges of one value set may come to
+
+
+def _masked(field: MatchField, part: KeyPart) -> list[tuple[bytes, bytes]]:
+    """A key part as values and masks, which is how a parser compares."""
     if isinstance(part, bytes):
-        return part, field.full
+        return [(part, field.full)]
     value, second = part
     assert isinstance(value, bytes)
-    if field.kind is MatchKind.RANGE:
-        raise StatusError(Code.UNIMPLEMENTED, f"{what}: ranges in value sets are not offered")
     if isinstance(second, int):
         spare = field.bitwidth - second
         mask = (int.from_bytes(field.full, "big") >> spare) << spare
-        return value, mask.to_bytes(len(field.full), "big")
-    return value, second
+        return [(value, mask.to_bytes(len(field.full), "big"))]
+    if field.kind is MatchKind.RANGE:
+        return _prefixes(field, value, second)
+    return [(value, second)]
+
+
+def _prefixes(field: MatchField, low: bytes, high: bytes) -> list[tuple[bytes, bytes]]:
+    """The fewest prefixes that make up a range."""
+    size, full = len(low), (1 << field.bitwidth) - 1
+    at, end = int.from_bytes(low, "big"), int.from_bytes(high, "big")
+    found = []
+    while at <= end:
+        block = at & -at or full + 1
+        while block > end - at + 1:
+            block >>= 1
+        found.append((at.to_bytes(size, "big"), (full & ~(block - 1)).to_bytes(size, "big")))
+        at += block
+    return found
 
 
 class ValueSetStore:
@@ -69,17 +88,19 @@ class ValueSetStore:
         journal.append(lambda: self._set(value_set, before))
 
     def _set(self, value_set: ValueSet, keys: Sequence[Key]) -> None:
-        what = f"value set {value_set.name!r}"
-        self._core.value_set_write(
-            value_set.name,
-            [
-                [
-                    _masked(field, part, what)
-                    for field, part in zip(value_set.fields, key, strict=True)
-                ]
-                for key in keys
-            ],
-        )
+        alternatives: dict[tuple[tuple[bytes, bytes], ...], None] = {}
+        for key in keys:
+            parts = [
+                _masked(field, part) for field, part in zip(value_set.fields, key, strict=True)
+            ]
+            if len(alternatives) + prod(map(len, parts)) > MAX_ALTERNATIVES:
+                raise StatusError(
+                    Code.RESOURCE_EXHAUSTED,
+                    f"value set {value_set.name!r}: its ranges come to more than "
+                    f"{MAX_ALTERNATIVES} masked values",
+                )
+            alternatives.update(dict.fromkeys(product(*parts)))
+        self._core.value_set_write(value_set.name, [list(one) for one in alternatives])
         self._members[value_set.id] = list(keys)
 
     def read(self, query: p4r.ValueSetEntry, may_read: MayRead) -> Iterator[p4r.Entity]:
