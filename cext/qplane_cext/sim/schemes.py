@@ -165,7 +165,7 @@ def _correlations(
 ) -> NDArray[np.float64]:
     """R of a state that is diagonal but for <01|ρ|10>, which is real."""
     state = np.zeros((4, 4))
-    state[0, 0] = p00 + p01 + p10 + p11
+    state[0, 0] = 1.0  # the sum of the four, without its rounding
     state[3, 3] = p00 + p11 - p01 - p10
     state[3, 0] = p00 + p01 - p10 - p11
     state[0, 3] = p00 + p10 - p01 - p11
