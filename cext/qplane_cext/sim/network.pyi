@@ -126,6 +126,7 @@ class Network:
         visibility: float = 1.0,
         emission_ps: int = 0,
         attempt_ps: int | None = None,
+        aligned: bool = False,
         scheme: Scheme = "double-click",
         bright_state: float = 0.1,
         phase_std_rad: float = 0.0,

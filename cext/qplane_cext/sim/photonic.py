@@ -105,6 +105,7 @@ class FibreLink:
     visibility: float = 1.0
     emission_ps: int = 0  # from the start of an attempt to the first emission
     attempt_ps: int | None = None
+    aligned: bool = False  # attempts begin at multiples of their duration
     scheme: Scheme = "double-click"
     bright_state: float = 0.1  # single-click: α where none is asked for
     phase_std_rad: float = 0.0  # single-click

@@ -23,6 +23,7 @@ cdef struct QuantumLink:
     int64_t[2] born_ps  # from the start of an attempt: when either half comes into being
     int64_t herald_ps  # and when the station knows
     int64_t attempt_ps
+    bint aligned  # attempts begin at multiples of attempt_ps
     double success
     int state_count  # equally likely heralds:
     uint8_t[2] bells

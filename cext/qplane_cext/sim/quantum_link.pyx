@@ -59,7 +59,7 @@ cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
     cdef DeviceLink* near = &link.devices[0].links[link.numbers[0]]
     cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
     cdef int32_t i, index
-    cdef int64_t last_ps
+    cdef int64_t last_ps, late_ps
     if link.lent:
         link.phase = BLOCKED
         return
@@ -75,6 +75,10 @@ cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
     link.turn = index + 1
     link.phase = ATTEMPTING
     link.started_ps = queue.now_ps
+    if link.aligned:
+        late_ps = queue.now_ps % link.attempt_ps
+        if late_ps:
+            link.started_ps = time_sum(queue.now_ps, link.attempt_ps - late_ps)
     link.planned = geometric(link.stream, link.success)
     last_ps = time_sum(after_attempts(link, link.planned - 1), link.herald_ps)
     queue_push(queue, last_ps, STATION, link.index, link.epoch, NULL)
@@ -96,7 +100,7 @@ cdef void link_wake(QuantumLink* link, Queue* queue) noexcept nogil:
     """A request changed, a slot became free while the link was blocked, or the MHP has the link
     now or no longer."""
     if link.phase == ATTEMPTING and (link.lent or not wanted(link)):
-        link.attempts += (queue.now_ps - link.started_ps) // link.attempt_ps
+        link.attempts += max(queue.now_ps - link.started_ps, 0) // link.attempt_ps
         device_unreserve(link.devices[0], queue, link.slots[0])
         device_unreserve(link.devices[1], queue, link.slots[1])
         link.epoch += 1

@@ -331,6 +331,7 @@ cdef class Topology:
         link.index = index
         link.herald_ps = model.herald_ps
         link.attempt_ps = model.period_ps
+        link.aligned = model.aligned
         link.success = herald.p_success
         link.next_seq = self.first_seq
         link.stream = self.streams.open(

@@ -175,6 +175,7 @@ class LinkSection(Section):
     detection_window: Picoseconds = 1000
     visibility: Probability = 1.0
     emission_time: PicosecondsOrZero = 0
+    attempt_time: Picoseconds | None = None  # attempts begin at its multiples; None: at once
     bright_state: Probability = 0.1  # single-click
     phase_uncertainty: RadiansOrZero = 0.0  # single-click: standard deviation
     number_resolving: bool = False  # single-click: the detectors
@@ -200,12 +201,25 @@ class LinkSection(Section):
             dark_count_probability=self.dark_count_probability,
             visibility=self.visibility,
             emission_ps=self.emission_time,
+            attempt_ps=self.attempt_time,
+            aligned=self.attempt_time is not None,
             scheme=self.scheme,
             bright_state=self.bright_state,
             phase_std_rad=self.phase_uncertainty,
             number_resolving=self.number_resolving,
             pair_probability=self.pair_probability,
         )
+
+    @model_validator(mode="after")
+    def _attempts(self) -> LinkSection:
+        if self.attempt_time is not None:
+            least_ps = self.model_copy(update={"attempt_time": None}).fibre().least_attempt_ps
+            if self.attempt_time < least_ps:
+                raise ValueError(
+                    f"attempt_time is shorter than the {least_ps / 1e6:g} us that emission and the "
+                    "way to the station and back take"
+                )
+        return self
 
     @property
     def can_herald(self) -> bool:

@@ -90,6 +90,7 @@ class Simulation:
         self.plan = plan
         self.emulation = emulation
         self.clock = VirtualClock(emulation.engine, self._under_way)
+        self._busy = next(iter(plan.nodes))
         self._store = store
         self.controller = self._new_controller()
         self.stopped: Stopped | None = None
@@ -115,17 +116,20 @@ class Simulation:
     def _under_way(self) -> tuple[int, str]:
         """A switch that another client has taken over exchanges nothing with our controller; one
         that ended our stream is about to be noticed."""
-        ins = outs = ended = 0
-        for name, device in self.emulation.devices.items():
+        # Asked again and again while something is under way: first where it was the last time.
+        for name in (self._busy, *self.emulation.devices):
             packets = self.controller.packets(name)
-            if packets is not None:
-                ins += max(device.packet_ins_to_primary - packets.ins_handled, 0)
-                outs += max(packets.outs_sent - device.packet_outs_received, 0)
-                ended += not device.has_primary
-        return (
-            ins + outs + ended,
-            f"{ins} packet-ins, {outs} packet-outs, {ended} streams that ended",
-        )
+            if packets is None:
+                continue
+            device = self.emulation.devices[name]
+            ins = max(device.packet_ins_to_primary - packets.ins_handled, 0)
+            outs = max(packets.outs_sent - device.packet_outs_received, 0)
+            ended = not device.has_primary
+            if ins or outs or ended:
+                self._busy = name
+                what = "its stream ended" if ended else f"{ins} packet-ins, {outs} packet-outs"
+                return ins + outs + ended, f"{name}: {what}"
+        return 0, ""
 
     async def set_up(self) -> None:
         """Connect, discover, install all circuits, start the hosts' pings."""
