@@ -71,9 +71,7 @@ def check(case, pairs, seed):
     circuit, sample = asyncio.run(deliver())
     link = cutoffs.elementary(success, math.sqrt(1 - gate_error), 1 << 16)
     expected = cutoffs.swapped(link, link, coherence, cutoff, swap_success)
-    assert (
-        abs(expected.chance[: 1 << 15].sum() - 1) < 1e-9
-    )
+    assert abs(expected.chance[: 1 << 15].sum() - 1) < 1e-9
 
     # A round begins in the step after the delivery before, and ends in the step of its own.
     steps = np.floor(sample["head_delivered_ps"] / (STEP_S * 1e12))
