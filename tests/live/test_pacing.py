@@ -180,7 +180,7 @@ def test_the_transit_of_an_external_switch_is_measured():
     """From what went in to the answer, not to what the controller or a host sends meanwhile."""
     question = b"a" * 60
     answer, command = bytes(12) + b"\x88\x47" + bytes(46), bytes(12) + b"\x88\xb6\x00\x81"
-    others = [bytes(12) + b"\x88\xb6\x00\x41", bytes(12) + b"\x88\xb5" + bytes(46), b"x"]
+    others = [bytes(12) + b"\x88\xb6\x00\x41", bytes(12) + b"\x88\xb5\x10\x20", b"x"]
     with External(0) as external:
         external.theirs[0].send(question)
         assert external.theirs[1].recv(2000) == question

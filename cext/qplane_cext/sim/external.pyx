@@ -3,7 +3,8 @@
 How long such a switch takes is measured at its ports: from the last frame that went in to the next
 that comes out. A switch that answers nothing to a frame (a pair that has to wait for its partner)
 adds no sample. Frames on the CPU port and on ports to hosts are not seen; so what comes out counts
-only if the P4 program made it of a frame from the engine: commands to the device, QCI on circuits.
+only if the P4 program made it of a frame from the engine: commands to the device, QCI on circuits,
+messages to and from stations.
 """
 
 from libc.string cimport memset
@@ -27,7 +28,10 @@ cdef extern from "time.h" nogil:
 
 cdef enum:
     MPLS = 0x8847
+    QCI_ON_LINK = 0x88B5
     FIRST_COMMAND = 0x81  # of the switch to the device, docs/wire.md
+    FIRST_MHP = 0x30  # GEN and REPLY
+    LAST_MHP = 0x31
 
 
 cdef int64_t monotonic_ns() noexcept nogil:
@@ -54,7 +58,11 @@ cdef bint is_answer(const uint8_t* data, uint32_t length) noexcept nogil:
     if length < 16:
         return False
     ether_type = data[12] << 8 | data[13]
-    return ether_type == MPLS or (ether_type == DEVICE_ETHER_TYPE and data[15] >= FIRST_COMMAND)
+    return (
+        ether_type == MPLS
+        or (ether_type == DEVICE_ETHER_TYPE and data[15] >= FIRST_COMMAND)
+        or (ether_type == QCI_ON_LINK and FIRST_MHP <= data[15] <= LAST_MHP)
+    )
 
 
 cdef void external_answered(

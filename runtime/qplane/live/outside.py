@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qplane.clock import PS_PER_SECOND
 from qplane.live import netns, rundir
 from qplane.live.api import OperationError
 from qplane.live.fabric import Report, SwitchState
@@ -21,6 +22,9 @@ from qplane.simulate.emulation import Emulation
 from qplane_cext.sim.external import ExternalSwitch
 
 SIMPLE_SWITCH = "simple_switch_grpc"
+
+SWITCH_MARGIN_S = 0.02
+"""Wall time that a heralding station waits for messages longer than it would for quick switches."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,13 @@ class OutsideFabric:
             self._externals = {
                 name: ExternalSwitch(self._wiring.sockets(name)) for name in plan.nodes
             }
-            self.emulation = Emulation(plan, seed=seed, pcap_dir=pcap, external=self._externals)
+            self.emulation = Emulation(
+                plan,
+                seed=seed,
+                pcap_dir=pcap,
+                external=self._externals,
+                switch_margin_ps=round(SWITCH_MARGIN_S / time_scale * PS_PER_SECOND),
+            )
         except BaseException:
             self._wiring.close()
             raise

@@ -28,6 +28,8 @@ class Emulation:
 
     With `external`, the switches are other processes, by node: the engine has the quantum devices,
     links and classical channels alone. Hosts are then elsewhere too, and there is no server.
+    `switch_margin_ps` is how much longer a heralding station and its devices wait than they need to
+    with quick switches.
 
     Indices of the engine are kept by name: `nodes`, `links` (the engine's quantum link by the
     plan's link index), `channels` (likewise), `hosts`. Raises OSError where `pcap_dir` can't be
@@ -44,9 +46,11 @@ class Emulation:
         first_seq: int = 0,
         sample_limit: int = 100_000,
         external: Mapping[str, ExternalSwitch] | None = None,
+        switch_margin_ps: int = 1_000_000,
         switch_type: Callable[..., EmulatedSwitch] = EmulatedSwitch,
     ) -> None:
         self.plan = plan
+        self._switch_margin_ps = switch_margin_ps
         self.address = ""
         """Where the P4Runtime server of all nodes listens; empty with external switches."""
         self.on_inject: Callable[[], None] | None = None
@@ -205,6 +209,7 @@ class Emulation:
             herald.number,
             ports=herald.end_ports,
             cycle_ps=link.options.cycle,
+            margin_ps=self._switch_margin_ps,
             every_attempt=link.options.every_attempt,
         )
 

@@ -122,7 +122,9 @@ class Counted:
         """Over P4Runtime, from all switches. `standing` is the devices' last word."""
         drops: Counter[str] = Counter()
         events: Counter[str] = Counter()
-        for node in controller.network.nodes:
+        for node, what in controller.network.nodes.items():
+            if what.is_station:
+                continue  # its program has counters of its own, and no pair of a circuit is there
             for name in (reasons.DROPS_INGRESS, reasons.DROPS_EGRESS):
                 for index, count in (await controller.counters(node, name)).items():
                     drops[reasons.DROPS.get(index, f"reason {index}")] += count
