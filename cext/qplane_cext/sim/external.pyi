@@ -13,7 +13,7 @@ class ExternalSwitch:
     def __init__(self, sockets: Mapping[int, int]) -> None: ...
     def transit(self, *, recent: bool = False) -> dict[str, float]:
         """How long the switch took from the last frame in to the next out that answers one from the
-        engine (a command to the device, MPLS, GEN or REPLY): count, mean_ns, p50_ns, p99_ns (to within
-        5 %), max_ns. With ``recent``, since the last such call."""
+        engine (a command to the device, MPLS, GEN or REPLY): count, mean_ns, p50_ns, p99_ns (to
+        within 5 %), max_ns. With ``recent``, since the last such call."""
     def counters(self) -> dict[str, int]:
         """frames_in (to the switch), frames_out, frames_lost (the kernel did not take them)."""
