@@ -96,9 +96,7 @@ bench-memory: venv $(VENV_BENCH)/.ready
 	@PYTHONPATH=cext OPENBLAS_NUM_THREADS=1 $(VENV_BENCH)/bin/python benchmarks/memory.py
 
 bench-switch: venv
-	@$(BIN)/python benchmarks/switch_core.py $(if $(BMV2),--bmv2 $(BMV2))
-	@$(BIN)/python benchmarks/switch_ports.py $(if $(BMV2),--bmv2 $(BMV2))
-	@$(BIN)/python benchmarks/p4runtime.py $(if $(BMV2),--reference $(BMV2)) --json benchmarks/p4runtime.json
+	@$(BIN)/python benchmarks/switch_table.py $(if $(BMV2),--bmv2 $(BMV2))
 
 clean:
 	rm -rf build dist out *.egg-info .venv/.built

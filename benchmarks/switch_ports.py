@@ -75,7 +75,15 @@ def free_port() -> int:
 class Process:
     """A switch process that is programmed before the block begins."""
 
-    def __init__(self, binary: str, arguments: list[str], folder: Path) -> None:
+    def __init__(
+        self,
+        binary: str,
+        arguments: list[str],
+        folder: Path,
+        configure: Callable[[str], None] | None = None,
+    ) -> None:
+        """``configure`` programs the switch at an address; unless given, with the router."""
+        self._configure = configure or (lambda address: asyncio.run(program(address)))
         self._address = f"127.0.0.1:{free_port()}"
         command = [binary, "--no-p4", "--device-id", "0", *arguments]
         self._command = [*command, "--", "--grpc-server-addr", self._address]
@@ -95,7 +103,7 @@ class Process:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise SystemExit(f"{self._command[0]} does not listen") from None
                 time.sleep(0.05)
-        asyncio.run(program(self._address))
+        self._configure(self._address)
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
@@ -110,6 +118,12 @@ def veth_pairs() -> None:
         for name in (a, b):
             Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
             subprocess.run(["ip", "link", "set", name, "up"], check=True)
+
+
+def remove_veth_pairs() -> None:
+    """Take them away again."""
+    for name in ("qb0", "qb2"):
+        subprocess.run(["ip", "link", "del", name], check=False)
 
 
 def raw_socket(name: str) -> socket.socket:
@@ -292,8 +306,7 @@ def main() -> None:
             for name, binary in binaries.items():
                 row(name, binary)
     if os.geteuid() == 0:
-        for name in ("qb0", "qb2"):
-            subprocess.run(["ip", "link", "del", name], check=False)
+        remove_veth_pairs()
     report(results, outputs, as_json=arguments.json)
 
 
