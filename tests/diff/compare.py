@@ -19,7 +19,7 @@ from .target import OK, Outputs, Packet, Target
 
 BURST = 40
 """Packets under way at a time, in and out together: BMv2's egress queues drop at 64."""
-ONE_BY_ONE = {"replicate"}
+ONE_BY_ONE = {"combine", "replicate"}
 """Programs whose copies overtake each other in BMv2 (clones in egress, recirculation, two replicas
 on one port): a packet at a time, and its copies in any order."""
 SECONDS_OF_SILENCE = 0.02  # after which nothing more is under way
