@@ -163,3 +163,49 @@ def test_a_wrong_file(tmp_path):
     assert done.returncode == 2
     assert "net.toml" in done.stderr
     assert not (tmp_path / "qplane").exists()
+
+
+STATION = """
+[network]
+name = "station"
+[memories.ion]
+slots = 4
+t2 = "20 ms"
+[nodes]
+alice = { memory = "ion" }
+bob = { memory = "ion" }
+middle = { station = true }
+[[links]]
+between = ["alice", "bob"]
+length = "10 km"
+herald = "middle"
+"""
+
+
+def test_neighbours_get_pairs_through_a_station(tmp_path):
+    path = tmp_path / "net.toml"
+    path.write_text(STATION)
+    with Up(tmp_path, network=path) as network:
+        done = network.command("link", "create", "alice", "bob", "--pairs", "5")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "5 of 5 pairs" in done.stdout
+        network.stop()
+    assert network.process.returncode == 0
+
+
+def test_a_store_keeps_circuits_over_a_kill(tmp_path):
+    """What was added by hand stands, and delivers, after the next start."""
+    store = ["--store", tmp_path / "store.db"]
+    with Up(tmp_path, *store) as network:
+        done = network.command("circuit", "add", "alice", "repeater", "--name", "short")
+        assert done.returncode == 0, done.stderr
+        network.process.kill()
+        network.process.wait(30)
+    with Up(tmp_path, *store) as network:
+        network.wait_for(
+            lambda status: (
+                {c["name"] for c in status["circuits"] if c["delivered"]} == {"alice-bob", "short"}
+            )
+        )
+        network.stop()
+    assert network.process.returncode == 0
