@@ -24,10 +24,10 @@ def environment(runtime):
     }
 
 
-def qplane(runtime, *arguments, timeout=60):
+def qplane(runtime, *arguments, timeout=60, wrapper=()):
     """A command of the user's, in another terminal."""
     return subprocess.run(
-        [QPLANE, *map(str, arguments)],
+        [*wrapper, QPLANE, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -39,10 +39,10 @@ def qplane(runtime, *arguments, timeout=60):
 class Up:
     """A network that came up. `status` is what it said then; `stderr` grows line by line."""
 
-    def __init__(self, runtime, *arguments, network=REPEATER):
+    def __init__(self, runtime, *arguments, network=REPEATER, wrapper=()):
         self.runtime = runtime
         self.process = subprocess.Popen(
-            [QPLANE, "net", "up", network, "--json", *map(str, arguments)],
+            [*wrapper, QPLANE, "net", "up", network, "--json", *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 
@@ -10,6 +11,7 @@ import pytest
 
 from live.running import REPEATER, Up, qplane
 from qplane.control.program import schema
+from qplane.live import netns
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +211,23 @@ def test_a_store_keeps_circuits_over_a_kill(tmp_path):
         )
         network.stop()
     assert network.process.returncode == 0
+
+
+SETPRIV = shutil.which("setpriv")
+
+
+@pytest.mark.skipif(
+    SETPRIV is None or not netns.permitted(), reason="needs root, and setpriv to give it up"
+)
+def test_without_capabilities_the_switches_run_inside_or_it_says_what_is_needed(tmp_path):
+    """As any user without root: there is no difference but the user id."""
+    unprivileged = [SETPRIV, "--bounding-set=-all"]
+    with Up(tmp_path, "--clock", "real", wrapper=unprivileged) as network:
+        network.wait_for_line("not root: no interfaces")
+        assert network.status["target"] == "embedded, in this process"
+        network.stop()
+    done = qplane(
+        tmp_path, "net", "up", REPEATER, "--target", "bmv2", "--bmv2", "sh", wrapper=unprivileged
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--target bmv2 makes network namespaces and interfaces, which takes root" in done.stderr
