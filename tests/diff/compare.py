@@ -11,7 +11,8 @@ from finsy.proto import p4r
 
 from qplane.switch import Switch
 
-from . import packets, qnode
+from . import packets
+from .life import LIVES
 from .programs import CPU_PORT, Program
 from .states import StateMaker
 from .status import bad_writes, is_explained
@@ -47,7 +48,8 @@ class Difference(Exception):
 
 def make_state(maker: StateMaker) -> list[p4r.Update]:
     """A random state in which every update is good; of two for one key the first is kept."""
-    updates = qnode.circuits(maker.program, maker.rng) if maker.program.name == "qnode" else []
+    life = LIVES.get(maker.program.name)
+    updates = life.entries(maker.program, maker.rng) if life else []
     state: dict[bytes, p4r.Update] = {}
     for update in [*updates, *maker.state()]:
         state.setdefault(_key(update.entity), update)
@@ -56,7 +58,7 @@ def make_state(maker: StateMaker) -> list[p4r.Update]:
 
 def make_maker(program: Program, rng: Random) -> StateMaker:
     """What makes random entities for a program."""
-    known = qnode.KNOWN if program.name == "qnode" else {}
+    known = LIVES[program.name].known if program.name in LIVES else {}
     return StateMaker(program, rng, known, one_copy_a_port=program.name not in ONE_BY_ONE)
 
 

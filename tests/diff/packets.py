@@ -9,7 +9,7 @@ from finsy.proto import p4r
 
 from qplane.switch import Switch
 
-from . import qnode
+from .life import LIVES
 from .programs import CPU_PORT, PORTS, Program
 from .target import Packet
 from .values import byte
@@ -22,12 +22,12 @@ def sequence(
 ) -> list[Packet]:
     """Packets and the ports they come in by. A switch in this process says how what comes later can
     refer to what came before."""
-    if program.name != "qnode":
+    if program.name not in LIVES:
         return [_anything(program, rng) for _ in range(count)]
     switch = Switch(program.json, program.p4info)
     for update in state:
         switch.write(update.type, update.entity)
-    traffic = qnode.Traffic(rng)
+    traffic = LIVES[program.name].traffic(rng)
     made = []
     for _ in range(count):
         port, data = traffic.packet()

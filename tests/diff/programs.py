@@ -11,6 +11,7 @@ from google.protobuf import text_format
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "golden" / "programs"
+OURS = ("qnode", "herald")
 PORTS = range(8)
 CPU_PORT = 510
 
@@ -33,8 +34,8 @@ class Program:
 
 @cache
 def load(name: str) -> Program:
-    """A program by name: qnode, or one of tests/golden/programs."""
-    folder = ROOT / "p4src" / "build" if name == "qnode" else PROGRAMS
+    """A program by name: one of ours, or one of tests/golden/programs."""
+    folder = ROOT / "p4src" / "build" if name in OURS else PROGRAMS
     info = p4i.P4Info()
     text_format.Parse((folder / f"{name}.p4info.txtpb").read_text(), info)
     return Program(name, (folder / f"{name}.json").read_bytes(), info)
@@ -42,4 +43,4 @@ def load(name: str) -> Program:
 
 def names() -> list[str]:
     """All programs."""
-    return ["qnode", *sorted(path.stem for path in PROGRAMS.glob("*.p4"))]
+    return [*OURS, *sorted(path.stem for path in PROGRAMS.glob("*.p4"))]

@@ -23,8 +23,9 @@ from qplane.wire import (
 )
 from qplane.wire.device import DeviceFeatures, LinkControl
 
+from .entries import Entries
 from .programs import Program
-from .values import number, to_bytes
+from .values import number
 
 NODE_MAC = 0x060000000100
 UDP_PORT_MPLS = (6635).to_bytes(2, "big")
@@ -78,7 +79,7 @@ KNOWN: Mapping[str, Sequence[int]] = {
 
 def circuits(program: Program, rng: Random) -> list[p4r.Update]:
     """Circuits that fit together; the random entries come on top."""
-    make = _Entries(program)
+    make = Entries(program)
     updates = [
         make.entry("port_kind", {"ingress_port": port}, "set_port_kind", kind=2, slice=0)
         for port in QUANTUM_PORTS
@@ -130,29 +131,6 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                 ),
             ]  # fmt: skip
     return updates
-
-
-class _Entries:
-    """Entries with exact keys, by names without their leading parts."""
-
-    def __init__(self, program: Program) -> None:
-        self._tables = {table.preamble.alias: table for table in program.p4info.tables}
-        self._actions = {
-            action.preamble.name.rpartition(".")[2]: action for action in program.p4info.actions
-        }
-
-    def entry(self, table: str, match: Mapping[str, int], action: str, **params: int) -> p4r.Update:
-        update = p4r.Update(type=p4r.Update.INSERT)
-        entry = update.entity.table_entry
-        info, run = self._tables[table], self._actions[action]
-        entry.table_id = info.preamble.id
-        for field in info.match_fields:
-            value = match[field.name.rpartition(".")[2]]
-            entry.match.add(field_id=field.id).exact.value = to_bytes(value)
-        entry.action.action.action_id = run.preamble.id
-        for param in run.params:
-            entry.action.action.params.add(param_id=param.id, value=to_bytes(params[param.name]))
-        return update
 
 
 class Traffic:

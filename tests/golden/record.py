@@ -22,7 +22,7 @@ from qplane.switch import Switch
 
 PACKETS = 250
 SECONDS_OF_SILENCE = 0.01  # after which nothing more leaves for a packet
-SEEDS = {"qnode": range(6)}  # the others: two
+SEEDS = {"qnode": range(6), "herald": range(3)}  # the others: two
 
 
 def record(target: Target, reference: str, program: Program, seed: int) -> Path:
