@@ -10,6 +10,7 @@ import contextlib
 import re
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import p4runtime_sh.shell as sh
 import ptf
@@ -55,7 +56,17 @@ class SwitchTest(BaseTest):
 
     new_pipeline = False
     """Push the pipeline anew before the test, which empties all registers."""
-    _pushed = False
+    program = "qnode"
+    """Which of the programs beside the one in the parameters it is."""
+    counters: ClassVar = {
+        "drops": "QnodeIngress.drops",
+        "drops_in_egress": "QnodeEgress.drops",
+        "pair_events": "pair_events",
+        "slice_traffic": "slice_traffic",
+        "circuit_events": "circuit_events",
+    }
+    """The program's counters, by the names that `counts` takes."""
+    _pushed = ""
 
     def setUp(self):
         super().setUp()
@@ -63,10 +74,9 @@ class SwitchTest(BaseTest):
         self.dataplane.flush()
         self.target = testutils.test_param_get("target", "embedded")
         config = None
-        if self.new_pipeline or not SwitchTest._pushed:
-            config = sh.FwdPipeConfig(
-                testutils.test_param_get("p4info"), testutils.test_param_get("config")
-            )
+        if self.new_pipeline or SwitchTest._pushed != self.program:
+            files = (testutils.test_param_get("p4info"), testutils.test_param_get("config"))
+            config = sh.FwdPipeConfig(*(file.replace("qnode", self.program) for file in files))
         sh.setup(
             device_id=int(testutils.test_param_get("device_id", 0)),
             grpc_addr=testutils.test_param_get("grpcaddr", "localhost:9559"),
@@ -74,7 +84,7 @@ class SwitchTest(BaseTest):
             config=config,
             verbose=False,
         )
-        SwitchTest._pushed = True
+        SwitchTest._pushed = self.program
         self._written = []
 
     def tearDown(self):
@@ -156,14 +166,7 @@ class SwitchTest(BaseTest):
         drops="DROP_TTL" or pair_events="EVENT_SWAP", or a dictionary of name (or index) and number;
         drops_in_egress, slice_traffic, circuit_events likewise.
         """
-        counters = {
-            "drops": "QnodeIngress.drops",
-            "drops_in_egress": "QnodeEgress.drops",
-            "pair_events": "pair_events",
-            "slice_traffic": "slice_traffic",
-            "circuit_events": "circuit_events",
-        }
-        before = {name: self._cells(counters[name]) for name in expected}
+        before = {name: self._cells(self.counters[name]) for name in expected}
         yield
         for name, constants in expected.items():
             growth = {constants: 1} if isinstance(constants, str) else constants
@@ -173,7 +176,9 @@ class SwitchTest(BaseTest):
             # A drop leaves no packet to wait for, and egress runs beside ingress: look until the
             # count is there, but never accept a wrong one.
             self._eventually(
-                lambda name=name: self._cells(counters[name]), wanted, f"counter {counters[name]}"
+                lambda name=name: self._cells(self.counters[name]),
+                wanted,
+                f"counter {self.counters[name]}",
             )
 
     def _cells(self, name):
