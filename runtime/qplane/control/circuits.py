@@ -16,7 +16,9 @@ from qplane.control.generation import LinkStatus
 from qplane.control.intent import Base, Intent, Standing
 from qplane.control.plans import CircuitPlan, plan_circuits
 from qplane.control.programmer import Programmer
-from qplane.net import Circuit
+from qplane.control.slots import MAX_SLOTS_PER_SIDE
+from qplane.control.timing import LONGEST_PS
+from qplane.net import Circuit, Network
 
 _T = TypeVar("_T")
 
@@ -44,10 +46,21 @@ class Circuits:
         return {name: standing.plan for name, standing in self.current.items()}
 
     @property
+    def is_changing(self) -> bool:
+        """Whether a change is under way; another would wait for it."""
+        return self._changing.locked()
+
+    @property
     def _intent(self) -> Intent:
         return self._programmer.intent
 
     # ---- setting up ----
+
+    async def prepare(self) -> None:
+        """Tell the switches what hangs on their ports, if they do not know yet."""
+        async with self._changing:
+            if self._intent.base < Base.PORTS:
+                await self._programmer.change(replace(self._intent, base=Base.PORTS))
 
     async def install(self, circuits: Iterable[Circuit]) -> None:
         """Classical tables, and those of the circuits that do not stand yet."""
@@ -64,7 +77,8 @@ class Circuits:
                 try:
                     await self._start([circuit.name])
                 except BaseException:
-                    self._programmer.note(self._intent.put(replace(standing, draining=True)))
+                    unused = replace(standing, draining=True, used=True)
+                    self._programmer.note(self._intent.put(unused))
                     await self._retire()
                     raise
             return standing.plan
@@ -72,11 +86,18 @@ class Circuits:
     async def submit(self, planned: Iterable[tuple[Circuit, CircuitPlan]]) -> None:
         """Set up what was planned already."""
         standings = [Standing(circuit, plan) for circuit, plan in planned]
+        for standing in standings:
+            if standing.circuit.name != standing.plan.name:
+                raise ControlError(
+                    f"the plan for circuit {standing.circuit.name} is that of {standing.plan.name}"
+                )
         async with self._changing:
             self._must_be_new(standing.circuit.name for standing in standings)
             await self._put(standings)
 
     async def _add(self, circuits: Sequence[Circuit]) -> list[Standing]:
+        for circuit in circuits:
+            _check(circuit, self._programmer.topology.network)
         plans = plan_circuits(
             self._programmer.topology,
             circuits,
@@ -102,6 +123,7 @@ class Circuits:
         there; then the old path generates nothing more, and what is in its memory is delivered or
         expires under the old labels. Its entries go once its memory is empty (:meth:`retire`).
         """
+        _check(circuit, self._programmer.topology.network)
         async with self._changing:
             old = _named(self.current, circuit.name)
             (plan,) = plan_circuits(
@@ -175,8 +197,10 @@ class Circuits:
         current = self.current
         idle = [current[name] for name in names if not current[name].generating]
         if idle:
-            started = [replace(s, generating=True, used=True) for s in idle]
+            # First the file: a device may generate though its answer got lost.
+            self._programmer.note(self._intent.put(*(replace(s, used=True) for s in idle)))
             await generation.start(self._devices, [standing.plan for standing in idle])
+            started = [replace(s, generating=True, used=True) for s in idle]
             self._programmer.note(self._intent.put(*started))
 
     async def stop(self, names: Iterable[str] | None) -> None:
@@ -197,14 +221,15 @@ class Circuits:
         """Tell the devices again what they should do, where they do something else; of circuits
         that pass the `nodes`."""
         chosen = set(nodes)
-        standings = [
-            standing
-            for standing in self._intent.circuits.values()
-            if any(hop.node in chosen for hop in standing.plan.hops)
-        ]
-        running = [standing.plan for standing in standings if standing.generating]
-        stopped = [standing.plan for standing in standings if standing.draining]
-        told = await generation.agree(self._devices, running, stopped)
+        async with self._changing:
+            standings = [
+                standing
+                for standing in self._intent.circuits.values()
+                if any(hop.node in chosen for hop in standing.plan.hops)
+            ]
+            running = [standing.plan for standing in standings if standing.generating]
+            stopped = [s.plan for s in standings if s.used and not s.generating]
+            told = await generation.agree(self._devices, running, stopped)
         for name in dict.fromkeys(status.circuit for status in told):
             text = f"{name}: generation started anew"
             self._events.tell(EventKind.CIRCUIT_RESTARTED, text, circuit=name)
@@ -262,6 +287,22 @@ class Circuits:
         name = standing.circuit.name
         path = " - ".join(hop.node for hop in standing.plan.hops)
         self._events.tell(kind, f"{name}: {path}", circuit=name)
+
+
+def _check(circuit: Circuit, network: Network) -> None:
+    """Raise ControlError where a request makes no sense, whoever made it."""
+    problem = ""
+    for end in (circuit.head, circuit.tail):
+        if end not in network.nodes:
+            problem = f"no node is named {end}"
+    if circuit.head == circuit.tail:
+        problem = f"both ends are {circuit.head}"
+    elif not 0 <= circuit.slots <= MAX_SLOTS_PER_SIDE:
+        problem = f"slots is {circuit.slots}; 0 to {MAX_SLOTS_PER_SIDE} are possible"
+    elif not 0 <= circuit.cutoff_ps <= LONGEST_PS:
+        problem = f"cutoff is {circuit.cutoff_ps} ps; 0 to {LONGEST_PS} are possible"
+    if problem:
+        raise ControlError(f"circuit {circuit.name}: {problem}")
 
 
 def _named(items: Mapping[str, _T], name: str) -> _T:

@@ -10,7 +10,7 @@ import finsy as fy
 
 from qplane.clock import Clock
 from qplane.control.circuits import Circuits
-from qplane.control.devices import Devices
+from qplane.control.devices import ANSWER_TIMEOUT_PS, Devices
 from qplane.control.entries import Entry
 from qplane.control.errors import ControlError
 from qplane.control.events import Events
@@ -40,7 +40,8 @@ class Controller:
 
     `address` is that of the gRPC server ("127.0.0.1:9559"), or one per node; device ids are the
     node ids. Time passes only inside `clock`. `store` is the file that keeps the intent (None: it
-    dies with this object); `secret` makes the probes of neighbours unpredictable (None: random).
+    dies with this object); `secret` makes the probes of neighbours unpredictable (None: random);
+    a device that has not answered after `answer_timeout_ps` counts as silent.
 
     Methods raise a ControlError whose text is fit for the user, and then have changed nothing.
     Those that change circuits wait for each other.
@@ -56,6 +57,7 @@ class Controller:
         election_id: int = ELECTION_ID,
         store: str | Path | None = None,
         secret: bytes | None = None,
+        answer_timeout_ps: int = ANSWER_TIMEOUT_PS,
     ) -> None:
         self.network = network
         self.events = Events()
@@ -69,7 +71,7 @@ class Controller:
             on_error=self._connection_failed,
         )
         sessions = self._switches.sessions
-        self._devices = Devices(sessions, clock)
+        self._devices = Devices(sessions, clock, answer_timeout_ps)
         self._neighbours = Neighbours(
             network, sessions, clock, os.urandom(16) if secret is None else secret
         )

@@ -68,8 +68,14 @@ class Devices:
     `unexpected` counts packet-ins that answered no question: late, malformed, or not for us.
     """
 
-    def __init__(self, sessions: Mapping[str, Session], clock: Clock) -> None:
+    def __init__(
+        self,
+        sessions: Mapping[str, Session],
+        clock: Clock,
+        answer_timeout_ps: int = ANSWER_TIMEOUT_PS,
+    ) -> None:
         self.unexpected = 0
+        self._answer_timeout_ps = answer_timeout_ps
         self._sessions = sessions
         self._clock = clock
         self._transaction = 0
@@ -101,7 +107,7 @@ class Devices:
                     if give_up:
                         raise
                     inquiry.close(transaction)
-            await self._clock.wait_for(inquiry.answered, ANSWER_TIMEOUT_PS)
+            await self._clock.wait_for(inquiry.answered, self._answer_timeout_ps)
         except TimeoutError:
             pass  # what is still open was not answered
         finally:

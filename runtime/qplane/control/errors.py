@@ -23,7 +23,11 @@ class ConnectionFailedError(ControlError):
 
 
 class ArbitrationError(ControlError):
-    """Another controller is the primary of a switch."""
+    """Another controller is the primary of a switch; `election_id` is its, 0 if not known."""
+
+    def __init__(self, problem: str, *, node: str = "", election_id: int = 0) -> None:
+        super().__init__(problem, node=node)
+        self.election_id = election_id
 
 
 class PipelineError(ControlError):

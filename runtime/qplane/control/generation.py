@@ -43,16 +43,18 @@ Place = tuple[CircuitPlan, HopPlan, SidePlan]
 
 async def start(devices: Devices, plans: Sequence[CircuitPlan]) -> None:
     """LINK_START to both devices of each link. Raises DeviceError after stopping all of them."""
-    answers = await _told(devices, plans, DeviceType.LINK_START)
-    refused = [answer for answer in answers if answer.state is not LinkStatusCode.GENERATING]
-    if refused:
-        await _told(devices, plans, DeviceType.LINK_STOP)
-        first = refused[0]
-        raise DeviceError(
-            f"its quantum device does not generate pairs for circuit {first.circuit} on link "
-            f"{first.link}: it answered {first.state.name}",
-            node=first.node,
-        )
+    places = _places(plans)
+    answers = await _ask(devices, places, DeviceType.LINK_START, give_up=False)
+    for (plan, hop, side), answer in zip(places, answers, strict=True):
+        if answer is None or answer.state is not LinkStatusCode.GENERATING:
+            await _ask(devices, places, DeviceType.LINK_STOP, give_up=False)
+            if answer is None:
+                raise _silent(plan, hop, side)
+            raise DeviceError(
+                f"its quantum device does not generate pairs for circuit {plan.name} on link "
+                f"{side.number}: it answered {answer.state.name}",
+                node=hop.node,
+            )
 
 
 async def stop(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus]:
@@ -107,12 +109,15 @@ async def _told(
     answers = await _ask(devices, places, type_, give_up=True)
     for (plan, hop, side), answer in zip(places, answers, strict=True):
         if answer is None:
-            raise DeviceError(
-                f"its quantum device did not answer about circuit {plan.name} on link "
-                f"{side.number}",
-                node=hop.node,
-            )
+            raise _silent(plan, hop, side)
     return [answer for answer in answers if answer is not None]
+
+
+def _silent(plan: CircuitPlan, hop: HopPlan, side: SidePlan) -> DeviceError:
+    return DeviceError(
+        f"its quantum device did not answer about circuit {plan.name} on link {side.number}",
+        node=hop.node,
+    )
 
 
 async def _ask(

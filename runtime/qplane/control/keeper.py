@@ -46,6 +46,9 @@ GRACE_PS = 200_000_000_000
 """How long no switch may have a primary before a back-up takes over: 200 ms. A primary that lost
 its connections by accident has opened them again by then."""
 
+GHOST_TRIES, GHOST_PAUSE_PS = 10, 20_000_000_000
+"""How often and at what interval (20 ms) to ask a switch that still sees our old stream."""
+
 
 def any_path(circuit: Circuit) -> Circuit:
     """The circuit as a new request: its path is left to routing."""
@@ -81,6 +84,7 @@ class Keeper:
         self._election_id = election_id
         self._epoch = 0
         self._stranded: set[str] = set()  # circuits that have no path now
+        self._unasked: set[str] = set()  # nodes whose devices may have to be told what to do
         self._checking = asyncio.Lock()
 
     # ---- becoming primary ----
@@ -130,9 +134,7 @@ class Keeper:
 
     async def discover(self) -> Topology:
         """Ports written, devices and switches asked, neighbours probed; all of them must answer."""
-        intent = self._programmer.intent
-        if intent.base < Base.PORTS:
-            await self._programmer.change(replace(intent, base=Base.PORTS))
+        await self._circuits.prepare()
         sessions = self._switches.sessions
         devices = await devices_of(self._network, self._devices, sessions, give_up=True)
         found = await wiring(self._network, self._neighbours)
@@ -175,9 +177,12 @@ class Keeper:
             repaired = await self._restore(suspects)
             if audit and self._programmer.intent.base >= Base.PORTS:
                 await self._look_around()
-            if suspects or reopened:
-                await self._circuits.agree(suspects | set(reopened))
-            await self._retire()
+            self._unasked |= suspects.union(reopened)
+            if not self._circuits.is_changing:  # a teardown can take long; the next pass is soon
+                if self._unasked:
+                    asked, self._unasked = self._unasked, set()
+                    await self._circuits.agree(asked)
+                await self._retire()
             return repaired
 
     async def _retire(self) -> None:
@@ -187,13 +192,24 @@ class Keeper:
             self._events.tell(EventKind.REPAIR_FAILED, str(error), node=error.node)
 
     async def _reopen(self) -> list[str]:
-        opened = await self._switches.open(self._switches.in_role(Role.AWAY), self._epoch)
-        self._obey([error for error in opened.values() if error is not None])
+        away = self._switches.in_role(Role.AWAY)
+        opened = await self._switches.open(away, self._epoch)
+        for _ in range(GHOST_TRIES):
+            ghosts = [name for name, error in opened.items() if self._is_ghost(error)]
+            if not ghosts:
+                break
+            await self._clock.sleep(GHOST_PAUSE_PS)
+            opened |= await self._switches.open(ghosts, self._epoch)
+        self._obey([e for e in opened.values() if e is not None and not self._is_ghost(e)])
         back = [name for name, error in opened.items() if error is None]
         self._programmer.suspects |= set(back)
         for name in back:
             self._events.tell(EventKind.SWITCH_BACK, name, node=name)
         return back
+
+    def _is_ghost(self, error: ControlError | None) -> bool:
+        """Whether it is ourselves: the switch has not noticed yet that our old stream ended."""
+        return isinstance(error, ArbitrationError) and error.election_id == self._epoch
 
     async def _restore(self, nodes: Collection[str]) -> list[Difference]:
         repaired, errors = await self._programmer.restore(nodes)
@@ -223,6 +239,8 @@ class Keeper:
         """Find another path for circuits over links that are down."""
         topology = self._programmer.topology
         for name, standing in self._circuits.current.items():
+            if self._circuits.is_changing:
+                return
             if all(topology.is_up(link) for link in standing.plan.path):
                 self._stranded.discard(name)
                 continue

@@ -63,22 +63,21 @@ class Neighbours:
         self._secret = secret
         self._count = 0
         self._round: _Round | None = None
+        self._probing = asyncio.Lock()
 
     async def probe(self, ports: Iterable[Port]) -> dict[Port, Port]:
         """Where a HELLO from each of the ports came in; ports of which none did are left out.
 
-        A switch that is away, or runs a program that knows no HELLO, sends none. One call at a
-        time.
+        A switch that is away, or runs a program that knows no HELLO, sends none.
         """
-        if self._round is not None:
-            raise RuntimeError("the neighbours are being probed already")
         missing = dict.fromkeys(ports)
         found: dict[Port, Port] = {}
-        for _ in range(ROUNDS):
-            if not missing:
-                break
-            found |= await self._once(missing)
-            missing = {port: None for port in missing if port not in found}
+        async with self._probing:
+            for _ in range(ROUNDS):
+                if not missing:
+                    break
+                found |= await self._once(missing)
+                missing = {port: None for port in missing if port not in found}
         return found
 
     async def _once(self, ports: Iterable[Port]) -> dict[Port, Port]:

@@ -58,8 +58,14 @@ class Programmer:
         async with self._lock:
             before = self.intent
             touched = _nodes(_changed(before, after))
+            strangers = sorted(touched - self._network.nodes.keys())
+            if strangers:
+                raise ControlError(f"the network has no node {strangers[0]}")
             nodes = touched if before.base == after.base else set(self._network.nodes)
-            wanted = self._wanted(after, nodes)
+            try:
+                wanted = self._wanted(after, nodes)
+            except ValueError as error:  # plans made elsewhere that do not fit together
+                raise ControlError(f"the circuits can't stand side by side: {error}") from error
             away = {node for node in nodes if not self._sessions[node].is_primary}
             if away and len(away) == len(self._sessions):
                 raise self._sessions[min(away, key=list(self._sessions).index)].why_away

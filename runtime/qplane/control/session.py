@@ -8,7 +8,8 @@ request at the place where it was made, and no packet-in may be dropped because 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -82,6 +83,9 @@ class Session:
         self._on_change = on_change
         self._client = P4Client(address, wait_for_ready=False)
         self._receiver: asyncio.Task[None] | None = None
+        self._requests = 0
+        self._quiet = asyncio.Event()  # no request is under way
+        self._quiet.set()
         self._role = Role.AWAY
         self._is_ready = False  # the program stands, so that packets can be sent
         self._lost: ControlError = self._no_connection()  # why we are away
@@ -112,6 +116,7 @@ class Session:
 
         Raises ConnectionFailedError, ArbitrationError; there is no connection then.
         """
+        await self._quiet.wait()  # gRPC would cancel, without a word, what is under way
         await self.close()
         self.packet_ins = self.packet_outs = 0
         self._is_ready = False
@@ -165,12 +170,24 @@ class Session:
     async def close(self) -> None:
         """End the stream; the switch loses its primary."""
         self._role = Role.AWAY
-        if self._receiver is not None:
-            self._receiver.cancel()
-            await asyncio.gather(self._receiver, return_exceptions=True)
-            self._receiver = None
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.cancel()
+            await asyncio.gather(receiver, return_exceptions=True)
         self._lost = self._no_connection()
         await self._client.close()
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        """A request is being made."""
+        self._requests += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._quiet.set()
 
     # ---- program ----
 
@@ -186,11 +203,14 @@ class Session:
         return pushed
 
     async def _ensure(self, keep_others: bool) -> bool:
-        standing = await self._program()
+        request = p4r.GetForwardingPipelineConfigRequest
+        standing = await self._program(request.COOKIE_ONLY)
         self._schema = self._own_schema
         if standing is not None:
             if standing.cookie.cookie == self._own_schema.p4cookie:
                 return False
+            standing = await self._program(request.P4INFO_AND_COOKIE)
+        if standing is not None:
             names = {table.preamble.alias for table in standing.p4info.tables}
             if keep_others and PROGRAM_MARK not in names:
                 self._schema = fy.P4Schema(standing.p4info)
@@ -198,19 +218,21 @@ class Session:
         await self._push()
         return True
 
-    async def _program(self) -> p4r.ForwardingPipelineConfig | None:
-        """P4Info and cookie of what the switch runs; None: nothing."""
+    async def _program(
+        self, wanted: p4r.GetForwardingPipelineConfigRequest.ResponseType.ValueType
+    ) -> p4r.ForwardingPipelineConfig | None:
+        """What is wanted of the program that the switch runs; None: it runs none."""
         request = p4r.GetForwardingPipelineConfigRequest(
-            device_id=self._device_id,
-            response_type=p4r.GetForwardingPipelineConfigRequest.P4INFO_AND_COOKIE,
+            device_id=self._device_id, response_type=wanted
         )
         try:
-            response = await self._client.request(request)
+            with self._under_way():
+                response: Any = await self._client.request(request)
         except P4ClientError as error:
             if error.code == GRPCStatusCode.FAILED_PRECONDITION:
                 return None
             raise self._failed(error) from error
-        return response.config if response.config.HasField("p4info") else None
+        return response.config if response.HasField("config") else None
 
     async def _push(self) -> None:
         request = p4r.SetForwardingPipelineConfigRequest(
@@ -219,7 +241,8 @@ class Session:
             config=self._own_schema.get_pipeline_config(),
         )
         try:
-            await self._client.request(request)
+            with self._under_way():
+                await self._client.request(request)
         except P4ClientError as error:
             raise PipelineError(
                 f"the P4 program was refused: {_code(error)}: {error.message}", node=self.node
@@ -231,7 +254,10 @@ class Session:
         "" where it says neither. Raises ConnectionFailedError.
         """
         try:
-            answer = await self._client.request(p4r.CapabilitiesRequest(device_id=self._device_id))
+            with self._under_way():
+                answer = await self._client.request(
+                    p4r.CapabilitiesRequest(device_id=self._device_id)
+                )
         except P4ClientError as error:
             if error.code != GRPCStatusCode.UNIMPLEMENTED:
                 raise self._failed(error) from error
@@ -270,12 +296,10 @@ class Session:
         except ValueError as error:  # finsy: the P4 program has no such table, field, action
             return self._not_begun(batch, "INVALID_ARGUMENT", str(error))
         try:
-            await self._client.request(request)
+            with self._under_way():
+                await self._client.request(request)
         except P4ClientError as error:
             return self._refused(batch, error)
-        except (AssertionError, asyncio.InvalidStateError):
-            # finsy's client was closed, by us or by the event loop's end, while we wrote.
-            return self._not_begun(batch, "UNAVAILABLE", self._lost.problem)
         return Outcome(done=tuple(batch))
 
     def _not_begun(self, batch: Sequence[Update], code: str, message: str) -> Outcome:
@@ -330,8 +354,12 @@ class Session:
             raise self._no_connection()
         entities = []
         try:
-            async for response in self._client.request_iter(request):
-                entities += [fy.p4entity.decode_entity(e, self._schema) for e in response.entities]
+            with self._under_way():
+                async for response in self._client.request_iter(request):
+                    entities += [
+                        fy.p4entity.decode_entity(entity, self._schema)
+                        for entity in response.entities
+                    ]
         except P4ClientError as error:
             raise self._failed(error) from error
         return entities
@@ -407,6 +435,7 @@ class Session:
             f"another controller is the primary of the switch (election id {primary}, "
             f"ours {self._election_id})",
             node=self.node,
+            election_id=primary,
         )
 
     def _failed(self, error: P4ClientError) -> ConnectionFailedError:

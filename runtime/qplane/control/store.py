@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from qplane.control.codec import DecodeError, decode, encode
 from qplane.control.errors import ArbitrationError, StoreError
@@ -24,6 +24,8 @@ from qplane.control.topology import Device
 from qplane.net import Network
 
 T = TypeVar("T")
+_Row: TypeAlias = tuple[str, int, str | None]
+"""Name, version and body of a circuit; body None: it is gone."""
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x71706C6E  # "qpln"; says that an SQLite file is one of ours
@@ -53,6 +55,7 @@ class Store:
         self.path = None if path is None else Path(path)
         self._network = network
         self._epoch: int | None = None
+        self._begun: tuple[Intent, Intent, list[_Row]] | None = None
         with self._errors():
             self._db = sqlite3.connect(
                 ":memory:" if path is None else str(path),
@@ -146,13 +149,20 @@ class Store:
     def begin(self, before: Intent, after: Intent) -> None:
         """Write down a change that is about to be pushed."""
         with self._errors(), self._writing():
+            rows = [*_rows(before, after)]
             self._db.execute("DELETE FROM journal")
-            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?)", _rows(before, after))
+            self._db.executemany("INSERT INTO journal VALUES (?, ?, ?)", rows)
+        self._begun = before, after, rows
 
     def commit(self, before: Intent, after: Intent) -> None:
         """The change is made."""
+        if self._begun is not None and self._begun[0] is before and self._begun[1] is after:
+            rows = self._begun[2]
+        else:
+            rows = [*_rows(before, after)]
+        self._begun = None
         with self._errors(), self._writing():
-            for name, version, body in _rows(before, after):
+            for name, version, body in rows:
                 if body is None:
                     self._db.execute(
                         "DELETE FROM circuit WHERE name = ? AND version = ?", (name, version)
@@ -232,7 +242,7 @@ class Store:
         return "in memory" if self.path is None else str(self.path)
 
 
-def _rows(before: Intent, after: Intent) -> Iterator[tuple[str, int, str | None]]:
+def _rows(before: Intent, after: Intent) -> Iterator[_Row]:
     """What to do with which circuit; None: delete it."""
     for key, standing in after.circuits.items():
         if before.circuits.get(key) != standing:
