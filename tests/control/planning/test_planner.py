@@ -7,7 +7,7 @@ import pytest
 from e2e import rig
 
 from control.networks import discovered
-from qplane.control import NoPathError, RefusedError
+from qplane.control import NoPathError, RefusedError, codec
 from qplane.control.planning import Load, choose
 from qplane.control.plans import plan_circuits
 from qplane.control.topology import Device, Topology
@@ -175,3 +175,10 @@ def test_what_the_user_fixes_stays():
     fixed = replace(circuit, slots=3, cutoff_ps=50 * 10**9)
     choice = choose(topology, fixed, Load.of(topology, ()))
     assert (choice.slots, choice.cutoff_ps) == (3, 50 * 10**9)
+
+
+def test_a_promise_survives_the_store():
+    network = ring([{"name": "c", "from": "n0", "to": "n3", "rate": "20 Hz", "fidelity": 0.9}])
+    (plan,) = plan_circuits(topology_of(network), list(network.circuits.values()))
+    assert plan.promise is not None
+    assert codec.decode(type(plan), codec.encode(plan), network) == plan
