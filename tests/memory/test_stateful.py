@@ -1,14 +1,22 @@
 """Random call sequences: states stay states, and every slot is accounted for.
 
-``python -m tests.memory.test_stateful 1000000`` makes a million calls by seeds of their own.
+``python tests/memory/test_stateful.py 1000000`` makes a million calls from other seeds.
 """
 
+import argparse
 import math
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from qplane_cext.memory import errors
 from qplane_cext.memory.core import GateNoise, QuantumMemory
@@ -20,6 +28,8 @@ PROBABILITY = st.floats(0, 1)
 
 class Memory(RuleBasedStateMachine):
     """Qubits in a list; indices are taken modulo its length, so that every call can be made."""
+
+    calls = 0  # of all runs
 
     @initialize(seed=st.integers(0, 1000))
     def start(self, seed):
@@ -224,6 +234,7 @@ class Memory(RuleBasedStateMachine):
 
     @invariant()
     def every_slot_is_accounted_for(self):
+        Memory.calls += 1
         if hasattr(self, "memory"):
             assert self.memory.live == len(self.live)
             assert all(self.memory.is_live(q) for q in self.live)
@@ -256,3 +267,23 @@ TestMemory.settings = settings(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("calls", type=int, help="number of calls to make, at least")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    while Memory.calls < options.calls:
+        run = seed(options.seed + Memory.calls)(type("Run", (Memory,), {}))
+        run_state_machine_as_test(
+            run,
+            settings=settings(
+                TestMemory.settings, max_examples=200, derandomize=False, database=None
+            ),
+        )
+        print(Memory.calls, "calls", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -150,12 +150,39 @@ static int make_exact(qm_t *m, arena_t *a, uint32_t q) {
 
 /* ---- tableaus ---- */
 
+/* A qubit alone whose stabilizer is X^x Z^z: its Bloch vector, `frame` the frame's x + 2 z. */
+static inline void put_pole(qm_t *m, arena_t *a, uint32_t q, int x, int z, int minus, int frame) {
+    double bloch[3] = {0, 0, 0};
+    minus ^= (x & frame >> 1) ^ (z & frame);
+    bloch[x && z ? 1 : x ? 0 : 2] = minus & 1 ? -1 : 1;
+    put_one(m, a, q, bloch);
+}
+
+/* Splits a reduced tableau of at most 64 qubits, each of them alone, as after the measurement of a
+ * GHZ state; 0 where it is not that. */
+static int split_product(qm_t *m, arena_t *a, uint32_t id) {
+    big_t *t = big_of(m, id);
+    if (t->words != 1) return 0;
+    for (int r = 0; r < t->n; r++) {
+        uint64_t support = t->x[r] | t->z[r];
+        if (support & (support - 1)) return 0;
+    }
+    for (int r = 0; r < t->n; r++) {
+        int q = __builtin_ctzll(t->x[r] | t->z[r]);
+        put_pole(m, a, t->m[q], t->x[r] != 0, t->z[r] != 0, t->sign[r],
+                 (int)(t->fx[0] >> q & 1) + 2 * (int)(t->fz[0] >> q & 1));
+    }
+    free_big(m, a, BLK_INDEX(id));
+    return 1;
+}
+
 /* Splits a tableau into its entangled components; those of one and two qubits become exact. */
 static int split_tableau(qm_t *m, arena_t *a, uint32_t id) {
     big_t *t = big_of(m, id);
     int stack[64], *component = t->n <= 64 ? stack : malloc((size_t)t->n * sizeof(int));
     if (!component) return QM_ENOMEM;
     tableau_reduce(t);
+    if (split_product(m, a, id)) return QM_OK; /* of 64 qubits at most: nothing was allocated */
     int count = tableau_components(t, component);
     if (count == 1 && t->n > 2) {
         if (component != stack) free(component);
@@ -174,10 +201,8 @@ static int split_tableau(qm_t *m, arena_t *a, uint32_t id) {
             int r = 0;
             while (!(get_bit(row_x(t, r), last) | get_bit(row_z(t, r), last))) r++;
             int x = get_bit(row_x(t, r), last), z = get_bit(row_z(t, r), last);
-            int minus = t->sign[r] ^ (x & get_bit(t->fz, last)) ^ (z & get_bit(t->fx, last));
-            double bloch[3] = {0, 0, 0};
-            bloch[x && z ? 1 : x ? 0 : 2] = minus ? -1 : 1;
-            put_one(m, a, t->m[last], bloch);
+            put_pole(m, a, t->m[last], x, z, t->sign[r],
+                     get_bit(t->fx, last) + 2 * get_bit(t->fz, last));
             continue;
         }
         big_t *part = tableau_part(t, component, c);

@@ -348,7 +348,7 @@ static int qm_measure(qm_t *m, arena_t *a, int64_t now_ps, qm_handle h, const do
             F[2][pole] = axis[pole];
             F[0][(pole + 1) % 3] = 1;
             F[1][(pole + 2) % 3] = axis[pole];
-            tableau_rotate(t, member_index(t, q), F);
+            if (pole != 2 || axis[2] < 0) tableau_rotate(t, member_index(t, q), F);
             if ((code = leave_tableau(m, a, q, !decide(0.5, &u), &b))) return code;
         } else {
             if ((code = make_exact(m, a, q))) return code;

@@ -69,6 +69,7 @@ static inline int multiply_rows(uint64_t *x1, uint64_t *z1, const uint64_t *x2, 
         uint64_t a = x1[w] & z2[w], anti = a ^ (x2[w] & z1[w]);
         x1[w] ^= x2[w];
         z1[w] ^= z2[w];
+        if (!anti) continue; /* rows of Z alone, mostly */
         ones += __builtin_popcountll(anti);
         twos += __builtin_popcountll((x1[w] ^ z1[w] ^ a) & anti);
     }
@@ -225,10 +226,33 @@ static big_t *tableau_join(const big_t *a, const big_t *b) {
     return t;
 }
 
+/* tableau_reduce() of at most 64 qubits, whose rows are one word each. */
+static void reduce_narrow(big_t *t) {
+    uint64_t *const x = t->x, *const z = t->z;
+    uint8_t *const sign = t->sign;
+    int n = t->n, rank = 0;
+    for (int c = 0; c < 2 * n && rank < n; c++) {
+        const uint64_t *rows = c & 1 ? z : x;
+        uint64_t bit = 1ull << (c >> 1);
+        int r = rank;
+        while (r < n && !(rows[r] & bit)) r++;
+        if (r == n) continue;
+        swap_rows(t, r, rank);
+        for (r = 0; r < n; r++)
+            if (r != rank && rows[r] & bit)
+                sign[r] ^= sign[rank] ^ multiply_rows(&x[r], &z[r], &x[rank], &z[rank], 1);
+        rank++;
+    }
+}
+
 /* Reduced row echelon form over the columns x0, z0, x1, z1, ... It is unique, and the form of a
  * product state is that of its factors: no row crosses from one factor into another. */
 static void tableau_reduce(big_t *t) {
     int rank = 0;
+    if (t->words == 1) {
+        reduce_narrow(t);
+        return;
+    }
     for (int c = 0; c < 2 * t->n && rank < t->n; c++) {
         int col = c >> 1, r = rank;
         uint64_t *rows = c & 1 ? t->z : t->x;
