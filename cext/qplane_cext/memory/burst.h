@@ -183,6 +183,7 @@ static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now
             code = place_pair(m, a, now, R + r_step * i, pa, pb, &ha[i], &hb[i]);
             continue;
         }
+        if (n - i < a->batch) a->batch = (uint32_t)(n - i); /* and none that others could use */
         if (!(rec = new_record(m, a))) {
             code = QM_EFULL;
             continue;

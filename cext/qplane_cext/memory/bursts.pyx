@@ -40,7 +40,7 @@ cdef extern from "qplane_cext/memory/burst.h" nogil:
         double* z
         int64_t at
         int which
-    void arena_clear(arena_t* a)
+    void arena_start(arena_t* a, int64_t n)
     int burst_create_pairs(qm_t* m, arena_t* a, int64_t n, const int64_t* now_ps,
                            int64_t now_step, const double* R, int64_t r_step, int pa, int pb,
                            handle_t* ha, handle_t* hb)
@@ -114,17 +114,17 @@ cdef object operand(burst_t* b, int k, value, str name):
 
 cdef int start(QuantumMemory memory, burst_t* b, arena_t* arena, int max_qubits, double* here,
                bint pairs=False) except -1:
-    """The rest of a burst whose operands are set; ``here``: room for 4 * SHORT, or NULL where no
-    exponentials are taken."""
+    """The rest of a burst whose operands are set; ``here``: room for two exponentials of each of
+    SHORT elements of two operands, or NULL where none are taken."""
     b.m, b.arena, b.max_qubits, b.pairs = <qm_t*>memory._m, arena, max_qubits, pairs
-    arena_clear(arena)
+    arena_start(arena, b.n)
     arena_return(b.m, &b.m.arena)
     b.xy = here
     if here != NULL and b.n > SHORT:
-        b.xy = <double*>malloc(4 * b.n * sizeof(double))
+        b.xy = <double*>malloc(2 * b.operands * b.n * sizeof(double))
         if b.xy == NULL:
             raise MemoryError("the machine is out of memory")
-    b.z = b.xy + 2 * b.n
+    b.z = b.xy + b.operands * b.n
     return 0
 
 
@@ -203,7 +203,7 @@ cdef class Bursts:
         cdef int64_t r_step = 16 if cnp.PyArray_DIM(matrices, 0) > 1 else 0
         cdef arena_t arena
         cdef qm_t* m = <qm_t*>self.memory._m
-        arena_clear(&arena)
+        arena_start(&arena, size)
         arena_return(m, &m.arena)
         if size > SHORT:
             with nogil:
@@ -231,7 +231,7 @@ cdef class Bursts:
         cdef handle_t* h = <handle_t*>cnp.PyArray_DATA(out)
         cdef arena_t arena
         cdef qm_t* m = <qm_t*>self.memory._m
-        arena_clear(&arena)
+        arena_start(&arena, size)
         arena_return(m, &m.arena)
         with nogil:
             code = burst_ghz(m, &arena, size, qubits, now, &profiles[0], h)

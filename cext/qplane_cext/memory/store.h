@@ -21,9 +21,9 @@
  *
  * A qubit's slot index is 2 * record + half; a handle is that and the record's generation. A mark
  * says that the qubit is an operand of the burst that is being checked; there are none otherwise.
- * Free records and blocks wait on a stack each. All allocation goes through an arena, which takes
- * from and returns to the stacks in batches under a lock: two threads that work on disjoint
- * handles, each with an arena of its own, never wait for each other.
+ * Free records and blocks wait on stacks, one for each thread. All allocation goes through an
+ * arena, which takes from and returns to the stacks in batches under a lock: two threads that work
+ * on disjoint handles, each with an arena of its own, hardly ever wait for each other.
  */
 #ifndef QPLANE_MEMORY_STORE_H
 #define QPLANE_MEMORY_STORE_H
@@ -72,22 +72,29 @@ typedef struct {
     double pad;          /* 64 bytes: finding one is a shift */
 } profile_t;
 
-#define MAX_RECORDS 0x1ffff000 /* a block's index has 30 bits, and some are left over */
+#define MAX_RECORDS 0x1fff0000 /* a block's index has 30 bits, and some are left over */
 #define MAX_PROFILES 32768u
 #define COMPACT_PROFILES 2048u
 
-#define MAGAZINE 128u
+#define MAGAZINE 1024u
 
 typedef struct { /* free elements at hand */
     uint32_t count, item[MAGAZINE];
 } magazine_t;
 
-typedef struct { /* free elements of all, and how far the pool was ever used */
-    uint32_t count, top, limit, *item;
+#define SHARDS 8
+
+typedef struct { /* how far a pool was ever used; free elements, by the thread that freed them */
+    uint32_t top, limit;
+    struct {
+        uint32_t count, *item;
+    } free[SHARDS];
 } pool_t;
 
 typedef struct {
     magazine_t records, smalls, pairs, bigs;
+    uint32_t batch; /* elements to take at once, up to MAGAZINE */
+    uint32_t shard; /* a thread takes again what it has freed itself: it lies in its cache */
     int64_t live; /* change in the number of live qubits since the last return */
 } arena_t;
 
@@ -111,10 +118,6 @@ typedef struct qm {
     pair_t *pairs;
     struct big **bigs; /* NULL: free */
     uint32_t capacity; /* records */
-    pool_t free_records, free_smalls, free_pairs, free_bigs;
-    pthread_mutex_t lock;
-    int64_t live;
-    arena_t arena; /* of whoever holds the memory alone: scalar and fused verbs */
     profile_t *profiles;
     uint32_t n_profiles;
     int exact_only; /* never use the Bell-diagonal forms (a test compares the two) */
@@ -125,6 +128,11 @@ typedef struct qm {
     owner_t *owners; /* 1 to n_owners */
     uint32_t n_owners;
     bitgen_t *noise; /* for sampled noise on tableaus where a verb has no generator */
+    char apart[64];  /* threads read what is above and write what is below */
+    pool_t free_records, free_smalls, free_pairs, free_bigs;
+    pthread_mutex_t lock;
+    int64_t live;
+    arena_t arena; /* of whoever holds the memory alone: scalar and fused verbs */
 } qm_t;
 
 /* ---- records ---- */
@@ -253,42 +261,50 @@ static inline void set_block(qm_t *m, uint32_t q, uint32_t id) {
 
 /* ---- allocation ---- */
 
-#define BATCH (MAGAZINE / 2)
+#define BATCH 64u /* what scalar verbs take at once */
 
-/* Fills an empty magazine with up to BATCH elements from the stack, then from the pool's untouched
- * rest: their number. */
-static uint32_t refill(qm_t *m, magazine_t *a, pool_t *p) {
+/* Fills an empty magazine with up to `batch` elements: the thread's own, then the pool's untouched
+ * rest, then other threads'. Their number. */
+static uint32_t refill(qm_t *m, const arena_t *arena, magazine_t *a, pool_t *p) {
+    uint32_t batch = arena->batch;
+    a->count = 0;
     pthread_mutex_lock(&m->lock);
-    uint32_t got = p->count < BATCH ? p->count : BATCH, rest = p->limit - p->top;
-    uint32_t fresh = rest < BATCH - got ? rest : BATCH - got;
-    p->count -= got;
-    for (uint32_t i = 0; i < fresh; i++) a->item[i] = p->top + fresh - i;
-    if (got) memcpy(a->item + fresh, p->item + p->count, got * sizeof *p->item);
+    uint32_t rest = p->limit - p->top, held = p->free[arena->shard].count;
+    uint32_t fresh = held >= batch ? 0 : rest < batch - held ? rest : batch - held;
+    for (; a->count < fresh; a->count++) a->item[a->count] = p->top + fresh - a->count;
     p->top += fresh;
+    for (uint32_t k = 0; k < SHARDS && (!k || !a->count); k++) {
+        uint32_t shard = (arena->shard + k) % SHARDS, *count = &p->free[shard].count;
+        uint32_t got = *count < batch - a->count ? *count : batch - a->count;
+        *count -= got;
+        memcpy(a->item + a->count, p->free[shard].item + *count, got * sizeof *a->item);
+        a->count += got;
+    }
     pthread_mutex_unlock(&m->lock);
-    return a->count = got + fresh;
+    return a->count;
 }
 
-static void spill(qm_t *m, magazine_t *a, pool_t *p, uint32_t n) { /* the n oldest */
-    pthread_mutex_lock(&m->lock);
-    memcpy(p->item + p->count, a->item, n * sizeof *p->item);
-    p->count += n;
+static void spill(qm_t *m, const arena_t *arena, magazine_t *a, pool_t *p, uint32_t n) {
+    pthread_mutex_lock(&m->lock); /* the n oldest */
+    memcpy(p->free[arena->shard].item + p->free[arena->shard].count, a->item, n * sizeof *a->item);
+    p->free[arena->shard].count += n;
     pthread_mutex_unlock(&m->lock);
     memmove(a->item, a->item + n, (a->count -= n) * sizeof *a->item);
 }
 
-static inline uint32_t take(qm_t *m, magazine_t *a, pool_t *p) { /* 0: the pool is used up */
-    return a->count || refill(m, a, p) ? a->item[--a->count] : 0;
+/* An element, or 0: the pool is used up. */
+static inline uint32_t take(qm_t *m, const arena_t *arena, magazine_t *a, pool_t *p) {
+    return a->count || refill(m, arena, a, p) ? a->item[--a->count] : 0;
 }
 
-static inline void give(qm_t *m, magazine_t *a, pool_t *p, uint32_t i) {
-    if (a->count == MAGAZINE) spill(m, a, p, BATCH);
+static inline void give(qm_t *m, const arena_t *arena, magazine_t *a, pool_t *p, uint32_t i) {
+    if (a->count == MAGAZINE) spill(m, arena, a, p, MAGAZINE / 2);
     a->item[a->count++] = i;
 }
 
 /* A free record's index, or 0 when the memory is full. Its generation is already the new one. */
 static inline uint32_t new_record(qm_t *m, arena_t *a) {
-    uint32_t i = take(m, &a->records, &m->free_records);
+    uint32_t i = take(m, a, &a->records, &m->free_records);
     if (!i) return 0;
     record_t *r = &m->records[i];
     uint32_t g = rec_generation(r) + 1;
@@ -298,18 +314,20 @@ static inline uint32_t new_record(qm_t *m, arena_t *a) {
 
 static inline void free_record(qm_t *m, arena_t *a, uint32_t i) {
     m->records[i].w[0] &= 0xffffffffu; /* REC_FREE */
-    give(m, &a->records, &m->free_records, i);
+    give(m, a, &a->records, &m->free_records, i);
 }
 
 /* Blocks do not run out before records do. */
 static inline uint32_t new_small(qm_t *m, arena_t *a) {
-    return take(m, &a->smalls, &m->free_smalls);
+    return take(m, a, &a->smalls, &m->free_smalls);
 }
 
-static inline uint32_t new_pair(qm_t *m, arena_t *a) { return take(m, &a->pairs, &m->free_pairs); }
+static inline uint32_t new_pair(qm_t *m, arena_t *a) {
+    return take(m, a, &a->pairs, &m->free_pairs);
+}
 
 static inline uint32_t new_big(qm_t *m, arena_t *a, struct big *block) {
-    uint32_t i = take(m, &a->bigs, &m->free_bigs);
+    uint32_t i = take(m, a, &a->bigs, &m->free_bigs);
     m->bigs[i] = block;
     return i;
 }
@@ -317,15 +335,15 @@ static inline uint32_t new_big(qm_t *m, arena_t *a, struct big *block) {
 static inline void free_big(qm_t *m, arena_t *a, uint32_t i) { /* the entry, and the block */
     free(m->bigs[i]);
     m->bigs[i] = NULL;
-    give(m, &a->bigs, &m->free_bigs, i);
+    give(m, a, &a->bigs, &m->free_bigs, i);
 }
 
 static inline void free_small(qm_t *m, arena_t *a, uint32_t i) {
-    give(m, &a->smalls, &m->free_smalls, i);
+    give(m, a, &a->smalls, &m->free_smalls, i);
 }
 
 static inline void free_pair(qm_t *m, arena_t *a, uint32_t i) {
-    give(m, &a->pairs, &m->free_pairs, i);
+    give(m, a, &a->pairs, &m->free_pairs, i);
 }
 
 /* Forgets a slot's owner, purpose and deadline. */
@@ -363,10 +381,10 @@ static inline void open_record(record_t *r) {
 
 /* Gives everything that an arena holds back to the memory. */
 static void arena_return(qm_t *m, arena_t *a) {
-    if (a->records.count) spill(m, &a->records, &m->free_records, a->records.count);
-    if (a->smalls.count) spill(m, &a->smalls, &m->free_smalls, a->smalls.count);
-    if (a->pairs.count) spill(m, &a->pairs, &m->free_pairs, a->pairs.count);
-    if (a->bigs.count) spill(m, &a->bigs, &m->free_bigs, a->bigs.count);
+    if (a->records.count) spill(m, a, &a->records, &m->free_records, a->records.count);
+    if (a->smalls.count) spill(m, a, &a->smalls, &m->free_smalls, a->smalls.count);
+    if (a->pairs.count) spill(m, a, &a->pairs, &m->free_pairs, a->pairs.count);
+    if (a->bigs.count) spill(m, a, &a->bigs, &m->free_bigs, a->bigs.count);
     if (!a->live) return;
     pthread_mutex_lock(&m->lock);
     m->live += a->live;
@@ -374,7 +392,18 @@ static void arena_return(qm_t *m, arena_t *a) {
     a->live = 0;
 }
 
-static inline void arena_clear(arena_t *a) { /* its magazines' items need not be */
+/* Threads are numbered as they come. */
+static uint32_t shard_of_thread(void) {
+    static uint32_t threads;
+    static _Thread_local uint32_t number; /* from 1 */
+    if (!number) number = 1 + __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % SHARDS;
+    return number - 1;
+}
+
+/* An arena for a burst of n elements; its magazines' items need not be cleared. */
+static inline void arena_start(arena_t *a, int64_t n) {
+    a->batch = n < BATCH ? BATCH : n < MAGAZINE ? (uint32_t)n : MAGAZINE;
+    a->shard = shard_of_thread();
     a->records.count = a->smalls.count = a->pairs.count = a->bigs.count = 0;
     a->live = 0;
 }
@@ -407,16 +436,23 @@ static void free_zeros(void *p) {
 
 static void *pool(pool_t *p, uint32_t limit, size_t size) { /* elements 1 to limit */
     p->limit = limit;
-    p->item = zeros((size_t)limit + MAGAZINE, sizeof *p->item);
-    return p->item ? zeros((size_t)limit + 1, size) : NULL;
+    for (int k = 0; k < SHARDS; k++)
+        if (!(p->free[k].item = calloc((size_t)limit, sizeof *p->free[k].item))) return NULL;
+    return zeros((size_t)limit + 1, size);
+}
+
+static void free_pool(pool_t *p, void *elements) {
+    for (int k = 0; k < SHARDS; k++) free(p->free[k].item);
+    free_zeros(elements);
 }
 
 static void qm_delete(qm_t *m) {
     if (!m) return;
     for (uint32_t i = 1; m->bigs && i <= m->free_bigs.top; i++) free(m->bigs[i]);
-    void *all[] = {m->records, m->smalls, m->pairs, m->bigs, m->free_records.item,
-                   m->free_smalls.item, m->free_pairs.item, m->free_bigs.item};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_zeros(all[i]);
+    free_pool(&m->free_records, m->records);
+    free_pool(&m->free_smalls, m->smalls);
+    free_pool(&m->free_pairs, m->pairs);
+    free_pool(&m->free_bigs, m->bigs);
     free(m->slots);
     free(m->owners);
     free(m->profiles);
@@ -427,12 +463,20 @@ static void qm_delete(qm_t *m) {
 /* Room for `capacity` records; pages that are never used are never committed. */
 static qm_t *qm_new(uint32_t capacity, int exact_only) {
     qm_t *m = calloc(1, sizeof *m);
-    uint32_t qubits = 2 * capacity + 4096, pairs = capacity + 4096;
+    uint32_t spare = 64 * MAGAZINE; /* what arenas may have at hand while others take */
+    uint32_t qubits = 2 * capacity + spare, pairs = capacity + spare;
     if (!m) return NULL;
-    pthread_mutex_init(&m->lock, NULL);
+    pthread_mutexattr_t spin;
+    pthread_mutexattr_init(&spin);
+#ifdef __GLIBC__
+    pthread_mutexattr_settype(&spin, PTHREAD_MUTEX_ADAPTIVE_NP); /* it is held for nanoseconds */
+#endif
+    pthread_mutex_init(&m->lock, &spin);
+    pthread_mutexattr_destroy(&spin);
     m->capacity = capacity;
     m->exact_only = exact_only;
     m->werner.profile_a = -1;
+    m->arena.batch = BATCH;
     m->records = pool(&m->free_records, capacity, sizeof(record_t));
     m->smalls = pool(&m->free_smalls, qubits, sizeof(small_t));
     m->pairs = pool(&m->free_pairs, pairs, sizeof(pair_t));

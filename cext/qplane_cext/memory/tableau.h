@@ -179,11 +179,26 @@ static int tableau_collapse(big_t *t, int q, int random, int *row) {
     return t->sign[p] ^ get_bit(t->fx, q);
 }
 
+static inline uint64_t move_bit(uint64_t word, int to, int from) {
+    uint64_t bit = word >> from & 1;
+    return (word & ~(1ull << from | 1ull << to)) | (to == from ? 0 : bit << to);
+}
+
 /* Drops qubit q, which row `row` alone touches; the last qubit takes its column. */
 static void tableau_remove(big_t *t, int q, int row) {
     int last = t->n - 1;
     swap_rows(t, row, last);
     t->n = last;
+    if (t->words == 1) {
+        for (int r = 0; r < last; r++) {
+            t->x[r] = move_bit(t->x[r], q, last);
+            t->z[r] = move_bit(t->z[r], q, last);
+        }
+        t->fx[0] = move_bit(t->fx[0], q, last);
+        t->fz[0] = move_bit(t->fz[0], q, last);
+        t->m[q] = t->m[last];
+        return;
+    }
     for (int r = 0; r <= last; r++) {
         uint64_t *x = r < last ? row_x(t, r) : t->fx, *z = r < last ? row_z(t, r) : t->fz;
         put_bit(x, q, get_bit(x, last));
@@ -230,11 +245,17 @@ static big_t *tableau_join(const big_t *a, const big_t *b) {
 static void reduce_narrow(big_t *t) {
     uint64_t *const x = t->x, *const z = t->z;
     uint8_t *const sign = t->sign;
+    uint64_t any[2] = {0, 0}; /* columns that are not empty */
     int n = t->n, rank = 0;
+    for (int r = 0; r < n; r++) {
+        any[0] |= x[r];
+        any[1] |= z[r];
+    }
     for (int c = 0; c < 2 * n && rank < n; c++) {
         const uint64_t *rows = c & 1 ? z : x;
         uint64_t bit = 1ull << (c >> 1);
         int r = rank;
+        if (!(any[c & 1] & bit)) continue;
         while (r < n && !(rows[r] & bit)) r++;
         if (r == n) continue;
         swap_rows(t, r, rank);
