@@ -137,6 +137,7 @@ def lost(rho, side):
 PSI = np.outer([0, 1, 1, 0], [0, 1, 1, 0]) / 2
 
 
+@settings(deadline=None)
 @given(shares, shares, shares, st.floats(0, 1), st.floats(0, 1))
 def test_a_source_is_what_its_branches_say(eta_a, eta_b, mu, dark, visibility):
     rho = mu * eta_a * eta_b * dephased(PSI, visibility)
@@ -150,6 +151,7 @@ def test_a_source_is_what_its_branches_say(eta_a, eta_b, mu, dark, visibility):
     assert list(herald.states) == [PSI_PLUS]
 
 
+@settings(deadline=None)
 @given(shares, st.floats(0, 1), st.floats(0, 1))
 def test_end_to_end_is_what_its_branches_say(eta, dark, visibility):
     rho = eta * dephased(PSI, visibility) + (1 - eta) * dark * lost(PSI, 1)
@@ -158,6 +160,7 @@ def test_end_to_end_is_what_its_branches_say(eta, dark, visibility):
     assert herald.states[PSI_PLUS] == pytest.approx(correlations(rho), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(shares, shares, shares, shares, st.floats(0, 0.5), st.floats(0, 1), st.floats(0, 3))
 def test_fidelity_and_states_agree_and_states_are_states(a, b, x, y, dark, visibility, phase):
     heralds = [

@@ -17,6 +17,7 @@ class PacketInReason(IntEnum):
     DEVICE_FRAME = 1
     LINK_QCI = 2
     TELEMETRY = 5
+    HERALD = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+"""Heralding stations and schemes in a network file: ports and numbers, and one error for each
+mistake."""
+
+import math
+
+import pytest
+
+from qplane.net import NetworkFileError, loads
+from qplane.net.model import Herald
+
+GOOD = """\
+[network]
+name = "stations"
+
+[memories.m]
+slots = 4
+emitters = 1
+move_time = "1 ms"
+
+[nodes]
+a = { memory = "m" }
+b = { memory = "m" }
+c = { memory = "m" }
+s = { station = true }
+
+[[links]]
+between = ["a", "b"]
+length = "20 km"
+station = 0.25
+herald = "s"
+scheme = "single-click"
+phase_uncertainty = "5 deg"
+cycle = "10 us"
+
+[[links]]
+between = ["b", "c"]
+length = "5 km"
+herald = "s"
+"""
+
+
+def error(text):
+    with pytest.raises(NetworkFileError) as raised:
+        loads(text)
+    return str(raised.value)
+
+
+def test_a_station_has_ports_and_numbers_of_its_own():
+    plan = loads(GOOD)
+    first, second = plan.links
+    assert first.herald == Herald("s", 0, (2, 2), (1, 2))
+    assert second.herald == Herald("s", 1, (4, 2), (3, 4))
+    assert (second.b.port, second.b.number) == (1, 0)
+    assert plan.herald_ports("b") == [2, 4]
+    assert plan.herald_ports("s") == [1, 2, 3, 4]
+    assert first.arms_m == (5_000, 15_000)
+    station = plan.nodes["s"]
+    assert (station.program, station.has_quantum_port, station.is_quantum) == (
+        "herald",
+        True,
+        False,
+    )
+    assert plan.nodes["a"].program == "qnode"
+
+
+def test_links_say_their_physics_with_units():
+    fibre = loads(GOOD).links[0].options.fibre()
+    assert fibre.scheme == "single-click"
+    assert fibre.phase_std_rad == pytest.approx(math.radians(5))
+    assert fibre.station_fraction == 0.25
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('herald = "s"\nscheme', 'herald = "x"\nscheme', "no such station; stations: s"),
+        ('herald = "s"\nscheme', 'herald = "a"\nscheme', "no such station; stations: s"),
+        ('["b", "c"]', '["b", "s"]', "a heralding station is no end of a link"),
+        ("{ station = true }", '{ station = true, memory = "m" }', "has detectors and no memory"),
+        ('length = "5 km"', 'length = "5 km"\nquantum = false', "there is nothing to herald"),
+        ('"single-click"', '"triple-click"', "'double-click', 'single-click', 'source'"),
+        ('"single-click"', '"end-to-end"', "station = 1.0 is wanted"),
+        ('"5 deg"', "5", "the unit is missing"),
+        ('"5 deg"', '"5 km"', "that is a length; an angle is wanted"),
+        ('length = "5 km"\nherald = "s"', 'length = "5 km"\ncycle = "1 us"', "need a heralding st"),
+        ("emitters = 1", "emitters = 4", "at least one is no emitter"),
+        ("emitters = 1\n", "", "need emitters"),
+        ('scheme = "single-click"', 'scheme = "single-click"\nbright_state = 0', "can succeed"),
+        ('scheme = "single-click"', 'scheme = "source"\npair_probability = 2', "between 0 and 1"),
+    ],
+)
+def test_each_mistake_is_one_clear_line(old, new, said):
+    assert GOOD.count(old) == 1
+    message = error(GOOD.replace(old, new))
+    assert said in message and "\n" not in message
