@@ -94,6 +94,7 @@ bench: venv
 
 bench-memory: venv $(VENV_BENCH)/.ready
 	@PYTHONPATH=cext OPENBLAS_NUM_THREADS=1 $(VENV_BENCH)/bin/python benchmarks/memory.py
+	@PYTHONPATH=cext $(VENV_BENCH)/bin/python -m pytest -q tests/memory/test_qutip.py
 
 bench-switch: venv
 	@$(BIN)/python benchmarks/switch_table.py $(if $(BMV2),--bmv2 $(BMV2))

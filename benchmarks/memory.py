@@ -382,7 +382,8 @@ def qutip_cycle() -> Run:
 # ---- GHZ states ----
 
 
-def ghz_ours(memory: QuantumMemory, n: int) -> Callable[[int], float]:
+def ghz_ours(n: int) -> Callable[[int], float]:
+    memory = QuantumMemory(10_000)
     rng = np.random.Generator(np.random.Philox(9))
 
     def run(count: int) -> float:
@@ -576,7 +577,7 @@ def main() -> None:
     print("GHZ: create and measure all qubits")
     for n in (3, 8):
         g = {
-            f"GHZ {n} ours": (ghz_ours(memory, n), 1000),
+            f"GHZ {n} ours": (ghz_ours(n), 1000),
             f"GHZ {n} stim, one each": (ghz_stim(n, False), 40),
             f"GHZ {n} stim, reused": (ghz_stim(n, True), 300),
         }
