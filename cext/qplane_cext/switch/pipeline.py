@@ -19,7 +19,12 @@ class Pipeline:
         self._json = bytes(json)
         self._compiled = _build(self._json, traced=False)
         self._traced: Any = None
-        source = self._compiled.source
+        try:
+            self._describe(self._compiled.source)
+        except TypeError as error:  # a name that is no string
+            raise PipelineError(f"malformed BMv2 JSON: {error}") from error
+
+    def _describe(self, source: Program) -> None:
         self.program = source.name
         self.tables = {one.name: _table_info(source, one) for one in source.tables}
         self.actions: dict[str, list[ActionInfo]] = {}

@@ -122,6 +122,20 @@ def test_a_failed_push_leaves_the_switch_as_it_was() -> None:
     assert core.pipeline is pipeline("tables")
 
 
+@pytest.mark.parametrize(
+    "part", ["learn_lists", "register_arrays", "counter_arrays", "parse_vsets"]
+)
+def test_a_name_that_is_no_string_is_refused(part: str) -> None:
+    for name in NAMES:
+        root = document(name)
+        if root.get(part):
+            root[part][0]["name"] = {}
+            with pytest.raises(PipelineError):
+                Pipeline(json.dumps(root).encode())
+            return
+    raise AssertionError(f"no program has {part}")
+
+
 def mutate(random: Random, item: Any) -> Any:
     """A copy with one thing changed somewhere below."""
     if isinstance(item, dict) and item and random.random() < 0.97:
