@@ -23,6 +23,7 @@ from qplane.wire import (
 )
 from qplane.wire.device import DeviceFeatures, LinkControl
 
+from . import link_layer
 from .entries import Entries
 from .programs import Program
 from .values import number
@@ -161,6 +162,8 @@ class Traffic:
             return port, self._device_frame()
         if draw < 0.72:
             return rng.choice((3, 4, rng.randrange(8))), _probe(rng)
+        if draw < 0.78:
+            return link_layer.packet(rng)
         return rng.randrange(8), _classical(rng)
 
     def _seq(self, link: int) -> int:
