@@ -15,7 +15,7 @@ from qplane.control.controller import PacketListener
 from qplane.link.mhp import Measurement, MhpError, Order, Pair, Qubit, QueueId, SlotRange
 from qplane.net import QUANTUM_PORT, loads
 from qplane.wire import link as wire
-from qplane.wire.device import DeviceFrame, DeviceType, to_fraction
+from qplane.wire.device import WHOLE_DEVICE, DeviceFrame, DeviceType, to_fraction
 from qplane.wire.qci import BellIndex
 from qplane.wire.service import RandomBasis, RequestType
 
@@ -172,7 +172,8 @@ class StubNetwork:
         body: wire.Calibration | wire.QubitAction | wire.MhpResult,
         bell: BellIndex = BellIndex.PHI_PLUS,
     ) -> None:
-        frame = DeviceFrame(type, 0, body, bell=bell).to_bytes()
+        link = WHOLE_DEVICE if type is DeviceType.QUBIT_DONE else 0
+        frame = DeviceFrame(type, link, body, bell=bell).to_bytes()
         self._inbox.append((self.names[end], QUANTUM_PORT, frame))
 
     async def _deliver(self) -> None:

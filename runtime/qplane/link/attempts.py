@@ -183,8 +183,11 @@ class Attempts:
                 return
             if serving.is_complete:
                 return
-            if len(serving.pairs) == have:
-                self._too_long(serving)
-            self._be_patient(serving)
+            if len(serving.pairs) > have:
+                self._be_patient(serving)
+                return
+            self._too_long(serving)
+            self._running = None  # the device may have lost the order: it is given once more
+            self.decide()
 
         self._impatience = self._timers.at(self._timers.now_ps() + wait_ps, check)

@@ -6,7 +6,7 @@ Frames to the device are packet-outs to the quantum port; what it says comes as 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,11 +39,12 @@ class DeviceMhp:
 
     egp: Egp
 
-    def __init__(self, number: int, send: SendFrame) -> None:
+    def __init__(self, number: int, send: SendFrame, transactions: Iterator[int]) -> None:
+        """`transactions` gives numbers that no other link of this device uses."""
         self.stale = 0
         self._number = number
         self._send = send
-        self._transaction = 0
+        self._transactions = transactions
         self._questions: dict[int, asyncio.Future[Any]] = {}
 
     # ---- commands ----
@@ -86,8 +87,7 @@ class DeviceMhp:
         self._send(DeviceFrame(type, self._number, action))
 
     def _next(self) -> int:
-        self._transaction = self._transaction % 0xFFFFFFFF + 1
-        return self._transaction
+        return next(self._transactions) & 0xFFFFFFFF
 
     # ---- questions ----
 
@@ -115,6 +115,11 @@ class DeviceMhp:
         return future
 
     # ---- events ----
+
+    def asked(self, frame: DeviceFrame) -> bool:
+        """Whether `frame` answers a question of this link."""
+        body = frame.body
+        return isinstance(body, wire.QubitAction) and body.transaction in self._questions
 
     def receive(self, frame: DeviceFrame) -> None:
         """What the device says of this link."""

@@ -7,8 +7,10 @@ neighbour's messages say. They are together in one process because the controlle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import NamedTuple
 
 from qplane.clock import Clock
@@ -26,7 +28,7 @@ from qplane.link.policy import Policy
 from qplane.link.scheduler import scheduler
 from qplane.link.timers import Timers
 from qplane.net import QUANTUM_PORT, Link
-from qplane.wire.device import DeviceFrame, DeviceType
+from qplane.wire.device import WHOLE_DEVICE, DeviceFrame, DeviceType
 from qplane.wire.dqp import DqpBody
 from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.errors import WireError
@@ -74,6 +76,7 @@ class LinkLayer:
         self._least_round_trip_ps = least_round_trip_ps
         self._timers = Timers(clock, self.flush)
         self._outbox: list[_Packet] = []
+        self._sending = asyncio.Lock()
         self._devices: dict[tuple[str, int], DeviceMhp] = {}  # by node and link number
         self._egps: dict[tuple[str, int], Egp] = {}  # by node and port
         self._task: asyncio.Task[None] | None = None
@@ -88,10 +91,11 @@ class LinkLayer:
         self._controller.listen(self._packet_in)
         network = self._controller.network
         links = [link for link in network.links if self._controller.topology.is_quantum(link)]
+        transactions = defaultdict[str, Iterator[int]](lambda: count(1))
         for link in links:
             for end in (link.a, link.b):
                 self._devices[end.node, end.number] = DeviceMhp(
-                    end.number, self._device_sender(end.node)
+                    end.number, self._device_sender(end.node), transactions[end.node]
                 )
         calibrated = await self._calibrate(links)
         for link in links:
@@ -231,14 +235,26 @@ class LinkLayer:
         return send
 
     async def flush(self) -> None:
-        """Send what the protocols want sent. What can't be sent is lost, as on any link."""
-        while self._outbox:
-            packets, self._outbox = self._outbox, []
-            for packet in packets:
-                try:
-                    await self._controller.packet_out(*packet)
-                except ControlError:
-                    self.lost += 1
+        """Send what the protocols want sent. What can't be sent is lost, as on any link.
+
+        One at a time, as a gRPC stream takes one write at a time; and who comes second must not
+        return before its packets are sent, or virtual time would go on without them.
+        """
+        async with self._sending:
+            while self._outbox:
+                packets, self._outbox = self._outbox, []
+                for packet in packets:
+                    try:
+                        await self._controller.packet_out(*packet)
+                    except ControlError:
+                        self.lost += 1
+
+    def _device(self, node: str, frame: DeviceFrame) -> DeviceMhp | None:
+        """Whom a frame of the device of `node` is for; answers about qubits name no link."""
+        if frame.link != WHOLE_DEVICE:
+            return self._devices.get((node, frame.link))
+        devices = [device for (name, _), device in self._devices.items() if name == node]
+        return next((device for device in devices if device.asked(frame)), devices[0])
 
     async def _packet_in(self, node: str, port: int, packet: bytes) -> bool:
         """Whether it was for the link layer."""
@@ -248,7 +264,7 @@ class LinkLayer:
                 if kind not in _MHP_TYPES:
                     return False
                 frame = DeviceFrame.from_bytes(packet)
-                device = self._devices.get((node, frame.link))
+                device = self._device(node, frame)
                 if device is not None:
                     device.receive(frame)
             else:

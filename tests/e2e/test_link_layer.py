@@ -1,0 +1,274 @@
+"""The link layer on whole networks: devices, stations, P4 programs, P4Runtime, virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qplane.link.layer import LinkLayer
+from qplane.link.messages import Ok
+from qplane.link.request import LinkRequestError, Request
+from qplane.net import loads
+from qplane.simulate.session import Simulation, simulation
+from qplane.wire.service import Basis, OkMeasure, RandomBasis, ServiceError
+
+MS = 1_000_000_000
+PHI_PLUS = 0
+LINK = {
+    "length": '"10 km"',
+    "emission_efficiency": 0.5,
+    "detector_efficiency": 0.8,
+    "visibility": 0.9,
+}
+
+
+def text(
+    *, seed: int = 1, faults: str = "", nodes: str = "ab", slots: int = 8, **link: object
+) -> str:
+    """A chain of nodes, a station in the middle of each link."""
+    keys = "".join(f"{key} = {value}\n" for key, value in {**LINK, **link}.items())
+    lines = [
+        f'[network]\nname = "link"\nseed = {seed}\n[memories.m]\nslots = {slots}\nt2 = "1 s"\n',
+        "[nodes]\n" + "".join(f'{name} = {{ memory = "m" }}\n' for name in nodes),
+    ]
+    for near, far in pairwise(nodes):
+        lines.insert(2, f"{near}{far} = {{ station = true }}\n")
+        lines.append(f'[[links]]\nbetween = ["{near}", "{far}"]\nherald = "{near}{far}"\n{keys}')
+    return "".join(lines) + faults
+
+
+@asynccontextmanager
+async def link_layer(plan: str) -> AsyncIterator[tuple[Simulation, LinkLayer]]:
+    async with simulation(loads(plan)) as running:
+        await running.controller.connect()
+        await running.controller.discover()
+        await running.controller.install([])
+        layer = LinkLayer(running.controller, running.clock)
+        await layer.start()
+        try:
+            yield running, layer
+        finally:
+            await layer.close()
+
+
+def on(plan: str, test: Callable[[Simulation, LinkLayer], Awaitable[None]]) -> None:
+    """Run `test` on a network, after which nothing may be left in any memory or queue."""
+
+    async def main() -> None:
+        async with link_layer(plan) as (running, layer):
+            await asyncio.wait_for(test(running, layer), 120)
+            for _ in range(200):
+                await running.clock.sleep(50 * MS)
+                if all(end.egp.is_idle for end in layer.ends.values()):
+                    break
+            assert all(end.egp.is_idle for end in layer.ends.values())
+            left = running.emulation.engine.link_pairs()
+            assert left == [], left
+            assert layer.malformed == layer.lost == 0
+
+    asyncio.run(main())
+
+
+def truth(running: Simulation) -> dict[int, float]:
+    """Fidelity to Φ+ of each pair in memory, by its number."""
+    pairs: list[dict[str, Any]] = running.emulation.engine.link_pairs()
+    return {
+        pair["seq"]: pair["fidelities"][PHI_PLUS]
+        for pair in pairs
+        if pair["fidelities"] is not None
+    }
+
+
+@pytest.mark.parametrize("originator", ["a", "b"])
+def test_kept_pairs_are_phi_plus_as_good_as_estimated(originator: str) -> None:
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        near = layer.end(originator, "ab".replace(originator, ""))
+        far = layer.end(near.remote, near.node)
+        listener = far.listen(5)
+        request = await near.create(4, min_fidelity=0.9, purpose_id=5, atomic=True)
+        await request.done()
+        await running.clock.sleep(MS)
+        listener.close()
+        here = [ok async for ok in request]
+        there = [ok async for ok in listener]
+        assert [ok.seq for ok in here] == [ok.seq for ok in there] == [1, 2, 3, 4]
+        true = truth(running)
+        assert set(true) == {1, 2, 3, 4}
+        for ok in here:
+            assert true[ok.seq] == pytest.approx(ok.fidelity, abs=0.02)  # 20 ms of a T2 of 1 s
+        outcomes = [(await near.measure(here[0], Basis.Z), await far.measure(there[0], Basis.Z))]
+        assert outcomes[0][0] in (0, 1)
+        for ok_here, ok_there in zip(here[1:], there[1:], strict=True):
+            await near.release(ok_here)
+            await far.release(ok_there)
+
+    on(text(), test)
+
+
+def matching(here: dict[int, Ok], there: dict[int, Ok]) -> dict[Basis, list[bool]]:
+    """For pairs measured in the same basis: whether the outcomes were those of Φ+."""
+    found: dict[Basis, list[bool]] = {}
+    for seq, ok in here.items():
+        one, other = ok.message, there[seq].message
+        assert isinstance(one, OkMeasure)
+        assert isinstance(other, OkMeasure)
+        if one.basis is other.basis:
+            agree = (one.outcome == other.outcome) != (one.basis is Basis.Y)
+            found.setdefault(one.basis, []).append(agree)
+    return found
+
+
+def test_measured_pairs_have_the_correlations_of_phi_plus() -> None:
+    """Perfect photons: no error in any basis, whichever Bell state was heralded, at both ends."""
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        listener = layer.end("a", "b").listen(5)
+        request = await layer.end("b", "a").create(
+            120, keep=False, basis=RandomBasis.XYZ, purpose_id=5, consecutive=False
+        )
+        await request.done()
+        listener.close()
+        here = {ok.seq: ok async for ok in request}
+        there = {ok.seq: ok async for ok in listener}
+        assert here.keys() == there.keys()
+        found = matching(here, there)
+        assert set(found) == {Basis.X, Basis.Y, Basis.Z}
+        assert all(all(agreements) for agreements in found.values())
+
+    on(text(visibility=1.0), test)
+
+
+def test_the_estimate_from_test_pairs_is_that_of_the_physics() -> None:
+    """Random links; truth is F = (1+V)/2 of a double-click link without dark counts."""
+
+    async def main(visibility: float, seed: int) -> float:
+        plan = text(visibility=visibility, seed=seed, length=f'"{5 + 3 * seed} km"')
+        async with link_layer(plan) as (running, layer):
+            request = await layer.end("a", "b").test(400)
+            await request.done()
+            await running.clock.sleep(20 * MS)
+            tests = layer.end("a", "b").egp.estimator.tests[_bright_state(layer)]
+            assert tests.fidelity is not None
+            return (tests.fidelity.value - (1 + visibility) / 2) / tests.fidelity.error
+
+    random = np.random.default_rng(3)
+    distances = [abs(asyncio.run(main(random.uniform(0.3, 1.0), seed))) for seed in range(3)]
+    assert max(distances) < 3
+
+
+def _bright_state(layer: LinkLayer) -> int:
+    (bright_state,) = layer.end("a", "b").egp.estimator.tests
+    return bright_state
+
+
+def test_single_click_links_trade_rate_for_fidelity() -> None:
+    """The estimator picks the largest bright-state parameter that meets the wish: F = 0.8, 0.9."""
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        end = layer.end("a", "b")
+        chosen = []
+        for wish in (0.8, 0.9):
+            request = await end.create(20, min_fidelity=wish)
+            async for ok in request:
+                assert ok.fidelity == pytest.approx(wish, abs=0.001)
+                await running.clock.sleep(MS)  # the correction is on its way
+                if ok.seq in truth(running):  # the other end may have let go of its half
+                    assert truth(running)[ok.seq] == pytest.approx(wish, abs=0.005)
+                await end.release(ok)
+            chosen.append(request.pairs)
+        assert chosen == [20, 20]
+        request = await end.create(1, min_fidelity=0.99999)
+        with pytest.raises(LinkRequestError) as caught:
+            await _drain(request)
+        assert caught.value.error is ServiceError.UNSUPP
+        assert caught.value.failure.best_fidelity is not None
+
+    on(text(scheme='"single-click"', visibility=1.0), test)
+
+
+async def _drain(request: Request) -> None:
+    async for _ in request:
+        pass
+
+
+FAULTS = "[faults]\nloss = 0.1\nduplication = 0.05\nreordering = 0.05\n"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lost_messages_and_replies_leave_no_wrong_ok(seed: int) -> None:
+    """Faults on the channels between the nodes and to the station: EXPIREs, and both ends agree."""
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        listeners = {node: layer.end(node, "ab".replace(node, "")).listen(5) for node in "ab"}
+        requests = []
+        for n in range(8):
+            near = layer.end("ab"[n % 2], "ba"[n % 2])
+            keep = n % 4 < 2
+            request = await near.create(5, keep=keep, purpose_id=5, priority=n % 3)
+            requests.append((near, request))
+
+        async def take(end: Any, pairs: Any) -> dict[int, Ok]:
+            taken = {}
+            async for ok in pairs:
+                taken[ok.seq] = ok
+                await end.release(ok)
+            return taken
+
+        watching = {
+            node: asyncio.create_task(take(layer.end(node, "ab".replace(node, "")), listener))
+            for node, listener in listeners.items()
+        }
+        own: dict[str, dict[int, Ok]] = {"a": {}, "b": {}}
+        outcomes = await asyncio.gather(
+            *(take(end, request) for end, request in requests), return_exceptions=True
+        )
+        failed = 0
+        for (end, request), outcome in zip(requests, outcomes, strict=True):
+            if isinstance(outcome, LinkRequestError):  # three ADDs or their answers lost
+                failed += 1
+                continue
+            assert not isinstance(outcome, BaseException), outcome
+            own[end.node] |= {s: ok for s, ok in outcome.items() if s not in request.void}
+        for _ in range(100):
+            await running.clock.sleep(50 * MS)
+            if all(end.egp.is_idle for end in layer.ends.values()):
+                break
+        for listener in listeners.values():
+            listener.close()
+        remote = {
+            node: {s: ok for s, ok in (await task).items() if s not in listeners[node].void}
+            for node, task in watching.items()
+        }
+        assert own["a"].keys() | remote["a"].keys() == own["b"].keys() | remote["b"].keys()
+        assert len(own["a"]) + len(own["b"]) >= 5 * (8 - failed) - 5
+        assert failed <= 2
+
+    on(text(seed=seed, faults=FAULTS), test)
+
+
+def test_two_links_of_one_node_and_the_same_bytes_again() -> None:
+    async def main() -> list[tuple[str, int, int]]:
+        seen: list[tuple[str, int, int]] = []
+        async with link_layer(text(nodes="abc", seed=9)) as (running, layer):
+            requests = [
+                await layer.end(near, far).create(6, keep=False, basis=RandomBasis.XZ)
+                for near, far in (("a", "b"), ("c", "b"), ("b", "c"))
+            ]
+            for request in requests:
+                await request.done()
+            for request in requests:
+                async for ok in request:
+                    assert isinstance(ok.message, OkMeasure)
+                    seen.append((ok.message.basis.name, ok.message.outcome, ok.seq))
+            seen.append(("time", running.clock.now_ps(), 0))
+        return seen
+
+    first = asyncio.run(main())
+    assert len(first) == 19
+    assert asyncio.run(main()) == first
