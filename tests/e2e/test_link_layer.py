@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -272,3 +276,37 @@ def test_two_links_of_one_node_and_the_same_bytes_again() -> None:
     first = asyncio.run(main())
     assert len(first) == 19
     assert asyncio.run(main()) == first
+
+
+def test_the_example_runs() -> None:
+    example = Path(__file__).parents[2] / "examples/link.py"
+    done = subprocess.run(
+        [sys.executable, str(example)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.count("estimated 0.8000") == 5
+    assert "UNSUPP: the link can't give that; the best fidelity on this link is 0.99" in done.stdout
+
+
+def test_the_command_orders_pairs_in_virtual_time() -> None:
+    network = Path(__file__).parents[2] / "examples/link.toml"
+    command = [str(Path(sys.executable).with_name("qplane")), "link", "create", "alice", "bob"]
+    command += ["--pairs", "3", "--min-fidelity", "0.9", "--keep", "--json"]
+    done = subprocess.run(
+        [*command, "--simulate", str(network)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["pair"]["seq"] for line in lines[:-1]] == [1, 2, 3]
+    assert lines[-1]["end"]["state"] == "done"
+    refused = subprocess.run(
+        [*command, "--min-fidelity", "1", "--simulate", str(network)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("qplane: UNSUPP")

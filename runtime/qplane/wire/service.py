@@ -1,7 +1,7 @@
 """Messages of the link-layer service, as draft-dahlberg-ll-quantum-03 (section 4) has them.
 
 CREATE goes from the higher layer to the link layer; ACK, OK and ERR come back and begin with a
-4-bit type. ``docs/service.md`` has the bit tables.
+4-bit type. ``docs/link-layer.md`` has the bit tables.
 """
 
 from dataclasses import dataclass
