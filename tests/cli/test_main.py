@@ -32,7 +32,16 @@ def test_version():
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["simulate"], ["p4"], ["p4", "info"], ["p4", "build"], ["p4", "load"], ["new", "chain"]],
+    [
+        [],
+        ["simulate"],
+        ["p4"],
+        ["p4", "info"],
+        ["p4", "build"],
+        ["p4", "load"],
+        ["new", "chain"],
+        *(["net", command] for command in ("up", "list", "status", "down", "exec")),
+    ],
 )
 def test_help_has_an_example(command):
     done = run(*command, "--help")

@@ -9,6 +9,8 @@ import threading
 import time
 from pathlib import Path
 
+from qplane.live.client import Client
+
 QPLANE = Path(sys.executable).with_name("qplane")
 REPEATER = Path(__file__).parents[2] / "examples" / "repeater.toml"
 PATIENCE_S = 120
@@ -65,10 +67,9 @@ class Up:
         return qplane(self.runtime, *arguments, **options)
 
     def now(self):
-        """What `qplane net status` says."""
-        done = self.command("net", "status", "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        """What `qplane net status --json` prints, without a process for each look."""
+        with Client(self.runtime / "qplane" / self.status["network"]) as running:
+            return running.call("net.status")
 
     def wait_for(self, condition):
         """The first status that satisfies `condition`."""
@@ -78,6 +79,7 @@ class Up:
             if condition(status):
                 return status
             assert time.monotonic() < deadline, status
+            time.sleep(0.05)
 
     def _read(self):
         for line in self.process.stderr:

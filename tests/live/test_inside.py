@@ -1,6 +1,7 @@
 """`qplane net up` without root: embedded switches and engine in one process, by the wall clock."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -62,12 +63,16 @@ def test_finsy_reads_writes_and_sends_packets(up):
     assert left == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["repeater"], ["--net", "repeater"]])
+@pytest.mark.parametrize("arguments", [[], ["--net", "repeater"]])
 def test_status_as_a_table(up, arguments):
     done = up.command("net", "status", *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert "time-scale 1: a second of the network takes 1 s" in done.stdout
     assert "alice-bob" in done.stdout
+
+
+def test_status_as_json(up):
+    assert json.loads(up.command("net", "status", "--json").stdout).keys() == up.now().keys()
 
 
 def test_list(up):
@@ -90,7 +95,9 @@ def test_exec_says_why_it_can_not(up):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_it_ends_in_order(tmp_path, number):
     with Up(tmp_path, "--time-scale", "0.5") as network:
         network.wait_for(lambda status: status["delivered"] > 50)
@@ -216,6 +223,7 @@ def test_a_store_keeps_circuits_over_a_kill(tmp_path):
 SETPRIV = shutil.which("setpriv")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     SETPRIV is None or not netns.permitted(), reason="needs root, and setpriv to give it up"
 )

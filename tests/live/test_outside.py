@@ -245,7 +245,7 @@ def test_a_switch_that_does_not_start(tmp_path):
     )
 
 
-@pytest.mark.parametrize("after_s", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("after_s", [1.5, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_ctrl_c_before_it_is_up_leaves_nothing(tmp_path, after_s):
     """At whatever point of the set-up that is on this machine."""
     process = subprocess.Popen(
