@@ -10,7 +10,6 @@ import typer
 from qplane.cli.acting import call
 from qplane.cli.errors import fail
 from qplane.cli.net import AsJson, NetName
-from qplane.net.units import TIME, UnitError
 
 app = typer.Typer(
     help="Add, look at and remove the quantum circuits of a running network.",
@@ -56,6 +55,8 @@ def add(
     if pairs is not None and within is not None:
         if rate is not None:
             fail("--rate and --pairs say the same thing; give one of them")
+        from qplane.net.units import TIME, UnitError
+
         try:
             wanted = pairs / (TIME.parse(within) * 1e-12)
         except UnitError as error:
