@@ -11,11 +11,13 @@
 #include "include/records.p4"
 #include "include/copies.p4"
 #include "include/slices.p4"
+#include "include/delivery.p4"
 #include "include/tunnels.p4"
 #include "include/admission.p4"
 #include "include/circuit.p4"
 #include "include/device_events.p4"
 #include "include/messages.p4"
+#include "include/circuit_ping.p4"
 #include "include/link.p4"
 #include "include/classical.p4"
 #include "include/telemetry.p4"
@@ -30,6 +32,7 @@ control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
     SlotRange() slot_range;
     DeviceEvents() device_events;
     Messages() messages;
+    CircuitPing() circuit_ping;
     LinkLayer() link_layer;
     ClassicalSlice() classical_slice;
     Classical() classical;
@@ -71,15 +74,17 @@ control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
                 // damaged in its tunnel
             } else if (hdr.device.isValid() || (hdr.qci.isValid() && !hdr.udp.isValid())) {
                 admission.apply(hdr, meta, standard_metadata);
-                if (meta.drop_reason == DROP_NONE && (hdr.qubit.isValid() || hdr.pair.isValid())) {
+                if (meta.drop_reason == DROP_NONE
+                    && (hdr.qubit.isValid() || hdr.pair.isValid() || hdr.ping.isValid())) {
                     circuit.apply(hdr, meta, standard_metadata);
                 }
                 if (meta.drop_reason == DROP_NONE && hdr.qci.isValid()) {
                     qci_slice.apply(hdr, meta, standard_metadata);
                 }
-                if (meta.drop_reason == DROP_NONE && hdr.qubit.isValid()
-                    && hdr.device.type == DEVICE_PAIR
-                    && standard_metadata.instance_type != INSTANCE_RESUBMITTED) {
+                if (meta.drop_reason == DROP_NONE
+                    && (hdr.ping.isValid()
+                        || (hdr.qubit.isValid() && hdr.device.type == DEVICE_PAIR
+                            && standard_metadata.instance_type != INSTANCE_RESUBMITTED))) {
                     slot_range.apply(hdr, meta);
                 }
                 if (meta.drop_reason != DROP_NONE) {
@@ -88,6 +93,8 @@ control QnodeIngress(inout headers_t hdr, inout metadata_t meta,
                     device_events.apply(hdr, meta, standard_metadata);
                 } else if (hdr.pair.isValid()) {
                     messages.apply(hdr, meta, standard_metadata);
+                } else if (hdr.ping.isValid()) {
+                    circuit_ping.apply(hdr, meta, standard_metadata);
                 } else if (hdr.gen.isValid() || hdr.reply.isValid()) {
                     link_layer.apply(hdr, meta, standard_metadata);
                 }

@@ -97,6 +97,10 @@ class CircuitTest(QnodeTest):
     new_pipeline = True
     circuit = 7
     slice = 0
+    request = 0  # to keep the pairs
+    complete = 0
+    budget_us = 0
+    delay_us = 0
     up = Side(UP, UP_MAC, label=100, link=0, side=SIDE_UP)
     down = Side(DOWN, DOWN_MAC, label=200, link=1, side=SIDE_DOWN)
 
@@ -116,7 +120,8 @@ class CircuitTest(QnodeTest):
         self.multicast(group, (QUANTUM, TO_DEVICE), (side.port, side.side))
         self.insert(
             "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=side.side,
-            link=side.link, port=side.port, group_device=group,
+            link=side.link, port=side.port, group_device=group, request=self.request,
+            complete=self.complete, budget_us=self.budget_us, delay_us=self.delay_us,
         )  # fmt: skip
         self.program_side(side)
 
@@ -129,6 +134,7 @@ class CircuitTest(QnodeTest):
             "circuit", {"circuit": self.circuit}, "repeater", device_port=QUANTUM,
             link_up=self.up.link, port_up=UP, group_device_up=21,
             link_down=self.down.link, port_down=DOWN, group_device_down=22, group_both=23,
+            delay_up_us=self.delay_us, delay_down_us=self.delay_us,
         )  # fmt: skip
         self.program_side(self.up)
         self.program_side(self.down)

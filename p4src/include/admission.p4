@@ -3,12 +3,6 @@
 
 control Admission(inout headers_t hdr, inout metadata_t meta,
                   inout standard_metadata_t standard_metadata) {
-    action to_controller(bit<7> reason) {
-        hdr.packet_in.setValid();
-        hdr.packet_in = { standard_metadata.ingress_port, reason, 0 };
-        standard_metadata.egress_spec = CPU_PORT;
-    }
-
     action pong() {
         bit<48> asker = hdr.ethernet.src;
         hdr.ethernet.src = hdr.ethernet.dst;
@@ -27,7 +21,7 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
                        || hdr.device.type == DEVICE_LINK_FEATURES
                        || hdr.device.type == DEVICE_LINK_STATUS
                        || hdr.device.type & DEVICE_GROUP == DEVICE_LINK_LAYER) {
-                to_controller(PACKET_IN_DEVICE);
+                to_controller(hdr, standard_metadata, PACKET_IN_DEVICE);
             } else if (hdr.gen.isValid()) {
                 if (standard_metadata.packet_length > MIN_FRAME_BYTES) {
                     meta.drop_reason = DROP_DEVICE_MALFORMED;
@@ -42,14 +36,17 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
             } else if (meta.port_kind != PORT_NEIGHBOUR) {
                 meta.drop_reason = DROP_QCI_PORT;
             } else {
-                to_controller(PACKET_IN_QCI);
+                to_controller(hdr, standard_metadata, PACKET_IN_QCI);
             }
-        } else if ((!hdr.probe.isValid() && !hdr.pair.isValid() && !hdr.service_message.isValid()
-                    && !hdr.reply.isValid())
-                   || hdr.qci.flags & QCI_FLAG_AUTHENTICATED != 0
-                   || (standard_metadata.packet_length > MIN_FRAME_BYTES && meta.tunnelled == 0)) {
+        } else if ((!hdr.probe.isValid() && !hdr.pair.isValid() && !hdr.ping.isValid()
+                    && !hdr.service_message.isValid() && !hdr.reply.isValid())
+                   || hdr.qci.flags & QCI_FLAG_AUTHENTICATED != 0) {
             meta.drop_reason = DROP_QCI_MALFORMED;
-        } else if (!hdr.pair.isValid()) {
+        } else if (meta.tunnelled == 0
+                   && standard_metadata.packet_length
+                      > (hdr.ping.isValid() ? CIRCUIT_PING_FRAME_BYTES : MIN_FRAME_BYTES)) {
+            meta.drop_reason = DROP_QCI_MALFORMED;
+        } else if (!hdr.mpls.isValid()) {
             if (meta.port_kind != PORT_NEIGHBOUR) {
                 meta.drop_reason = DROP_QCI_PORT;
             } else if (hdr.reply.isValid()) {
@@ -57,7 +54,7 @@ control Admission(inout headers_t hdr, inout metadata_t meta,
             } else if (hdr.qci.type == QCI_PING) {
                 pong();
             } else {
-                to_controller(PACKET_IN_QCI);
+                to_controller(hdr, standard_metadata, PACKET_IN_QCI);
             }
         } else if (hdr.mpls.ttl <= 1) {
             meta.drop_reason = DROP_TTL;

@@ -32,20 +32,25 @@ control Circuit(inout headers_t hdr, inout metadata_t meta,
     }
 
     action end_node(bit<9> device_port, bit<2> side, bit<8> link, bit<9> port,
-                    bit<16> group_device) {
+                    bit<16> group_device, bit<2> request, bit<1> complete, bit<32> budget_us,
+                    bit<32> delay_us) {
         meta.is_end = 1;
         meta.device_port = device_port;
         meta.side = side;
         meta.link = link;
         meta.port = port;
         meta.group_device = group_device;
+        meta.request = request;
+        meta.complete = complete;
+        meta.budget_us = budget_us;
+        meta.delay_us = delay_us;
     }
 
     // Sets what belongs to meta.side, where the event or message came from, and to the other side.
     action repeater(bit<9> device_port,
                     bit<8> link_up, bit<9> port_up, bit<16> group_device_up,
                     bit<8> link_down, bit<9> port_down, bit<16> group_device_down,
-                    bit<16> group_both) {
+                    bit<16> group_both, bit<32> delay_up_us, bit<32> delay_down_us) {
         meta.is_end = 0;
         meta.device_port = device_port;
         meta.group_both = group_both;
@@ -55,12 +60,14 @@ control Circuit(inout headers_t hdr, inout metadata_t meta,
             meta.group_device = group_device_up;
             meta.other_link = link_down;
             meta.other_port = port_down;
+            meta.delay_us = delay_up_us;
         } else {
             meta.link = link_down;
             meta.port = port_down;
             meta.group_device = group_device_down;
             meta.other_link = link_up;
             meta.other_port = port_up;
+            meta.delay_us = delay_down_us;
         }
     }
 

@@ -3,7 +3,8 @@
 control Compose(inout headers_t hdr, inout metadata_t meta,
                 inout standard_metadata_t standard_metadata) {
     message_t message;
-    bit<32> outer_bytes = 0;  // of the headers that a tunnel puts around a message
+    bit<16> length;           // of the QCI message
+    bit<32> outer_bytes = 0;  // of the headers that a tunnel puts around it
 
     // MPLS-in-UDP (RFC 7510). The source port is the entropy that routers on the way spread flows by:
     // a circuit's messages stay on one path, in order.
@@ -12,7 +13,7 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
         hdr.mpls.setValid();
         hdr.mpls.label = label;
         hdr.udp.setValid();
-        hdr.udp = { UDP_FIRST_ENTROPY | (bit<16>)label[13:0], UDP_PORT_MPLS, UDP_PAIR_LENGTH, 0 };
+        hdr.udp = { UDP_FIRST_ENTROPY | (bit<16>)label[13:0], UDP_PORT_MPLS, length + 20, 0 };
     }
 
     // RFC 7510 recommends to do without UDP's checksum over IPv4: QCI has its own.
@@ -20,7 +21,7 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
                            bit<32> dst_ip) {
         around(label, src_mac, dst_mac, ETHERTYPE_IPV4);
         hdr.ipv4.setValid();
-        hdr.ipv4 = { 4, 5, 0, UDP_PAIR_LENGTH + 20, 0, 2, 0, OUTER_TTL, PROTOCOL_UDP, 0, src_ip,
+        hdr.ipv4 = { 4, 5, 0, length + 40, 0, 2, 0, OUTER_TTL, PROTOCOL_UDP, 0, src_ip,
                      dst_ip };
         outer_bytes = 28;
     }
@@ -29,7 +30,7 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
                            bit<128> dst_ip) {
         around(label, src_mac, dst_mac, ETHERTYPE_IPV6);
         hdr.ipv6.setValid();
-        hdr.ipv6 = { 6, 0, label, UDP_PAIR_LENGTH, PROTOCOL_UDP, OUTER_TTL, src_ip, dst_ip };
+        hdr.ipv6 = { 6, 0, label, length + 20, PROTOCOL_UDP, OUTER_TTL, src_ip, dst_ip };
         outer_bytes = 48;
     }
 
@@ -52,7 +53,8 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
         size = 2048;
     }
 
-    action write_message() {
+    // Everything but the body.
+    action write_envelope() {
         hdr.mpls.tc = 0;
         hdr.mpls.s = 0;
         hdr.mpls.ttl = message.ttl;
@@ -61,17 +63,31 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
         hdr.ach.setValid();
         hdr.ach = { 1, 0, 0, CHANNEL_QCI };
         hdr.qci.setValid();
-        hdr.qci = { QCI_VERSION, message.flags, message.type, QCI_PAIR_LENGTH, 0 };
+        hdr.qci = { QCI_VERSION, message.flags, message.type, length, 0 };
+        truncate((bit<32>)length + 26 + outer_bytes);  // what came behind the message stays here
+    }
+
+    action write_pair() {
+        write_envelope();
         hdr.pair.setValid();
-        hdr.pair = { message.pair_seq, message.origin_seq, message.bell, 0, message.reason, 0 };
+        hdr.pair = { message.pair_seq, message.origin_seq, message.bell, 0, message.reason, 0,
+                     message.remaining_us };
         hdr.device.setInvalid();
         hdr.qubit.setInvalid();
-        truncate(46 + outer_bytes);  // what came behind the message stays here
+    }
+
+    // The body is that of the ping that came in. A question says nothing of the nodes that it passed.
+    action write_ping() {
+        write_envelope();
+        if (message.type == QCI_CIRCUIT_PING) {
+            hdr.ping = { hdr.ping.nonce, hdr.ping.time_ps, hdr.ping.sample_first,
+                         hdr.ping.sample_count, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+        }
     }
 
     // Over IPv6 there must be a checksum, and it is never sent as 0: that would say that there is none.
     action udp_checksum() {
-        hash(hdr.qci.checksum, HashAlgorithm.crc32, 32w0, PAIR_FIELDS, 64w0x100000000);
+        hash(hdr.qci.checksum, HashAlgorithm.crc32, 32w0, MESSAGE_FIELDS, 64w0x100000000);
         hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, UDP_IPV6_FIELDS, 32w0x10000);
         hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
     }
@@ -112,8 +128,13 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
             if (meta.copy == COPY_UP) {
                 message = meta.up;
             }
+            length = hdr.ping.isValid() ? QCI_CIRCUIT_PING_LENGTH : QCI_PAIR_LENGTH;
             if (adjacency.apply().hit) {
-                write_message();
+                if (hdr.ping.isValid()) {
+                    write_ping();
+                } else {
+                    write_pair();
+                }
                 if (hdr.ipv6.isValid()) {
                     udp_checksum();
                 }

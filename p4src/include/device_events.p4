@@ -1,4 +1,4 @@
-// What the quantum device reports: pairs, swaps, expiries. The swap decision is here.
+// What the quantum device reports: pairs, swaps, deliveries, expiries. The swap decision is here.
 
 control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                      inout standard_metadata_t standard_metadata) {
@@ -10,9 +10,16 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
     identity_t identity2;
     bit<1> ours2;
     bit<32> handle2;
+    bit<48> peer;
+    bit<48> sample;
+    bit<32> head_seq;
+
+    // TRACKs that wait, and what is left of their time; 0: it has no end.
     bit<40> track;
     bit<40> track2;
-    bit<48> peer;
+    bit<32> left;
+    bit<32> left2;
+    bit<1> time_up;
 
     // A ring of waiting pairs.
     bit<11> ring;
@@ -30,12 +37,12 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
 
     // A message about this event's pair. Written for both directions: the copy that leaves picks.
     action message(bit<8> type, bit<4> flags, bit<2> bell, bit<8> reason) {
-        meta.down = { type, flags, hdr.qubit.seq, hdr.qubit.seq, bell, reason, QCI_TTL };
+        meta.down = { type, flags, hdr.qubit.seq, hdr.qubit.seq, bell, reason, QCI_TTL, 0 };
         meta.up = meta.down;
     }
 
-    action expire_both() {
-        message(QCI_EXPIRE, 0, 0, REASON_SWAP_FAILED);
+    action expire_both(bit<8> reason) {
+        message(QCI_EXPIRE, 0, 0, reason);
         if (meta.side == COPY_UP) {
             meta.down.pair_seq = hdr.qubit.seq2;
             meta.down.origin_seq = hdr.qubit.seq2;
@@ -46,19 +53,39 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
         standard_metadata.mcast_grp = meta.group_both;
     }
 
+    // No place for this pair, or no time for it. No TRACK has told of it, so that no end delivers it;
+    // its other half need not wait for its cut-off.
+    action refuse(bit<8> reason) {
+        command(DEVICE_RELEASE);
+        message(QCI_EXPIRE, 0, 0, reason);
+        standard_metadata.mcast_grp = meta.group_device;
+        account(meta, CIRCUIT_EXPIRED);
+    }
+
     // TRACKs that waited for the swap go on. The one that came with this pair leaves on the other
     // side as a message about the second pair, and the second pair's leaves on this side.
     action tracks_onward() {
-        if (meta.side == COPY_UP) {
-            meta.down = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
-                          track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, QCI_TTL };
-            meta.up = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
-                        track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, QCI_TTL };
-        } else {
-            meta.up = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
-                        track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, QCI_TTL };
-            meta.down = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
-                          track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, QCI_TTL };
+        meta.down = { QCI_TRACK, 0, hdr.qubit.seq2, track[39:8],
+                      track[6:5] ^ hdr.device.bell ^ identity2.bell, 0, QCI_TTL, left };
+        meta.up = { QCI_TRACK, 0, hdr.qubit.seq, track2[39:8],
+                    track2[6:5] ^ hdr.device.bell ^ identity.bell, 0, QCI_TTL, left2 };
+        if (meta.side == COPY_DOWN) {
+            message_t this_side = meta.up;
+            meta.up = meta.down;
+            meta.down = this_side;
+        }
+    }
+
+    // What is left of the time of a TRACK that waited, and whether that is nothing.
+    action time_left(in bit<40> waited, in bit<32> at, out bit<32> rest) {
+        bit<32> deadline;
+        rest = 0;
+        if (waited[4:4] == 1) {
+            pair_deadline.read(deadline, at);
+            rest = deadline - (bit<32>)standard_metadata.ingress_global_timestamp;
+            if ((int<32>)rest <= 0) {
+                time_up = 1;
+            }
         }
     }
 
@@ -82,6 +109,7 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
 
     apply {
         read_identity(hdr.device.link, hdr.qubit.seq, index, identity);
+        time_up = 0;
         ours = 0;
         if (identity.seq == hdr.qubit.seq && identity.circuit == meta.circuit
             && identity.state != FREE) {
@@ -99,28 +127,49 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 happened(meta, EVENT_RELEASE);
             } else if (ours == 1 && identity.state != EARLY) {
                 meta.drop_reason = DROP_DEVICE_STALE;
+            } else if (ours == 0 && (identity.state == WAITING || identity.state == SWAPPING)) {
+                // Another pair that is in memory has this one's record.
+                refuse(REASON_NO_ROOM);
+                happened(meta, EVENT_NO_ROOM);
             } else if (meta.is_end == 1) {
                 pair_handle.write(index, hdr.qubit.slot ++ hdr.qubit.generation);
                 pair_track.write(index, track);
-                message(QCI_TRACK, 0, hdr.device.bell, 0);
-                happened(meta, EVENT_TRACK_SENT);
-                if (track[7:7] == 1) {
-                    write_identity(index, hdr.qubit.seq, meta.circuit, DELIVERED,
+                time_left(track, index, left);
+                if (time_up == 1) {
+                    write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
                                    hdr.device.bell);
-                    command(DEVICE_DELIVER);
-                    meta.command.bell = track[6:5];
-                    meta.command.seq2 = track[39:8];
-                    if (meta.side == COPY_UP) {
-                        meta.command.flags = DEVICE_FLAG_CORRECT;
-                    }
-                    standard_metadata.mcast_grp = meta.group_device;
-                    happened(meta, EVENT_DELIVER);
-                    account(meta, CIRCUIT_DELIVERED);
-                    count_in_slice(meta, SLICE_DELIVER);
+                    refuse(REASON_TIME_UP);
+                    happened(meta, EVENT_TIME_UP);
                 } else {
-                    write_identity(index, hdr.qubit.seq, meta.circuit, WAITING,
-                                   hdr.device.bell);
-                    to_side(meta, standard_metadata);
+                    message(QCI_TRACK, 0, hdr.device.bell, 0);
+                    meta.down.remaining_us = meta.budget_us;
+                    meta.up.remaining_us = meta.budget_us;
+                    happened(meta, EVENT_TRACK_SENT);
+                    if (track[7:7] == 1) {
+                        write_identity(index, hdr.qubit.seq, meta.circuit, DELIVERED,
+                                       hdr.device.bell);
+                        command(DEVICE_DELIVER);
+                        deliver(meta, DEVICE_DELIVER, hdr.qubit.seq, track[39:8], track[6:5]);
+                        standard_metadata.mcast_grp = meta.group_device;
+                        side_gains(meta.circuit, meta.side, 0,
+                                   standard_metadata.ingress_global_timestamp);
+                        happened(meta, EVENT_DELIVER);
+                    } else if (meta.request == REQUEST_EARLY) {
+                        write_identity(index, hdr.qubit.seq, meta.circuit, HANDED,
+                                       hdr.device.bell);
+                        command(DEVICE_DELIVER);
+                        meta.command.flags = DEVICE_FLAG_EARLY;
+                        standard_metadata.mcast_grp = meta.group_device;
+                        side_gains(meta.circuit, meta.side, 0,
+                                   standard_metadata.ingress_global_timestamp);
+                        happened(meta, EVENT_EARLY);
+                    } else {
+                        write_identity(index, hdr.qubit.seq, meta.circuit, WAITING,
+                                       hdr.device.bell);
+                        side_gains(meta.circuit, meta.side, 1,
+                                   standard_metadata.ingress_global_timestamp);
+                        to_side(meta, standard_metadata);
+                    }
                 }
             } else {
                 // A repeater. Is there a partner on the other side?
@@ -139,6 +188,8 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                                        identity2.bell);
                         pair_peer.write(index, oldest_seq ++ meta.other_link ++ 8w0);
                         pair_peer.write(index2, hdr.qubit.seq ++ hdr.device.link ++ 8w0);
+                        side_gains(meta.circuit, meta.side, 1,
+                                   standard_metadata.ingress_global_timestamp);
                         command(DEVICE_SWAP);
                         meta.command.link2 = meta.other_link;
                         meta.command.seq2 = oldest_seq;
@@ -159,18 +210,17 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                         pair_track.write(index, track);
                         write_identity(index, hdr.qubit.seq, meta.circuit, WAITING,
                                        hdr.device.bell);
+                        side_gains(meta.circuit, meta.side, 1,
+                                   standard_metadata.ingress_global_timestamp);
                         meta.drop_reason = CONSUMED;
                     } else if (identity2.seq == oldest_seq
                                && identity2.circuit == meta.circuit
                                && identity2.state == WAITING) {
-                        // Full of live pairs: no place for this one. Its other half must not wait.
+                        // Full of live pairs.
                         write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
                                        hdr.device.bell);
-                        command(DEVICE_RELEASE);
-                        message(QCI_EXPIRE, 0, 0, REASON_NO_ROOM);
-                        standard_metadata.mcast_grp = meta.group_device;
-                        happened(meta, EVENT_RING_FULL);
-                        account(meta, CIRCUIT_EXPIRED);
+                        refuse(REASON_NO_ROOM);
+                        happened(meta, EVENT_NO_ROOM);
                     } else {
                         drop_oldest();
                         resubmit_preserving_field_list(1);
@@ -181,6 +231,7 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
             if (meta.is_end == 1) {
                 // Repeated by the device until the other end has confirmed it.
                 if (ours == 1) {
+                    side_loses(meta.circuit, meta.side, identity.state);
                     write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
                                    identity.bell);
                 }
@@ -189,6 +240,7 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 happened(meta, EVENT_EXPIRE_SENT);
                 account(meta, CIRCUIT_EXPIRED);
             } else if (ours == 1 && (identity.state == WAITING || identity.state == SWAPPING)) {
+                side_loses(meta.circuit, meta.side, identity.state);
                 write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED, identity.bell);
                 message(QCI_EXPIRE, 0, 0, REASON_CUTOFF);
                 to_side(meta, standard_metadata);
@@ -196,6 +248,34 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 account(meta, CIRCUIT_EXPIRED);
             } else {
                 meta.drop_reason = DROP_DEVICE_STALE;
+            }
+        } else if (hdr.device.type == DEVICE_DELIVERED || hdr.device.type == DEVICE_TELEPORTED) {
+            if (meta.is_end == 0) {
+                meta.drop_reason = DROP_DEVICE_MALFORMED;
+            } else if (ours == 0 || (identity.state != DELIVERED && identity.state != COMPLETE)) {
+                meta.drop_reason = DROP_DEVICE_STALE;
+            } else if (hdr.device.type == DEVICE_TELEPORTED) {
+                // Repeated by the device until the other end has confirmed it.
+                message(QCI_CORRECTION, QCI_FLAG_ACK_REQUESTED, hdr.device.bell, 0);
+                to_side(meta, standard_metadata);
+                happened(meta, EVENT_CORRECTION_SENT);
+            } else {
+                pair_track.read(track, index);
+                sample_range.read(sample, (bit<32>)meta.circuit);
+                head_seq = hdr.qubit.seq;
+                if (meta.side == COPY_UP) {
+                    head_seq = track[39:8];
+                }
+                if (head_seq - sample[47:16] < (bit<32>)sample[15:0]) {
+                    // A measured sample: both ends' outcomes meet at the controller.
+                    to_controller(hdr, standard_metadata, PACKET_IN_SAMPLE);
+                } else if (meta.complete == 1) {
+                    message(QCI_COMPLETE, 0, 0, 0);
+                    to_side(meta, standard_metadata);
+                    happened(meta, EVENT_COMPLETE_SENT);
+                } else {
+                    meta.drop_reason = CONSUMED;
+                }
             }
         } else if (meta.is_end == 1 || hdr.qubit.link2 != meta.other_link) {
             meta.drop_reason = DROP_DEVICE_MALFORMED;
@@ -211,27 +291,41 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
             if (hdr.device.type == DEVICE_SWAPPED && ours == 1 && ours2 == 1
                 && identity.state == SWAPPING && identity2.state == SWAPPING
                 && peer[47:16] == hdr.qubit.seq2) {
-                write_identity(index, hdr.qubit.seq, meta.circuit, SWAPPED, identity.bell);
-                write_identity(index2, hdr.qubit.seq2, meta.circuit, SWAPPED, identity2.bell);
-                // What crossing the swap adds to a frame: the outcome, and the Bell index of
-                // the pair beyond, which the frame does not hold yet.
-                pair_peer.write(index, hdr.qubit.seq2 ++ hdr.qubit.link2
-                                ++ (hdr.device.bell ^ identity2.bell) ++ 6w0);
-                pair_peer.write(index2, hdr.qubit.seq ++ hdr.device.link
-                                ++ (hdr.device.bell ^ identity.bell) ++ 6w0);
                 pair_track.read(track, index);
                 pair_track.read(track2, index2);
-                tracks_onward();
+                time_left(track, index, left);
+                time_left(track2, index2, left2);
+                side_loses(meta.circuit, COPY_UP, SWAPPING);
+                side_loses(meta.circuit, COPY_DOWN, SWAPPING);
                 happened(meta, EVENT_SWAPPED);
                 account(meta, CIRCUIT_SWAPPED);
-                if (track[7:7] == 1 && track2[7:7] == 1) {
-                    standard_metadata.mcast_grp = meta.group_both;
-                } else if (track[7:7] == 1) {
-                    to_other_side(meta, standard_metadata);
-                } else if (track2[7:7] == 1) {
-                    to_side(meta, standard_metadata);
+                if (time_up == 1) {
+                    write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED, identity.bell);
+                    write_identity(index2, hdr.qubit.seq2, meta.circuit, EXPIRED,
+                                   identity2.bell);
+                    expire_both(REASON_TIME_UP);
+                    happened(meta, EVENT_TIME_UP);
+                    account(meta, CIRCUIT_EXPIRED);
                 } else {
-                    meta.drop_reason = CONSUMED;
+                    write_identity(index, hdr.qubit.seq, meta.circuit, SWAPPED, identity.bell);
+                    write_identity(index2, hdr.qubit.seq2, meta.circuit, SWAPPED,
+                                   identity2.bell);
+                    // What crossing the swap adds to a frame: the outcome, and the Bell index of
+                    // the pair beyond, which the frame does not hold yet.
+                    pair_peer.write(index, hdr.qubit.seq2 ++ hdr.qubit.link2
+                                    ++ (hdr.device.bell ^ identity2.bell) ++ 6w0);
+                    pair_peer.write(index2, hdr.qubit.seq ++ hdr.device.link
+                                    ++ (hdr.device.bell ^ identity.bell) ++ 6w0);
+                    tracks_onward();
+                    if (track[7:7] == 1 && track2[7:7] == 1) {
+                        standard_metadata.mcast_grp = meta.group_both;
+                    } else if (track[7:7] == 1) {
+                        to_other_side(meta, standard_metadata);
+                    } else if (track2[7:7] == 1) {
+                        to_side(meta, standard_metadata);
+                    } else {
+                        meta.drop_reason = CONSUMED;
+                    }
                 }
             } else if ((ours == 0 && ours2 == 0) || (ours == 1 && identity.state == SWAPPED)
                        || (ours2 == 1 && identity2.state == SWAPPED)) {
@@ -240,14 +334,16 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
             } else {
                 // It failed, or one of the two died while it was being done: both are gone.
                 if (ours == 1) {
+                    side_loses(meta.circuit, meta.side, identity.state);
                     write_identity(index, hdr.qubit.seq, meta.circuit, EXPIRED,
                                    identity.bell);
                 }
                 if (ours2 == 1) {
+                    side_loses(meta.circuit, ~meta.side, identity2.state);
                     write_identity(index2, hdr.qubit.seq2, meta.circuit, EXPIRED,
                                    identity2.bell);
                 }
-                expire_both();
+                expire_both(REASON_SWAP_FAILED);
                 happened(meta, EVENT_SWAP_FAILED);
                 account(meta, CIRCUIT_SWAP_FAILED);
             }

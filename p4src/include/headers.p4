@@ -20,17 +20,27 @@ const bit<32> QUEUE_FRAME_BYTES = 86;  // Ethernet, QCI and queue message: never
 const bit<20> GAL_LABEL = 13;
 const bit<16> CHANNEL_QCI = 0x7ff8;
 const bit<4> QCI_FLAG_ACK_REQUESTED = 1;
+const bit<4> QCI_FLAG_SAMPLE = 2;         // of CIRCUIT_PING and CIRCUIT_PONG
 const bit<4> QCI_FLAG_AUTHENTICATED = 8;  // kept for later: must be 0
-const bit<16> QCI_PAIR_LENGTH = 20;
+const bit<16> QCI_PAIR_LENGTH = 24;
+const bit<16> QCI_CIRCUIT_PING_LENGTH = 52;
 const bit<16> QCI_PROBE_LENGTH = 24;
 const bit<16> QCI_QUEUE_LENGTH = 72;
 const bit<16> QCI_SERVICE_LENGTH = 32;
-const bit<16> UDP_PAIR_LENGTH = 40;  // with UDP header, label stack and associated channel header
+// The same with UDP header, label stack and associated channel header.
+const bit<16> UDP_PAIR_LENGTH = 44;
+const bit<16> UDP_CIRCUIT_PING_LENGTH = 72;
+const bit<32> CIRCUIT_PING_FRAME_BYTES = 78;  // with the Ethernet header: never padded
 const bit<8> QCI_TTL = 255;  // of a message where it begins
 
 const bit<8> QCI_TRACK = 0x01;
 const bit<8> QCI_EXPIRE = 0x02;
 const bit<8> QCI_EXPIRE_ACK = 0x03;
+const bit<8> QCI_COMPLETE = 0x04;
+const bit<8> QCI_CORRECTION = 0x05;
+const bit<8> QCI_CORRECTION_ACK = 0x06;
+const bit<8> QCI_CIRCUIT_PING = 0x08;
+const bit<8> QCI_CIRCUIT_PONG = 0x09;
 const bit<8> QCI_HELLO = 0x10;
 const bit<8> QCI_PING = 0x11;
 const bit<8> QCI_PONG = 0x12;
@@ -43,14 +53,20 @@ const bit<8> REASON_SWAP_FAILED = 2;
 const bit<8> REASON_UNKNOWN_PAIR = 3;
 const bit<8> REASON_DEAD_PAIR = 4;
 const bit<8> REASON_NO_ROOM = 5;
+const bit<8> REASON_TIME_UP = 6;
 
 const bit<4> DEVICE_FLAG_CORRECT = 1;   // of DELIVER
-const bit<4> DEVICE_FLAG_ANNOUNCE = 1;  // of RELEASE
+const bit<4> DEVICE_FLAG_REPORT = 2;
+const bit<4> DEVICE_FLAG_MEASURE = 4;
+const bit<4> DEVICE_FLAG_EARLY = 8;
+const bit<4> DEVICE_FLAG_ANNOUNCE = 1;  // of RELEASE and VOID
 
 const bit<8> DEVICE_PAIR = 0x01;
 const bit<8> DEVICE_SWAPPED = 0x02;
 const bit<8> DEVICE_SWAP_FAILED = 0x03;
 const bit<8> DEVICE_EXPIRED = 0x04;
+const bit<8> DEVICE_DELIVERED = 0x05;
+const bit<8> DEVICE_TELEPORTED = 0x06;
 const bit<8> DEVICE_MHP_GEN = 0x10;
 const bit<8> DEVICE_FEATURES = 0x42;
 const bit<8> DEVICE_LINK_FEATURES = 0x43;
@@ -62,6 +78,10 @@ const bit<8> DEVICE_DELIVER = 0x82;
 const bit<8> DEVICE_RELEASE = 0x83;
 const bit<8> DEVICE_VOID = 0x84;
 const bit<8> DEVICE_EXPIRE_CONFIRMED = 0x85;
+const bit<8> DEVICE_CONFIRM = 0x86;
+const bit<8> DEVICE_COMPLETED = 0x87;
+const bit<8> DEVICE_APPLY_CORRECTION = 0x88;
+const bit<8> DEVICE_CORRECTION_CONFIRMED = 0x89;
 const bit<8> DEVICE_MHP_REPLY = 0x90;
 
 // ARP for IPv4 over Ethernet (RFC 826).
@@ -135,6 +155,26 @@ header pair_t {
     bit<6> reserved;
     bit<8> reason;
     bit<16> reserved2;
+    bit<32> remaining_us;
+}
+
+header circuit_ping_t {
+    bit<32> nonce;
+    bit<64> time_ps;
+    bit<32> sample_first;
+    bit<16> sample_count;
+    bit<8> hop;
+    bit<8> role;
+    bit<32> node_id;
+    bit<16> held;
+    bit<16> other_held;
+    bit<8> ring;
+    bit<8> other_ring;
+    bit<16> reserved;
+    bit<32> age_us;
+    bit<32> other_age_us;
+    bit<16> first_slot;
+    bit<16> last_slot;
 }
 
 header probe_t {
@@ -181,6 +221,7 @@ struct headers_t {
     ach_t ach;
     qci_t qci;
     pair_t pair;
+    circuit_ping_t ping;
     probe_t probe;
     queue_message_t queue_message;
     service_message_t service_message;

@@ -26,7 +26,17 @@ const bit<2> COPY_DEVICE = 3;
 // Reasons of packet-ins.
 const bit<7> PACKET_IN_DEVICE = 1;
 const bit<7> PACKET_IN_QCI = 2;
+const bit<7> PACKET_IN_PONG = 3;    // of a circuit's ping
+const bit<7> PACKET_IN_SAMPLE = 4;  // an outcome of the two-sided fidelity check
 const bit<7> PACKET_IN_TELEMETRY = 5;
+
+// What the application at an end node wants of a circuit's pairs; 0: to keep them.
+const bit<2> REQUEST_MEASURE = 1;
+const bit<2> REQUEST_EARLY = 2;  // the qubit at once, the frame later
+
+// What a node is on a circuit: the role in a CIRCUIT_PONG.
+const bit<8> ROLE_END = 0;
+const bit<8> ROLE_REPEATER = 1;
 
 // What a slice's packets are counted as: `slice_traffic` at slice ++ kind. The colour of a meter is
 // added to the first two.
@@ -44,6 +54,7 @@ const bit<3> CIRCUIT_SWAP_FAILED = 3;
 const bit<3> CIRCUIT_DELIVERED = 4;
 const bit<3> CIRCUIT_EXPIRED = 5;
 const bit<3> CIRCUIT_VOIDED = 6;
+const bit<3> CIRCUIT_COMPLETED = 7;
 
 // Why a packet was dropped: the index into the counter `drops`.
 const bit<32> DROP_NONE = 0;
@@ -66,6 +77,7 @@ const bit<32> DROP_ACK_STALE = 15;           // EXPIRE_ACK that nobody waits for
 const bit<32> DROP_SLICE_CLASSICAL = 16;     // red: beyond the slice's rate of classical traffic
 const bit<32> DROP_SLICE_QCI = 17;           // red: beyond the slice's rate of QCI messages
 const bit<32> DROP_SLICE_SLOT = 18;          // device event for a slot that is not the slice's
+const bit<32> DROP_MESSAGE_STALE = 19;       // COMPLETE or CORRECTION for no delivered pair
 const bit<32> DROP_NO_STATION = 24;          // GEN or REPLY: no station of such a link there
 
 // What happened to pairs: the index into the counter `pair_events`.
@@ -84,7 +96,15 @@ const bit<32> EVENT_EXPIRE_UNKNOWN = 12;     // EXPIRE for a pair whose record i
 const bit<32> EVENT_EXPIRE_CONFIRMED = 13;
 const bit<32> EVENT_VOID = 14;
 const bit<32> EVENT_RELEASE = 15;
-const bit<32> EVENT_RING_FULL = 16;          // too many pairs wait on one side of a circuit
+const bit<32> EVENT_NO_ROOM = 16;            // a pair for which there is no ring or record left
+const bit<32> EVENT_TIME_UP = 17;            // TRACK: its time was used up
+const bit<32> EVENT_EARLY = 18;              // handed over before its TRACK
+const bit<32> EVENT_CONFIRM = 19;            // ... and its TRACK is there
+const bit<32> EVENT_COMPLETE_SENT = 20;
+const bit<32> EVENT_COMPLETED = 21;          // the other end has delivered too
+const bit<32> EVENT_CORRECTION_SENT = 22;
+const bit<32> EVENT_CORRECTION = 23;         // given to the device
+const bit<32> EVENT_CORRECTION_CONFIRMED = 24;
 
 // One QCI message that leaves on a side.
 struct message_t {
@@ -95,6 +115,7 @@ struct message_t {
     bit<2> bell;
     bit<8> reason;
     bit<8> ttl;
+    bit<32> remaining_us;
 }
 
 // One command to the quantum device.
@@ -128,11 +149,17 @@ struct metadata_t {
     bit<10> circuit;
     bit<2> side;       // COPY_UP or COPY_DOWN: the side that the event or message belongs to
     bit<1> is_end;
+    bit<2> request;
+    bit<1> complete;       // whether a delivery is told to the other end
+    bit<32> budget_us;     // what a TRACK that begins here may take
+    bit<32> delay_us;      // of the link that the message came by
     bit<9> device_port;
     bit<8> link;       // the circuit's link number and port on that side, then on the other
     bit<9> port;
     bit<8> other_link;
     bit<9> other_port;
+    bit<16> first_slot;    // that the slice may use
+    bit<16> last_slot;
     bit<16> group_both;    // both sides
     bit<16> group_device;  // the device and that side
 

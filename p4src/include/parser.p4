@@ -69,6 +69,7 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
         packet.extract(hdr.udp);
         transition select(hdr.udp.dst_port, hdr.udp.length) {
             (UDP_PORT_MPLS, UDP_PAIR_LENGTH): parse_mpls;
+            (UDP_PORT_MPLS, UDP_CIRCUIT_PING_LENGTH): parse_mpls;
             default: accept;
         }
     }
@@ -105,8 +106,18 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (QCI_VERSION, QCI_TRACK, QCI_PAIR_LENGTH): parse_pair;
             (QCI_VERSION, QCI_EXPIRE, QCI_PAIR_LENGTH): parse_pair;
             (QCI_VERSION, QCI_EXPIRE_ACK, QCI_PAIR_LENGTH): parse_pair;
+            (QCI_VERSION, QCI_COMPLETE, QCI_PAIR_LENGTH): parse_pair;
+            (QCI_VERSION, QCI_CORRECTION, QCI_PAIR_LENGTH): parse_pair;
+            (QCI_VERSION, QCI_CORRECTION_ACK, QCI_PAIR_LENGTH): parse_pair;
+            (QCI_VERSION, QCI_CIRCUIT_PING, QCI_CIRCUIT_PING_LENGTH): parse_circuit_ping;
+            (QCI_VERSION, QCI_CIRCUIT_PONG, QCI_CIRCUIT_PING_LENGTH): parse_circuit_ping;
             default: accept;
         }
+    }
+
+    state parse_circuit_ping {
+        packet.extract(hdr.ping);
+        transition accept;
     }
 
     state parse_pair {
@@ -154,6 +165,8 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             DEVICE_SWAPPED: parse_qubit;
             DEVICE_SWAP_FAILED: parse_qubit;
             DEVICE_EXPIRED: parse_qubit;
+            DEVICE_DELIVERED: parse_qubit;
+            DEVICE_TELEPORTED: parse_qubit;
             DEVICE_MHP_GEN: parse_gen;
             default: accept;
         }
@@ -184,6 +197,7 @@ control QnodeDeparser(packet_out packet, in headers_t hdr) {
         packet.emit(hdr.ach);
         packet.emit(hdr.qci);
         packet.emit(hdr.pair);
+        packet.emit(hdr.ping);
         packet.emit(hdr.probe);
         packet.emit(hdr.queue_message);
         packet.emit(hdr.service_message);

@@ -7,7 +7,7 @@
 #define CIRCUITS 1024
 #define RING 32
 
-// States of a record. DELIVERED is an end node's, SWAPPING and SWAPPED are a repeater's.
+// States of a record. DELIVERED and later are an end node's, SWAPPING and SWAPPED a repeater's.
 const bit<4> FREE = 0;
 const bit<4> EARLY = 1;      // a TRACK came before the herald
 const bit<4> WAITING = 2;    // in memory: for its partner (repeater), for a TRACK (end node)
@@ -15,6 +15,8 @@ const bit<4> SWAPPING = 3;   // SWAP commanded
 const bit<4> SWAPPED = 4;
 const bit<4> DELIVERED = 5;  // DELIVER commanded
 const bit<4> EXPIRED = 6;    // dead; stays, so that what comes late is answered
+const bit<4> HANDED = 7;     // given to the application early: its TRACK is still to come
+const bit<4> COMPLETE = 8;   // delivered at both ends
 
 // The identity word: what a record is about.
 struct identity_t {
@@ -27,10 +29,19 @@ struct identity_t {
 register<bit<48>>(LINKS * PAIRS_PER_LINK) pair_identity;  // seq 32, circuit 10, state 4, bell 2
 register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_handle;    // slot 16, generation 16
 register<bit<48>>(LINKS * PAIRS_PER_LINK) pair_peer;      // seq 32, link 8, bell 2 of the swap, 6 unused
-register<bit<40>>(LINKS * PAIRS_PER_LINK) pair_track;     // origin_seq 32, present 1, bell 2, 5 unused
+register<bit<40>>(LINKS * PAIRS_PER_LINK) pair_track;     // origin_seq 32, present 1, bell 2, timed 1, 4 unused
+register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_deadline;  // of a timed TRACK: this switch's clock, us, wrapping
 
 counter(32, CounterType.packets) pair_events;                // index: EVENT_*
 counter(CIRCUITS * 8, CounterType.packets) circuit_events;  // circuit ++ CIRCUIT_*
+
+// What memory a circuit uses on each side, as far as this pipeline knows: pairs WAITING or SWAPPING, and
+// when the last one came (us of this switch's clock).
+register<bit<64>>(CIRCUITS * 2) side_state;  // pairs 16, time 48
+
+// Which pairs of a circuit both ends measure for the fidelity check: the first one's sequence number at
+// the head-end, and how many from there.
+register<bit<48>>(CIRCUITS) sample_range;  // first 32, count 16
 
 // Pairs that wait at a repeater for a partner, oldest first: a ring per circuit and side.
 register<bit<32>>(CIRCUITS * 2) ring_ends;                // oldest 16, next free 16; both wrap
@@ -58,4 +69,22 @@ action happened(inout metadata_t meta, in bit<32> event) {
 
 action account(in metadata_t meta, in bit<3> kind) {
     circuit_events.count((bit<32>)(meta.circuit ++ kind));
+}
+
+// A pair came up; `more` is 1 if it now waits in memory.
+action side_gains(in bit<10> circuit, in bit<2> side, in bit<16> more, in bit<48> now_us) {
+    bit<64> word;
+    bit<32> at = (bit<32>)(circuit ++ side[1:1]);
+    side_state.read(word, at);
+    side_state.write(at, (word[63:48] + more) ++ now_us);
+}
+
+// A pair whose record was in this state is no longer in memory.
+action side_loses(in bit<10> circuit, in bit<2> side, in bit<4> state) {
+    bit<64> word;
+    bit<32> at = (bit<32>)(circuit ++ side[1:1]);
+    side_state.read(word, at);
+    if (state == WAITING || state == SWAPPING) {
+        side_state.write(at, (word[63:48] - 1) ++ word[47:0]);
+    }
 }

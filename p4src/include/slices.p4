@@ -57,31 +57,30 @@ control QciSlice(inout headers_t hdr, inout metadata_t meta,
     }
 }
 
-// A pair's slot must be one of its slice's. Commands name the slots of pairs that were let in here, so
+// Which slots the slice may use. A pair's slot must be one of them. Commands name the slots of pairs that were let in here, so
 // none ever touches another slice's memory.
 control SlotRange(inout headers_t hdr, inout metadata_t meta) {
-    bit<16> first = 0;
-    bit<16> last = 0xffff;
-
     action set_slot_range(bit<16> first_slot, bit<16> last_slot) {
-        first = first_slot;
-        last = last_slot;
+        meta.first_slot = first_slot;
+        meta.last_slot = last_slot;
     }
 
     table slot_range {
         key = { meta.slice: exact; }
-        actions = { set_slot_range; NoAction; }
-        default_action = NoAction();
+        actions = { set_slot_range; }
+        default_action = set_slot_range(0, 0xffff);
         size = SLICES;
     }
 
     apply {
         slot_range.apply();
-        if (hdr.qubit.slot < first || hdr.qubit.slot > last) {
-            meta.drop_reason = DROP_SLICE_SLOT;
-        } else {
-            count_in_slice(meta, SLICE_PAIR);
-            account(meta, CIRCUIT_HERALDED);
+        if (hdr.qubit.isValid()) {
+            if (hdr.qubit.slot < meta.first_slot || hdr.qubit.slot > meta.last_slot) {
+                meta.drop_reason = DROP_SLICE_SLOT;
+            } else {
+                count_in_slice(meta, SLICE_PAIR);
+                account(meta, CIRCUIT_HERALDED);
+            }
         }
     }
 }

@@ -7,8 +7,8 @@ struct anomaly_t {
     bit<8> reason;    // DROP_*
     bit<16> ingress;  // port, or tunnel
     bit<8> type;      // of the QCI message or device frame
-    bit<20> label;    // 0 on a link, and where the message has no body
-    bit<32> seq;      // of the pair; likewise
+    bit<20> label;    // 0 on a link
+    bit<32> seq;      // of the pair; 0 where the message has no such body
     bit<48> src;      // Ethernet source address
 }
 
@@ -53,8 +53,10 @@ control Anomalies(inout headers_t hdr, inout metadata_t meta,
             }
         } else if (hdr.qci.isValid()) {
             anomaly.type = hdr.qci.type;
-            if (hdr.pair.isValid()) {
+            if (hdr.mpls.isValid()) {
                 anomaly.label = hdr.mpls.label;
+            }
+            if (hdr.pair.isValid()) {
                 anomaly.seq = hdr.pair.pair_seq;
             }
         }

@@ -50,7 +50,7 @@ control Tunnels(inout headers_t hdr, inout metadata_t meta,
             }
         }
         if (meta.tunnelled == 1) {
-            hash(crc, HashAlgorithm.crc32, 32w0, PAIR_FIELDS, 64w0x100000000);
+            hash(crc, HashAlgorithm.crc32, 32w0, MESSAGE_FIELDS, 64w0x100000000);
             if (sum != 0 || crc != hdr.qci.checksum) {
                 meta.drop_reason = DROP_BAD_CHECKSUM;
             }

@@ -106,6 +106,7 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                 make.entry(
                     "circuit", {"circuit": circuit}, "end_node", device_port=5, side=side,
                     link=link, port=port, group_device=rng.randint(0, 4),
+                    request=rng.randrange(3), complete=rng.randrange(2), budget_us=0, delay_us=0,
                 )
             )  # fmt: skip
         else:
@@ -114,6 +115,7 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                     "circuit", {"circuit": circuit}, "repeater", device_port=5,
                     link_up=1, port_up=4, group_device_up=2,
                     link_down=0, port_down=3, group_device_down=3, group_both=4,
+                    delay_up_us=0, delay_down_us=10,
                 )
             )  # fmt: skip
         for side, label, link, port in sides:

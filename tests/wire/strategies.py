@@ -24,7 +24,13 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 macs = st.integers(0, 2**48 - 1)
 labels = st.integers(16, 2**20 - 1)
-circuit_types = st.sampled_from([QciType.TRACK, QciType.EXPIRE, QciType.EXPIRE_ACK])
+circuit_types = st.sampled_from(
+    [
+        member
+        for member, body in qci_module.BODIES.items()
+        if body in (qci_module.PairBody, qci_module.CircuitPingBody)
+    ]
+)
 link_types = st.sampled_from([member for member in QciType if member >= QciType.HELLO])
 
 

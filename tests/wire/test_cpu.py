@@ -21,8 +21,8 @@ def test_round_trips(packet_in: PacketIn, packet_out: PacketOut) -> None:
 
 def test_an_unknown_reason_and_a_port_of_ten_bits_are_refused() -> None:
     with pytest.raises(
-        WireError, match="reason is 3, expected one of 1 DEVICE_FRAME, 2 LINK_QCI, 5 TELEMETRY"
+        WireError, match="reason is 9, expected one of 1 DEVICE_FRAME, 2 LINK_QCI, 3 CIRCUIT_PONG"
     ):
-        PacketIn.from_bytes(bytes.fromhex("00030000"))
+        PacketIn.from_bytes(bytes.fromhex("00090000"))
     with pytest.raises(WireError, match="egress_port is 512"):
         PacketOut(512)

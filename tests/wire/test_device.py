@@ -52,8 +52,11 @@ CONTROL = LinkControl(
     in_use=3,
     unconfirmed=5,
     status=LinkStatusCode.REFUSED,
+    slice=7,
 )
-CONTROL_BYTES = "00000009 54321 000 0004 0002 00000002540be400 0000000000000001 0003 0005 03 000000"
+CONTROL_BYTES = (
+    "00000009 54321 000 0004 0002 00000002540be400 0000000000000001 0003 0005 03 07 0000"
+)
 CASES = [
     (DeviceFrame(DeviceType.PAIR, 3, QUBIT, BellIndex.PSI_MINUS), "10 01 03 c0" + QUBIT_BYTES),
     (DeviceFrame(DeviceType.SWAPPED, 3, QUBIT, BellIndex.PSI_PLUS), "10 02 03 80" + QUBIT_BYTES),
@@ -68,6 +71,18 @@ CASES = [
     (DeviceFrame(DeviceType.VOID, 3, QUBIT), "10 84 03 00" + QUBIT_BYTES),
     (DeviceFrame(DeviceType.EXPIRE_CONFIRMED, 3, QUBIT), "10 85 03 00" + QUBIT_BYTES),
     (
+        DeviceFrame(DeviceType.DELIVERED, 3, QUBIT, BellIndex.PSI_MINUS, DeviceFlag.MEASURED),
+        "11 05 03 c0" + QUBIT_BYTES,
+    ),
+    (DeviceFrame(DeviceType.TELEPORTED, 3, QUBIT, BellIndex(1)), "10 06 03 40" + QUBIT_BYTES),
+    (
+        DeviceFrame(DeviceType.CONFIRM, 3, QUBIT, BellIndex(1), DeviceFlag(3)),
+        "13 86 03 40" + QUBIT_BYTES,
+    ),
+    (DeviceFrame(DeviceType.COMPLETED, 3, QUBIT), "10 87 03 00" + QUBIT_BYTES),
+    (DeviceFrame(DeviceType.APPLY_CORRECTION, 3, QUBIT), "10 88 03 00" + QUBIT_BYTES),
+    (DeviceFrame(DeviceType.CORRECTION_CONFIRMED, 3, QUBIT), "10 89 03 00" + QUBIT_BYTES),
+    (
         DeviceFrame(DeviceType.FEATURES_REQUEST, WHOLE_DEVICE, Transaction(0xCAFE)),
         "10 41 ff 00 0000cafe",
     ),
@@ -75,10 +90,10 @@ CASES = [
         DeviceFrame(
             DeviceType.DEVICE_FEATURES,
             WHOLE_DEVICE,
-            DeviceFeatures(1, 2, 1, 3, 4, 5, 6, 7, 8, to_fraction(1.0)),
+            DeviceFeatures(1, 2, 1, 3, 4, 5, 6, 7, 8, to_fraction(1.0), 9, 10),
         ),
         "10 42 ff 00 00000001 00000002 01 03 0004 0000000000000005 0000000000000006"
-        "0000000000000007 00000008 ffffffff",
+        "0000000000000007 00000008 ffffffff 00000009 0000000a",
     ),
     (
         DeviceFrame(
@@ -103,6 +118,8 @@ FROM_THE_DEVICE = {
     "SWAPPED",
     "SWAP_FAILED",
     "EXPIRED",
+    "DELIVERED",
+    "TELEPORTED",
     "DEVICE_FEATURES",
     "LINK_FEATURES",
     "LINK_STATUS",
@@ -151,7 +168,7 @@ def test_a_frame_of_a_wrong_size_is_refused(frame: DeviceFrame, size: int) -> No
         (14, "20", "version"),
         (15, "00", "type"),
         (15, "40", "type"),
-        (15, "86", "type"),
+        (15, "8a", "type"),
     ],
 )
 def test_a_frame_of_another_kind_is_refused(offset: int, value: str, field: str) -> None:

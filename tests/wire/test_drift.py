@@ -39,6 +39,7 @@ FORMATS = [
     Format("Associated channel header", "ach_t", wire.AssociatedChannel, layers.ACH),
     Format("QCI header", "qci_t", wire.QciHeader, layers.QCI),
     Format("Pair body", "pair_t", wire.PairBody, layers.QCIPair),
+    Format("Circuit ping body", "circuit_ping_t", wire.CircuitPingBody, layers.QCICircuitPing),
     Format("Probe body", "probe_t", wire.ProbeBody, layers.QCIProbe),
     Format("DQP body", None, wire.DqpBody, layers.DQP),
     Format("EGP body", None, wire.EgpBody, layers.EGP),
@@ -132,6 +133,9 @@ def test_expire_reasons_are_the_same() -> None:
     assert p4 == documented
 
 
+PING_LENGTH = wire.QciHeader.LAYOUT.size + wire.CircuitPingBody.LAYOUT.size
+
+
 def expected_constants() -> dict[str, int]:
     """What the constants of headers.p4 must be, by the codecs."""
     device = {}
@@ -169,6 +173,9 @@ def expected_constants() -> dict[str, int]:
             "UDP_FIRST_ENTROPY": 49152,
             "OUTER_TTL": 64,
             "UDP_PAIR_LENGTH": 8 + 12 + wire.QciHeader.LAYOUT.size + wire.PairBody.LAYOUT.size,
+            "QCI_CIRCUIT_PING_LENGTH": PING_LENGTH,
+            "UDP_CIRCUIT_PING_LENGTH": 8 + 12 + PING_LENGTH,
+            "CIRCUIT_PING_FRAME_BYTES": 14 + 12 + PING_LENGTH,
             "QCI_PAIR_LENGTH": wire.QciHeader.LAYOUT.size + wire.PairBody.LAYOUT.size,
             "QCI_GEN_LENGTH": wire.QciHeader.LAYOUT.size + wire.GenBody.LAYOUT.size,
             "QCI_REPLY_LENGTH": wire.QciHeader.LAYOUT.size + wire.ReplyBody.LAYOUT.size,
@@ -189,13 +196,14 @@ def test_the_constants_of_the_p4_headers_are_the_codecs() -> None:
 
 def test_documented_sizes_are_right() -> None:
     sizes = {
-        "Pair body": 12,
+        "Pair body": 16,
+        "Circuit ping body": 44,
         "Probe body": 16,
         "DQP body": 64,
         "EGP body": 24,
         "EGP outcomes body": 24,
         "Qubit body": 32,
-        "Device features": 44,
+        "Device features": 52,
         "Link features": 40,
         "Link control": 36,
         "GEN body": 12,

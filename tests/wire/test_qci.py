@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from qplane.wire import (
     BellIndex,
     CircuitFrame,
+    CircuitPingBody,
+    CircuitRole,
     ExpireReason,
     LinkFrame,
     PairBody,
@@ -47,8 +49,8 @@ def plain_crc32(data: bytes) -> int:
 PAIR_CASES = [
     (
         QciMessage(QciType.TRACK, PairBody(0x01020304, 0xFFFFFFFF, BellIndex.PSI_MINUS)),
-        "1001 0014",
-        "01020304 ffffffff c0 00 0000",
+        "1001 0018",
+        "01020304 ffffffff c0 00 0000 00000000",
     ),
     (
         QciMessage(
@@ -56,10 +58,34 @@ PAIR_CASES = [
             PairBody(1, 2, reason=ExpireReason.SWAP_FAILED),
             QciFlag.ACK_REQUESTED,
         ),
-        "1102 0014",
-        "00000001 00000002 00 02 0000",
+        "1102 0018",
+        "00000001 00000002 00 02 0000 00000000",
     ),
-    (QciMessage(QciType.EXPIRE_ACK, PairBody(7, 8)), "1003 0014", "00000007 00000008 00 00 0000"),
+    (
+        QciMessage(QciType.EXPIRE_ACK, PairBody(7, 8)),
+        "1003 0018",
+        "00000007 00000008 00 00 0000 00000000",
+    ),
+    (
+        QciMessage(QciType.TRACK, PairBody(7, 8, remaining_us=0x01020304)),
+        "1001 0018",
+        "00000007 00000008 00 00 0000 01020304",
+    ),
+    (
+        QciMessage(QciType.CORRECTION, PairBody(7, 8, BellIndex.PSI_PLUS)),
+        "1005 0018",
+        "00000007 00000008 80 00 0000 00000000",
+    ),
+    (
+        QciMessage(
+            QciType.CIRCUIT_PONG,
+            CircuitPingBody(1, -1, 2, 3, 4, CircuitRole.REPEATER, 5, 6, 7, 8, 9, 10, 11, 12, 13),
+            QciFlag.SAMPLE,
+        ),
+        "1209 0034",
+        "00000001 ffffffffffffffff 00000002 0003 04 01 00000005 0006 0007 08 09 0000"
+        "0000000a 0000000b 000c 000d",
+    ),
 ]
 PROBE_CASES = [
     (QciMessage(QciType.HELLO, ProbeBody(1, 2, 3, 4)), "1010 0018"),
@@ -96,13 +122,14 @@ def test_golden_message_on_a_link(message: QciMessage, header: str) -> None:
 
 def test_the_checksum_of_one_message_as_a_literal() -> None:
     message = QciMessage(QciType.TRACK, PairBody(5, 6, BellIndex.PSI_PLUS))
-    assert message.to_bytes(16).hex() == "10010014dbdb343b000000050000000680000000"
+    assert message.to_bytes(16).hex() == "10010018c3d9922900000005000000068000000000000000"
 
 
 @given(circuit_frames, st.booleans())
 def test_round_trip_on_a_circuit(frame: CircuitFrame, padded: bool) -> None:
     data = frame.to_bytes()
-    assert len(data) == 46
+    assert len(data) == 34 + frame.message.body.LAYOUT.size
+    padded = padded and len(data) < 60
     assert CircuitFrame.from_bytes(data.ljust(60, b"\0") if padded else data) == frame
 
 
@@ -177,12 +204,12 @@ def rebuilt(data: bytes, offset: int, value: bytes, label: int) -> bytes:
         (0, "20", "version"),
         (0, "18", "flags"),  # the authentication flag
         (1, "00", "type"),
-        (1, "04", "type"),
+        (1, "07", "type"),
         (1, "ff", "type"),
-        (1, "10", "length"),  # a HELLO of 20 bytes
+        (1, "08", "length"),  # a CIRCUIT_PING of 24 bytes
         (2, "0013", "length"),
-        (2, "0018", "length"),
-        (17, "06", "reason"),
+        (2, "0014", "length"),
+        (17, "07", "reason"),
     ],
 )
 def test_a_message_with_a_right_checksum_and_a_wrong_field_is_refused(

@@ -216,6 +216,10 @@ def _role(hop: HopPlan) -> Entry:
             link=side.number,
             port=side.port,
             group_device=side.group,
+            request=0,
+            complete=0,
+            budget_us=0,
+            delay_us=0,
         )
     up, down = hop.sides
     assert up.side is Side.UP  # order of HopPlan.sides
@@ -231,6 +235,8 @@ def _role(hop: HopPlan) -> Entry:
         port_down=down.port,
         group_device_down=down.group,
         group_both=hop.group_both,
+        delay_up_us=0,
+        delay_down_us=0,
     )
 
 

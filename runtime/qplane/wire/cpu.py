@@ -16,6 +16,8 @@ class PacketInReason(IntEnum):
 
     DEVICE_FRAME = 1
     LINK_QCI = 2
+    CIRCUIT_PONG = 3
+    SAMPLE = 4
     TELEMETRY = 5
     HERALD = 6
 

@@ -35,6 +35,8 @@ class DeviceType(IntEnum):
     SWAPPED = 0x02
     SWAP_FAILED = 0x03
     EXPIRED = 0x04
+    DELIVERED = 0x05
+    TELEPORTED = 0x06
     MHP_GEN = 0x10
     MHP_OUTCOME = 0x11
     FEATURES_REQUEST = 0x41
@@ -62,6 +64,10 @@ class DeviceType(IntEnum):
     RELEASE = 0x83
     VOID = 0x84
     EXPIRE_CONFIRMED = 0x85
+    CONFIRM = 0x86
+    COMPLETED = 0x87
+    APPLY_CORRECTION = 0x88
+    CORRECTION_CONFIRMED = 0x89
     MHP_REPLY = 0x90
 
     @property
@@ -76,6 +82,8 @@ _FROM_DEVICE = frozenset(
         DeviceType.SWAPPED,
         DeviceType.SWAP_FAILED,
         DeviceType.EXPIRED,
+        DeviceType.DELIVERED,
+        DeviceType.TELEPORTED,
         DeviceType.DEVICE_FEATURES,
         DeviceType.LINK_FEATURES,
         DeviceType.LINK_STATUS,
@@ -95,9 +103,13 @@ class DeviceFlag(IntFlag):
     """Flags of the device frame header; what they mean depends on the type."""
 
     NONE = 0
-    CORRECT = 1  # DELIVER
-    ANNOUNCE = 1  # RELEASE
+    CORRECT = 1  # DELIVER, CONFIRM
+    ANNOUNCE = 1  # RELEASE, VOID
+    MEASURED = 1  # DELIVERED
     END = 1  # LINK_START
+    REPORT = 2  # DELIVER, CONFIRM
+    MEASURE = 4  # DELIVER
+    EARLY = 8  # DELIVER
 
 
 class LinkStatusCode(IntEnum):
@@ -193,6 +205,8 @@ class DeviceFeatures(Record):
         duration_ps("swap_time_ps"),
         uint("two_qubit_error", 32),
         uint("readout_error", 32),
+        uint("one_qubit_error", 32),
+        uint("swap_success", 32),
     )
     transaction: int
     node_id: int
@@ -204,6 +218,8 @@ class DeviceFeatures(Record):
     swap_time_ps: int
     two_qubit_error: int
     readout_error: int
+    one_qubit_error: int = 0
+    swap_success: int = FRACTION_ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +266,8 @@ class LinkControl(Record):
         uint("in_use", 16),
         uint("unconfirmed", 16),
         enum("status", 8, LinkStatusCode),
-        uint("reserved2", 24),
+        uint("slice", 8),
+        uint("reserved2", 16),
     )
     transaction: int
     label: int
@@ -261,6 +278,7 @@ class LinkControl(Record):
     in_use: int = 0
     unconfirmed: int = 0
     status: LinkStatusCode = LinkStatusCode.IDLE
+    slice: int = 0
 
 
 DeviceBody: TypeAlias = (

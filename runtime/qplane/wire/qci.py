@@ -33,6 +33,11 @@ class QciType(IntEnum):
     TRACK = 0x01
     EXPIRE = 0x02
     EXPIRE_ACK = 0x03
+    COMPLETE = 0x04
+    CORRECTION = 0x05
+    CORRECTION_ACK = 0x06
+    CIRCUIT_PING = 0x08
+    CIRCUIT_PONG = 0x09
     HELLO = 0x10
     PING = 0x11
     PONG = 0x12
@@ -55,6 +60,7 @@ class QciFlag(IntFlag):
 
     NONE = 0
     ACK_REQUESTED = 1
+    SAMPLE = 2  # CIRCUIT_PING, CIRCUIT_PONG
 
 
 AUTHENTICATION_FLAG = 8  # kept for a later version; refused until then
@@ -82,6 +88,14 @@ class ExpireReason(IntEnum):
     UNKNOWN_PAIR = 3
     DEAD_PAIR = 4
     NO_ROOM = 5
+    TIME_UP = 6
+
+
+class CircuitRole(IntEnum):
+    """What a node is on a circuit."""
+
+    END = 0
+    REPEATER = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ class QciHeader(Record):
 
 @dataclass(frozen=True, slots=True)
 class PairBody(Record):
-    """Body of TRACK, EXPIRE and EXPIRE_ACK."""
+    """Body of the messages about one pair of a circuit; ``remaining_us`` 0: no limit."""
 
     LAYOUT: ClassVar = Layout(
         "pair body",
@@ -114,11 +128,53 @@ class PairBody(Record):
         uint("reserved", 6),
         enum("reason", 8, ExpireReason),
         uint("reserved2", 16),
+        uint("remaining_us", 32),
     )
     pair_seq: int
     origin_seq: int
     bell: BellIndex = BellIndex.PHI_PLUS
     reason: ExpireReason = ExpireReason.NONE
+    remaining_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitPingBody(Record):
+    """Body of CIRCUIT_PING and CIRCUIT_PONG; all from ``hop`` on is the answering node's."""
+
+    LAYOUT: ClassVar = Layout(
+        "circuit ping body",
+        uint("nonce", 32),
+        clock_ps("time_ps"),
+        uint("sample_first", 32),
+        uint("sample_count", 16),
+        uint("hop", 8),
+        enum("role", 8, CircuitRole),
+        uint("node_id", 32),
+        uint("held", 16),
+        uint("other_held", 16),
+        uint("ring", 8),
+        uint("other_ring", 8),
+        uint("reserved", 16),
+        uint("age_us", 32),
+        uint("other_age_us", 32),
+        uint("first_slot", 16),
+        uint("last_slot", 16),
+    )
+    nonce: int
+    time_ps: int
+    sample_first: int = 0
+    sample_count: int = 0
+    hop: int = 0
+    role: CircuitRole = CircuitRole.END
+    node_id: int = 0
+    held: int = 0
+    other_held: int = 0
+    ring: int = 0
+    other_ring: int = 0
+    age_us: int = 0
+    other_age_us: int = 0
+    first_slot: int = 0
+    last_slot: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +194,19 @@ class ProbeBody(Record):
     time_ps: int
 
 
-Body: TypeAlias = PairBody | ProbeBody | DqpBody | EgpBody | OutcomesBody | GenBody | ReplyBody
+Body: TypeAlias = (
+    PairBody | CircuitPingBody | ProbeBody | DqpBody | EgpBody | OutcomesBody | GenBody | ReplyBody
+)
 
 BODIES: dict[QciType, type[Body]] = {
     QciType.TRACK: PairBody,
     QciType.EXPIRE: PairBody,
     QciType.EXPIRE_ACK: PairBody,
+    QciType.COMPLETE: PairBody,
+    QciType.CORRECTION: PairBody,
+    QciType.CORRECTION_ACK: PairBody,
+    QciType.CIRCUIT_PING: CircuitPingBody,
+    QciType.CIRCUIT_PONG: CircuitPingBody,
     QciType.HELLO: ProbeBody,
     QciType.PING: ProbeBody,
     QciType.PONG: ProbeBody,

@@ -32,6 +32,7 @@ from qplane.wire.cpu import PacketInReason
 from qplane.wire.device import (
     BODIES,
     DEVICE_VERSION,
+    FRACTION_ONE,
     DeviceType,
     LinkStatusCode,
     QubitBody,
@@ -60,7 +61,16 @@ from qplane.wire.link import MhpResult as MhpResultBody
 from qplane.wire.link import MhpStatus as MhpStatusBody
 from qplane.wire.link import QubitAction as QubitActionBody
 from qplane.wire.qci import BODIES as QCI_BODIES
-from qplane.wire.qci import QCI_VERSION, BellIndex, ExpireReason, QciType, qci_checksum
+from qplane.wire.qci import (
+    QCI_VERSION,
+    BellIndex,
+    CircuitPingBody,
+    CircuitRole,
+    ExpireReason,
+    PairBody,
+    QciType,
+    qci_checksum,
+)
 from qplane.wire.service import RandomBasis, RequestType
 
 
@@ -143,7 +153,7 @@ class QCI(Packet):
 
 
 class QCIPair(_Body):
-    """Body of TRACK, EXPIRE and EXPIRE_ACK."""
+    """Body of the messages about one pair of a circuit."""
 
     name = "QCI pair"
     fields_desc = [
@@ -153,6 +163,31 @@ class QCIPair(_Body):
         BitField("reserved", 0, 6),
         ByteEnumField("reason", 0, _names(ExpireReason)),
         ShortField("reserved2", 0),
+        IntField("remaining_us", 0),
+    ]
+
+
+class QCICircuitPing(_Body):
+    """Body of CIRCUIT_PING and CIRCUIT_PONG."""
+
+    name = "QCI circuit ping"
+    fields_desc = [
+        XIntField("nonce", 0),
+        SignedLongField("time_ps", 0),
+        IntField("sample_first", 0),
+        ShortField("sample_count", 0),
+        ByteField("hop", 0),
+        ByteEnumField("role", 0, _names(CircuitRole)),
+        XIntField("node_id", 0),
+        ShortField("held", 0),
+        ShortField("other_held", 0),
+        ByteField("ring", 0),
+        ByteField("other_ring", 0),
+        ShortField("reserved", 0),
+        IntField("age_us", 0),
+        IntField("other_age_us", 0),
+        ShortField("first_slot", 0),
+        ShortField("last_slot", 0),
     ]
 
 
@@ -290,6 +325,8 @@ class DeviceFeatures(_Body):
         LongField("swap_time_ps", 0),
         IntField("two_qubit_error", 0),
         IntField("readout_error", 0),
+        IntField("one_qubit_error", 0),
+        IntField("swap_success", FRACTION_ONE),
     ]
 
 
@@ -326,7 +363,8 @@ class LinkControl(_Body):
         ShortField("in_use", 0),
         ShortField("unconfirmed", 0),
         ByteEnumField("status", 0, _names(LinkStatusCode)),
-        BitField("reserved2", 0, 24),
+        ByteField("slice", 0),
+        ShortField("reserved2", 0),
     ]
 
 
@@ -518,15 +556,20 @@ def _bind() -> None:
     bind_layers(MPLS, MPLS, s=0)
     bind_layers(ACH, QCI, channel_type=CHANNEL_TYPE_QCI)
     bind_layers(Ether, QCI, type=EtherType.QCI)
-    for track in (QciType.TRACK, QciType.EXPIRE, QciType.EXPIRE_ACK):
-        bind_bottom_up(QCI, QCIPair, type=track)
     for probe in (QciType.HELLO, QciType.PING, QciType.PONG):
         bind_bottom_up(QCI, QCIProbe, type=probe)
     bind_top_down(QCI, QCIProbe, type=QciType.HELLO)
-    link_layer: dict[type, type[Packet]] = {DqpBody: DQP, EgpBody: EGP, OutcomesBody: EGPOutcomes}
+    by_body: dict[type, type[Packet]] = {
+        PairBody: QCIPair,
+        CircuitPingBody: QCICircuitPing,
+        DqpBody: DQP,
+        EgpBody: EGP,
+        OutcomesBody: EGPOutcomes,
+    }
     for qci_type, qci_body in QCI_BODIES.items():
-        if qci_body in link_layer:
-            bind_bottom_up(QCI, link_layer[qci_body], type=qci_type)
+        if qci_body in by_body:
+            bind_bottom_up(QCI, by_body[qci_body], type=qci_type)
+    bind_top_down(QCI, QCICircuitPing, type=QciType.CIRCUIT_PING)
     bind_top_down(QCI, DQP, type=QciType.DQP_ADD)
     bind_top_down(QCI, EGP, type=QciType.EGP_EXPIRE)
     bind_top_down(QCI, EGPOutcomes, type=QciType.EGP_OUTCOMES)

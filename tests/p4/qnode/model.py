@@ -29,6 +29,9 @@ class State(Enum):
     EXPIRED = auto()
 
 
+IN_MEMORY = (State.WAITING, State.SWAPPING)
+
+
 @dataclass
 class Track:
     origin_seq: int
@@ -94,7 +97,7 @@ class NodeModel:
         if record is None:
             return True
         is_later = 0 < (seq - record.seq) % 2**32 < 2**31
-        return is_later and record.state not in (State.WAITING, State.SWAPPING)
+        return is_later and record.state not in IN_MEMORY
 
     # ---- device events ----
 
@@ -109,6 +112,11 @@ class NodeModel:
         if known is not None and known.state is not State.EARLY:
             return Step(drop="DEVICE_STALE")
         track = known.track if known is not None else None
+        there = self.at(side, seq)
+        if known is None and there is not None and there.state in IN_MEMORY:
+            expire = qci(QciType.EXPIRE, seq, seq, reason=ExpireReason.NO_ROOM)
+            release = command(D.RELEASE, side, qubit(side, seq, handle))
+            return Step([sent(side, expire), release])
         record = Record(number, seq, State.WAITING, bell, handle, track)
         if isinstance(circuit, End):
             self.put(side, record)
@@ -223,7 +231,7 @@ class NodeModel:
         side = circuit.sides()[direction]
         record = self.find(number, side, message.body.pair_seq)
         if record is not None and record.state is State.SWAPPED:
-            return self.onward(circuit, direction, record, message, ttl)
+            return self.onward(number, circuit, direction, record, message, ttl)
         handler = {
             QciType.TRACK: self.track,
             QciType.EXPIRE: self.expire,
@@ -231,9 +239,14 @@ class NodeModel:
         }[message.type]
         return handler(number, circuit, side, record, message, message.body)
 
-    @staticmethod
     def onward(
-        circuit: Circuit, direction: int, record: Record, message: QciMessage, ttl: int
+        self,
+        number: int,
+        circuit: Circuit,
+        direction: int,
+        record: Record,
+        message: QciMessage,
+        ttl: int,
     ) -> Step:
         assert record.beyond is not None and isinstance(message.body, PairBody)
         bell = message.body.bell
@@ -241,7 +254,13 @@ class NodeModel:
             bell = BellIndex(bell ^ record.beyond.bell)
         body = replace(message.body, pair_seq=record.beyond.seq, bell=bell)
         outwards = circuit.sides()[UP + DOWN - direction]
-        return Step([sent(outwards, replace(message, body=body), ttl - 1)])
+        step = Step([sent(outwards, replace(message, body=body), ttl - 1)])
+        asked = message.type is QciType.EXPIRE and message.flags & QciFlag.ACK_REQUESTED
+        if asked and self.find(number, outwards, record.beyond.seq) is None:
+            # The acknowledgement from beyond would not find its way back.
+            back = qci(QciType.EXPIRE_ACK, record.seq, message.body.origin_seq)
+            step.out.append(sent(circuit.sides()[direction], back))
+        return step
 
     @staticmethod
     def deliver(circuit: End, record: Record) -> Out:

@@ -71,12 +71,19 @@ class Side:
     mac: int
 
 
+KEEP, MEASURE, EARLY = 0, 1, 2  # kinds of requests
+
+
 @dataclass(frozen=True)
 class End:
     """A circuit that ends here; ``direction`` is the way to the other end."""
 
     direction: int
     side: Side
+    request: int = KEEP
+    complete: bool = False
+    budget_us: int = 0
+    delay_us: int = 0
 
     def sides(self) -> dict[int, Side]:
         return {self.direction: self.side}
@@ -88,6 +95,8 @@ class Repeater:
 
     up: Side
     down: Side
+    delay_up_us: int = 0
+    delay_down_us: int = 0
 
     def sides(self) -> dict[int, Side]:
         return {UP: self.up, DOWN: self.down}
@@ -111,10 +120,11 @@ def qci(
     reason: ExpireReason = ExpireReason.NONE,
     *,
     ack: bool = False,
+    remaining_us: int = 0,
 ) -> QciMessage:
     """A QCI message on a circuit; ``ack`` asks for an acknowledgement."""
     flags = QciFlag.ACK_REQUESTED if ack else QciFlag.NONE
-    return QciMessage(kind, PairBody(pair_seq, origin_seq, BellIndex(bell), reason), flags)
+    return QciMessage(kind, PairBody(pair_seq, origin_seq, BellIndex(bell), reason, remaining_us), flags)
 
 
 def sent(side: Side, message: QciMessage, ttl: int = 255) -> Out:
@@ -160,6 +170,7 @@ class Node:
     def __init__(self) -> None:
         self.core = SwitchCore(cpu_port=CPU)
         self.core.commit(pipeline())
+        self.now_us = 0
         for port in (WEST, EAST, NORTH):
             self.add("port_kind", [port], "set_port_kind", NEIGHBOUR_KIND, 0)
         self.add("port_kind", [QUANTUM], "set_port_kind", QUANTUM_KIND, 0)
@@ -212,6 +223,7 @@ class Node:
             self.add(
                 "circuit", [number], "end_node",
                 QUANTUM, circuit.direction, side.link, side.port, group,
+                circuit.request, int(circuit.complete), circuit.budget_us, circuit.delay_us,
             )  # fmt: skip
         else:
             up, down = circuit.up, circuit.down
@@ -220,7 +232,7 @@ class Node:
                 "circuit", [number], "repeater", QUANTUM,
                 up.link, up.port, 10 * number + UP,
                 down.link, down.port, 10 * number + DOWN,
-                10 * number,
+                10 * number, circuit.delay_up_us, circuit.delay_down_us,
             )  # fmt: skip
 
     # ---- packets ----
@@ -228,7 +240,7 @@ class Node:
     def receives(self, port: int, frame: Frame) -> list[Out]:
         """What comes out, by port, when this frame comes in."""
         data = frame if isinstance(frame, bytes) else frame.to_bytes()
-        outputs = self.core.process(port, data, 0)
+        outputs = self.core.process(port, data, self.now_us)
         return sorted(((p, decode(p, out)) for p, out in outputs), key=lambda item: item[0])
 
     def hears(self, side: Side, message: QciMessage, ttl: int = 255) -> list[Out]:

@@ -70,7 +70,7 @@ def test_a_clean_chain_drops_nothing() -> None:
 @pytest.mark.parametrize("faults", [DOUBLED, ALL], ids=str)
 @pytest.mark.parametrize("nodes", [2, 3, 4])
 def test_frames_stay_true_where_records_are_reused_too_soon(nodes: int, faults: Faults) -> None:
-    """32 places for all pairs of a link: records are overwritten while their pairs live.
+    """32 places for all pairs of a link: records are overwritten while messages are under way.
 
     Then an end may be left alone with a pair (docs/p4.md says what rate a link may have), but never
     with a wrong frame or another pair's.

@@ -150,9 +150,27 @@ def test_a_cut_off_that_crosses_with_the_delivery_wins(end: End) -> None:
 
 
 @ends
+def test_a_pair_whose_record_is_anothers_is_released_and_the_other_lives(end: End) -> None:
+    node = node_with(end)
+    pair(node, end.side, 5)
+    seq = 5 + RECORDS
+    refused = node.device_reports(D.PAIR, end.side, qubit(end.side, seq, HANDLE))
+    expire = sent(end.side, qci(Q.EXPIRE, seq, seq, reason=R.NO_ROOM))
+    assert refused == [expire, command(D.RELEASE, end.side, qubit(end.side, seq, HANDLE))]
+    unknown = qci(Q.EXPIRE, seq, 77, reason=R.UNKNOWN_PAIR)
+    assert node.hears(end.side, qci(Q.TRACK, seq, 77)) == [sent(end.side, unknown)]
+    # Nor does what is said of the later pair hurt it.
+    assert node.hears(end.side, qci(Q.EXPIRE, seq, 77, ack=True)) == [
+        sent(end.side, qci(Q.EXPIRE_ACK, seq, 77))
+    ]
+    assert node.hears(end.side, qci(Q.TRACK, 5, 76)) == [deliver(end, 5, 76, 0)]
+
+
+@ends
 def test_a_cut_off_is_told_even_if_the_record_is_gone(end: End) -> None:
     node = node_with(end)
     pair(node, end.side, 5)
+    node.hears(end.side, qci(Q.TRACK, 5, 76))
     pair(node, end.side, 5 + RECORDS)
     expired = node.device_reports(D.EXPIRED, end.side, qubit(end.side, 5, HANDLE))
     assert expired == told(end, qci(Q.EXPIRE, 5, 5, reason=R.CUTOFF, ack=True))

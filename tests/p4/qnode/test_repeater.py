@@ -122,7 +122,7 @@ def test_32_pairs_wait_and_the_next_is_released(node: Node) -> None:
     released = command(D.RELEASE, WEST_SIDE, qubit(WEST_SIDE, 32, handle(WEST_SIDE, 32)))
     told = sent(WEST_SIDE, qci(Q.EXPIRE, 32, 32, reason=R.NO_ROOM))
     assert pair(node, WEST_SIDE, 32) == [told, released]
-    assert node.events() == {"RING_FULL": 1}
+    assert node.events() == {"NO_ROOM": 1}
     dead = sent(WEST_SIDE, qci(Q.EXPIRE, 32, 1, reason=R.DEAD_PAIR))
     assert node.hears(WEST_SIDE, qci(Q.TRACK, 32, 1)) == [dead]
     for seq in range(32):
