@@ -47,6 +47,18 @@ class _Meter:
         self._entry.modify()
 
 
+class _Default:
+    """A default action that a test has set; to delete it is to go back to the program's own."""
+
+    def __init__(self, table):
+        self._table = table
+
+    def delete(self):
+        entry = sh.TableEntry(self._table)
+        entry.is_default = True
+        entry.modify()
+
+
 class SwitchTest(BaseTest):
     """A test against a switch that runs the program given by --test-params.
 
@@ -107,6 +119,15 @@ class SwitchTest(BaseTest):
         entry.insert()
         self._written.append(entry)
         return entry
+
+    def set_default(self, table, action, **parameters):
+        """Set the action of a table without keys; reset after the test."""
+        entry = sh.TableEntry(table)(action=action)
+        entry.is_default = True
+        for name, value in parameters.items():
+            entry.action[name] = str(value)
+        entry.modify()
+        self._written.append(_Default(table))
 
     def multicast(self, group, *replicas):
         """Insert a multicast group of (port, replica id) pairs, deleted again after the test."""

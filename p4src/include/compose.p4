@@ -68,7 +68,6 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
     }
 
     action write_pair() {
-        write_envelope();
         hdr.pair.setValid();
         hdr.pair = { message.pair_seq, message.origin_seq, message.bell, 0, message.reason, 0,
                      message.remaining_us };
@@ -76,19 +75,31 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
         hdr.qubit.setInvalid();
     }
 
-    // The body is that of the ping that came in. A question says nothing of the nodes that it passed.
-    action write_ping() {
-        write_envelope();
-        if (message.type == QCI_CIRCUIT_PING) {
-            hdr.ping = { hdr.ping.nonce, hdr.ping.time_ps, hdr.ping.sample_first,
-                         hdr.ping.sample_count, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
-        }
+    // A question says nothing of the nodes that it passed.
+    action clear_answer() {
+        hdr.ping.hop = 0;
+        hdr.ping.role = 0;
+        hdr.ping.node_id = 0;
+        hdr.ping.held = 0;
+        hdr.ping.other_held = 0;
+        hdr.ping.ring = 0;
+        hdr.ping.other_ring = 0;
+        hdr.ping.age_us = 0;
+        hdr.ping.other_age_us = 0;
+        hdr.ping.first_slot = 0;
+        hdr.ping.last_slot = 0;
     }
 
     // Over IPv6 there must be a checksum, and it is never sent as 0: that would say that there is none.
-    action udp_checksum() {
-        hash(hdr.qci.checksum, HashAlgorithm.crc32, 32w0, MESSAGE_FIELDS, 64w0x100000000);
-        hash(hdr.udp.checksum, HashAlgorithm.csum16, 16w0, UDP_IPV6_FIELDS, 32w0x10000);
+    action udp_checksum_of_pair() {
+        MESSAGE_CRC(hdr.qci.checksum, PAIR_BODY);
+        UDP_SUM(hdr.udp.checksum, UDP_IPV6_FIELDS(PAIR_BODY));
+        hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
+    }
+
+    action udp_checksum_of_ping() {
+        MESSAGE_CRC(hdr.qci.checksum, PING_BODY);
+        UDP_SUM(hdr.udp.checksum, UDP_IPV6_FIELDS(PING_BODY));
         hdr.udp.checksum = hdr.udp.checksum == 0 ? 16w0xffff : hdr.udp.checksum;
     }
 
@@ -130,13 +141,18 @@ control Compose(inout headers_t hdr, inout metadata_t meta,
             }
             length = hdr.ping.isValid() ? QCI_CIRCUIT_PING_LENGTH : QCI_PAIR_LENGTH;
             if (adjacency.apply().hit) {
-                if (hdr.ping.isValid()) {
-                    write_ping();
-                } else {
+                write_envelope();
+                if (!hdr.ping.isValid()) {
                     write_pair();
+                } else if (message.type == QCI_CIRCUIT_PING) {
+                    clear_answer();
                 }
                 if (hdr.ipv6.isValid()) {
-                    udp_checksum();
+                    if (hdr.ping.isValid()) {
+                        udp_checksum_of_ping();
+                    } else {
+                        udp_checksum_of_pair();
+                    }
                 }
             } else {
                 meta.drop_reason = DROP_UNKNOWN_CIRCUIT;

@@ -37,20 +37,32 @@ control Tunnels(inout headers_t hdr, inout metadata_t meta,
             tunnel_ipv4.apply();
             // RFC 7510: over IPv4 a checksum of 0 says that there is none.
             if (meta.tunnelled == 1 && hdr.udp.checksum != 0) {
-                hash(sum, HashAlgorithm.csum16, 16w0, UDP_IPV4_FIELDS, 32w0x10000);
+                if (hdr.ping.isValid()) {
+                    UDP_SUM(sum, UDP_IPV4_FIELDS(PING_BODY));
+                } else {
+                    UDP_SUM(sum, UDP_IPV4_FIELDS(PAIR_BODY));
+                }
             }
         } else {
             tunnel_ipv6.apply();
             // Over IPv6 there must be one.
             if (meta.tunnelled == 1) {
-                hash(sum, HashAlgorithm.csum16, 16w0, UDP_IPV6_FIELDS, 32w0x10000);
+                if (hdr.ping.isValid()) {
+                    UDP_SUM(sum, UDP_IPV6_FIELDS(PING_BODY));
+                } else {
+                    UDP_SUM(sum, UDP_IPV6_FIELDS(PAIR_BODY));
+                }
                 if (hdr.udp.checksum == 0) {
                     sum = 1;
                 }
             }
         }
         if (meta.tunnelled == 1) {
-            hash(crc, HashAlgorithm.crc32, 32w0, MESSAGE_FIELDS, 64w0x100000000);
+            if (hdr.ping.isValid()) {
+                MESSAGE_CRC(crc, PING_BODY);
+            } else {
+                MESSAGE_CRC(crc, PAIR_BODY);
+            }
             if (sum != 0 || crc != hdr.qci.checksum) {
                 meta.drop_reason = DROP_BAD_CHECKSUM;
             }

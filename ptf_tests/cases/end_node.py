@@ -314,12 +314,12 @@ class MalformedMessageIsDroppedTest(HeadEnd):
     """Versions, types and lengths that do not go together; messages that belong on a link."""
 
     def runTest(self):
-        for header in ({"version": 0}, {"version": 2}, {"length": 24}, {"length": 0}, {"flags": 8}):
+        for header in ({"version": 0}, {"version": 2}, {"length": 20}, {"length": 0}, {"flags": 8}):
             message = self.down.arriving("TRACK", 5, 70)
             for name, value in header.items():
                 setattr(message[QCI], name, value)
             self.dropped(DOWN, message, "DROP_QCI_MALFORMED")
-        for type_ in (0x00, 0x04, 0x10, 0x11, 0x12, 0xFF):
+        for type_ in (0x00, 0x07, 0x10, 0x11, 0x12, 0xFF):
             message = self.down.arriving("TRACK", 5, 70)
             message[QCI].type = type_
             self.dropped(DOWN, message, "DROP_QCI_MALFORMED")

@@ -175,7 +175,7 @@ class NoPlaceForMoreWaitingPairsTest(RepeaterTest):
     def runTest(self):
         for seq in range(RING):
             self.send(QUANTUM, self.up.event("PAIR", seq, slot=seq))
-        with self.counts(pair_events="EVENT_RING_FULL"):
+        with self.counts(pair_events="EVENT_NO_ROOM"):
             self.send(QUANTUM, self.up.event("PAIR", RING, slot=RING))
             self.expect(QUANTUM, self.up.command("RELEASE", RING, slot=RING))
             self.expect_only(UP, self.up.leaving("EXPIRE", RING, RING, reason=NO_ROOM))

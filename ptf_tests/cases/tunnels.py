@@ -1,5 +1,6 @@
 """MPLS-in-UDP (RFC 7510): a side of a circuit that leads across an IP network."""
 
+from base import CONSTANTS
 from ptf.testutils import group
 from qnode import DOWN, HOST_A, HOST_B, NODE_MAC, QUANTUM, UP, UP_MAC, CircuitTest
 from scapy.layers.inet import IP, UDP
@@ -7,7 +8,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from qplane.wire.scapy import QCI, QCIPair
+from qplane.wire.scapy import ACH, MPLS, QCI, QCICircuitPing, QCIPair, gal
 
 HERE, PEER = "192.0.2.1", "198.51.100.7"
 HERE6, PEER6 = "2001:db8::1", "2001:db8:1::7"
@@ -122,6 +123,27 @@ class AnswersGoBackThroughTheTunnelTest(OverIpv4):
     def runTest(self):
         self.send(UP, self.arriving("EXPIRE", 1, 70, flags=1))
         self.expect_only(DOWN, self.leaving("EXPIRE_ACK", 1, 70))
+
+
+@group("tunnels")
+class PingThroughATunnelTest(OverIpv6):
+    """The longer message, with its own checksum over IPv6."""
+
+    def runTest(self):
+        inside = (
+            MPLS(label=self.down.label, ttl=255) / gal() / ACH()
+            / QCI(type=CONSTANTS["QCI_CIRCUIT_PING"]) / QCICircuitPing(nonce=7, time_ps=8)
+        )  # fmt: skip
+        outer = Ether(dst=NODE_MAC, src=ROUTER_MAC) / IPv6(src=PEER6, dst=HERE6, hlim=30)
+        self.send(UP, outer / UDP(sport=50000, dport=6635) / inside)
+        result = self.dataplane.poll(device_number=0, port_number=DOWN, timeout=5)
+        seen = Ether(bytes(result.packet))
+        pong = seen[QCICircuitPing]
+        self.assertEqual((pong.nonce, pong.hop, pong.last_slot), (7, 1, 0xFFFF))
+        checksums = seen[UDP].chksum, seen[QCI].checksum
+        seen[UDP].chksum = seen[QCI].checksum = None
+        right = Ether(bytes(seen))
+        self.assertEqual((right[UDP].chksum, right[QCI].checksum), checksums)
 
 
 @group("tunnels")

@@ -10,6 +10,8 @@ from finsy.proto import p4r
 from qplane.wire import (
     BellIndex,
     CircuitFrame,
+    CircuitPingBody,
+    CircuitRole,
     DeviceFrame,
     DeviceType,
     ExpireReason,
@@ -65,6 +67,8 @@ KNOWN: Mapping[str, Sequence[int]] = {
     "link_down": LINKS,
     "device_port": QUANTUM_PORTS,
     "kind": (0, 1, 2),
+    "budget_us": (0, 777),
+    **{f"delay{side}_us": (10,) for side in ("", "_up", "_down")},
     "slice": range(4),
     "first_slot": range(3),
     "last_slot": range(2, 9),
@@ -106,7 +110,7 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                 make.entry(
                     "circuit", {"circuit": circuit}, "end_node", device_port=5, side=side,
                     link=link, port=port, group_device=rng.randint(0, 4),
-                    request=rng.randrange(3), complete=rng.randrange(2), budget_us=0, delay_us=0,
+                    request=rng.randrange(3), complete=rng.randrange(2), budget_us=0, delay_us=10,
                 )
             )  # fmt: skip
         else:
@@ -115,7 +119,7 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                     "circuit", {"circuit": circuit}, "repeater", device_port=5,
                     link_up=1, port_up=4, group_device_up=2,
                     link_down=0, port_down=3, group_device_down=3, group_both=4,
-                    delay_up_us=0, delay_down_us=10,
+                    delay_up_us=10, delay_down_us=10,
                 )
             )  # fmt: skip
         for side, label, link, port in sides:
@@ -187,10 +191,24 @@ class Traffic:
     def _message(self) -> tuple[int, bytes]:
         rng = self._rng
         link, label, port = self._circuit()
-        kind = rng.choice((QciType.TRACK,) * 4 + (QciType.EXPIRE, QciType.EXPIRE_ACK))
-        reason = ExpireReason(rng.randrange(5)) if kind == QciType.EXPIRE else ExpireReason.NONE
-        body = PairBody(self._seq(link), rng.randrange(100), BellIndex(rng.randrange(4)), reason)
+        kind = rng.choice((QciType.TRACK,) * 8 + _ABOUT_PAIRS)
         flags = QciFlag.ACK_REQUESTED if rng.random() < 0.3 else QciFlag.NONE
+        body: PairBody | CircuitPingBody
+        if rng.random() < 0.05:
+            # No CIRCUIT_PING: its answer tells the time.
+            kind = QciType.CIRCUIT_PONG
+            flags = QciFlag.SAMPLE if rng.random() < 0.5 else QciFlag.NONE
+            body = CircuitPingBody(
+                rng.getrandbits(32), 7, self._seq(link), rng.randrange(3), 2,
+                CircuitRole(rng.randrange(2)), 9, held=3, ring=4, age_us=5, last_slot=6,
+            )  # fmt: skip
+        else:
+            reason = ExpireReason(rng.randrange(7)) if kind == QciType.EXPIRE else ExpireReason.NONE
+            # 5 us is less than the repeaters' links take; what waits tells the time.
+            left = 5 if kind == QciType.TRACK and rng.random() < 0.1 else 0
+            body = PairBody(
+                self._seq(link), rng.randrange(100), BellIndex(rng.randrange(4)), reason, left
+            )
         ttl = rng.choice((255, 255, 64, 2, 2, 1, 0))
         message = QciMessage(kind, body, flags)
         frame = CircuitFrame(NODE_MAC, MACS[1], label, message, ttl, rng.randrange(8))
@@ -230,7 +248,24 @@ class Traffic:
         return rng.choice(answers).to_bytes()
 
 
-_EVENTS = (DeviceType.PAIR, DeviceType.SWAPPED, DeviceType.SWAP_FAILED, DeviceType.EXPIRED)
+_EVENTS = (
+    DeviceType.PAIR,
+    DeviceType.SWAPPED,
+    DeviceType.SWAP_FAILED,
+    DeviceType.EXPIRED,
+    DeviceType.DELIVERED,
+    DeviceType.DELIVERED,
+    DeviceType.TELEPORTED,
+)
+_ABOUT_PAIRS = (
+    QciType.EXPIRE,
+    QciType.EXPIRE,
+    QciType.EXPIRE_ACK,
+    QciType.COMPLETE,
+    QciType.COMPLETE,
+    QciType.CORRECTION,
+    QciType.CORRECTION_ACK,
+)
 
 
 def _tunnelled(rng: Random, message: bytes) -> bytes:

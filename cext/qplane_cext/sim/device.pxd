@@ -124,6 +124,7 @@ cdef struct Device:
     int64_t swap_time_ps
     double swap_success
     double two_qubit_error
+    double one_qubit_error
     double readout_error
     int32_t emitters  # slots from 0 that can be entangled with photons; 0: all
     int64_t move_time_ps

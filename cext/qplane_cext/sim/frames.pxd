@@ -10,7 +10,7 @@ cdef enum:
     # offsets behind the Ethernet header, total lengths
     QUBIT_FRAME_BYTES = 36
     TRANSACTION_FRAME_BYTES = 8
-    DEVICE_FEATURES_BYTES = 48
+    DEVICE_FEATURES_BYTES = 56
     LINK_FEATURES_BYTES = 44
     LINK_CONTROL_BYTES = 40
     LARGEST_FRAME_BYTES = 114  # with the Ethernet header

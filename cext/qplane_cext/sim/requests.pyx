@@ -37,6 +37,8 @@ cdef void answer_features(Device* device, Queue* queue, uint32_t transaction) no
     put_bits(body + 28, 8, device.swap_time_ps)
     put_bits(body + 36, 4, fraction(device.two_qubit_error))
     put_bits(body + 40, 4, fraction(device.readout_error))
+    put_bits(body + 44, 4, fraction(device.one_qubit_error))
+    put_bits(body + 48, 4, fraction(device.swap_success))
     device_send(device, queue, frame, DEVICE_FEATURES_BYTES)
     for number in range(WHOLE_DEVICE):
         link = &device.links[number]

@@ -242,6 +242,7 @@ cdef class Topology:
             device.swap_time_ps = swap_time_ps
             device.swap_success = swap_success
             device.two_qubit_error = two_qubit_error
+            device.one_qubit_error = one_qubit_error
             device.readout_error = readout_error
             device.emitters = emitters
             device.move_time_ps = move_time_ps

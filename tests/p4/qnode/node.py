@@ -124,7 +124,9 @@ def qci(
 ) -> QciMessage:
     """A QCI message on a circuit; ``ack`` asks for an acknowledgement."""
     flags = QciFlag.ACK_REQUESTED if ack else QciFlag.NONE
-    return QciMessage(kind, PairBody(pair_seq, origin_seq, BellIndex(bell), reason, remaining_us), flags)
+    return QciMessage(
+        kind, PairBody(pair_seq, origin_seq, BellIndex(bell), reason, remaining_us), flags
+    )
 
 
 def sent(side: Side, message: QciMessage, ttl: int = 255) -> Out:
