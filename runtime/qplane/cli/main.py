@@ -126,6 +126,42 @@ def top(
 
 
 @app.command(
+    epilog="Examples:  qplane ping alice bob   |   qplane ping alice bob --count 3 --json   |   "
+    "qplane ping bob alice --circuit video --interval 0.2"
+)
+def ping(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The end that asks.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The other end.")],
+    circuit_name: Annotated[
+        str | None,
+        typer.Option("--circuit", metavar="NAME", help="Which, if several join them."),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="So many pings; until Ctrl-C if left out.")
+    ] = None,
+    interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two pings.")] = 1.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", help="Seconds to wait for the last answer.")
+    ] = 1.0,
+    net_name: net.NetName = None,
+    as_json: net.AsJson = False,
+) -> None:
+    """Ask every node on a circuit for round trip and state; show where the circuit is broken."""
+    from qplane.cli.ping import run
+
+    run(
+        net_name,
+        as_json,
+        source=source,
+        target=target,
+        circuit=circuit_name,
+        count=count,
+        interval=interval,
+        timeout=timeout,
+    )
+
+
+@app.command(
     epilog="Examples:  qplane shell   |   "
     'qplane shell -c \'circuits.add("alice", "bob", fidelity=0.9)\''
 )

@@ -23,6 +23,7 @@ from qplane.control.errors import (
 )
 from qplane.control.events import Event, EventKind
 from qplane.control.generation import LinkStatus
+from qplane.control.ping import Ping, Reply
 from qplane.control.plans import CircuitPlan
 from qplane.control.reconcile import Difference
 
@@ -42,8 +43,10 @@ __all__ = [
     "Failure",
     "LinkStatus",
     "NoPathError",
+    "Ping",
     "PipelineError",
     "RefusedError",
+    "Reply",
     "SlotsError",
     "StoreError",
     "WriteError",

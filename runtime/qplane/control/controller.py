@@ -8,7 +8,7 @@ from pathlib import Path
 
 import finsy as fy
 
-from qplane.clock import Clock
+from qplane.clock import PS_PER_SECOND, Clock
 from qplane.control.circuits import Circuits
 from qplane.control.devices import ANSWER_TIMEOUT_PS, Devices
 from qplane.control.entries import Entry
@@ -17,6 +17,7 @@ from qplane.control.events import Events
 from qplane.control.generation import LinkStatus
 from qplane.control.keeper import INTERVAL_PS, Keeper
 from qplane.control.neighbours import Neighbours
+from qplane.control.ping import Ping, Pings, find_circuit
 from qplane.control.plans import CircuitPlan
 from qplane.control.program import schema as program_schema
 from qplane.control.programmer import Programmer
@@ -30,6 +31,8 @@ from qplane.net import QUANTUM_PORT, Circuit, Network
 ELECTION_ID = 10
 """Lowest election id, as finsy's: leaves room below for clients that only look on."""
 
+PING_TIMEOUT_PS = PS_PER_SECOND
+"""How long a ping waits for the last answer."""
 
 PacketListener = Callable[[str, int, bytes], Awaitable[bool]]
 """Called with the node, the port where a packet came in, and the packet."""
@@ -72,9 +75,9 @@ class Controller:
         )
         sessions = self._switches.sessions
         self._devices = Devices(sessions, clock, answer_timeout_ps)
-        self._neighbours = Neighbours(
-            network, sessions, clock, os.urandom(16) if secret is None else secret
-        )
+        secret = os.urandom(16) if secret is None else secret
+        self._neighbours = Neighbours(network, sessions, clock, secret)
+        self._pings = Pings(network, sessions, clock, secret)
         self._store = Store(store, network)
         self._programmer = Programmer(Topology(network), sessions, self._store)
         self._circuits = Circuits(self._programmer, self._devices, self.events, clock)
@@ -96,7 +99,7 @@ class Controller:
             return
         if port == QUANTUM_PORT:
             self._devices.packet_in(node, packet)
-        else:
+        elif not self._pings.packet_in(node, packet):
             self._neighbours.packet_in(node, port, packet)
 
     def listen(self, listener: PacketListener | None) -> None:
@@ -280,6 +283,21 @@ class Controller:
     async def status(self, circuits: Iterable[str] | None = None) -> list[LinkStatus]:
         """What the devices say of each side of the circuits named (None: all that stand)."""
         return await self._circuits.status(circuits)
+
+    async def ping(
+        self,
+        source: str,
+        target: str,
+        circuit: str | None = None,
+        *,
+        timeout_ps: int = PING_TIMEOUT_PS,
+    ) -> Ping:
+        """Ask every node on the circuit between two nodes, from `source`; see :class:`Ping`.
+
+        `circuit` says which if several join them. Raises ControlError, ConnectionFailedError.
+        """
+        plan = find_circuit(self.plans, source, target, circuit)
+        return await self._pings.ping(plan, source, timeout_ps)
 
     async def drain(self, circuits: Iterable[str] | None = None) -> None:
         """Wait until no slot is in use and no expiry unconfirmed. The circuits must be stopped.

@@ -1,4 +1,5 @@
-"""What a running network offers about its circuits: circuit.add, .list, .show, .remove, net.top.
+"""What a running network offers about its circuits: circuit.add, .list, .show, .remove, .ping,
+and net.top.
 
 Values are JSON; what they hold is said at :func:`described`. Errors are ControlErrors and
 RequestErrors of one line; a circuit that can't be added leaves no trace.
@@ -6,6 +7,7 @@ RequestErrors of one line; a circuit that can't be added leaves no trace.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable
 from enum import IntEnum
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from qplane.clock import PS_PER_SECOND, Clock
 from qplane.control.controller import Controller
 from qplane.control.errors import ControlError
+from qplane.control.ping import Ping, Side, find_circuit
 from qplane.control.plans import CircuitPlan
 from qplane.net.request import RequestError, circuit_request
 
@@ -51,6 +54,7 @@ class Operations:
             "circuit.list": self.list,
             "circuit.show": self.show,
             "circuit.remove": self.remove,
+            "circuit.ping": self.ping,
             "net.top": self.top,
         }
 
@@ -124,6 +128,37 @@ class Operations:
         self._plan(name)
         await self._controller.remove(name)
         return {"removed": name}
+
+    async def ping(
+        self,
+        source: str,
+        target: str,
+        circuit: str | None = None,
+        count: int | None = None,
+        interval: float = 1.0,
+        timeout: float = 1.0,
+    ) -> AsyncIterator[Values]:
+        """`count` pings (None: for ever), one every `interval` seconds of the network's time."""
+        for name, value in (("interval", interval), ("timeout", timeout)):
+            if not 0.001 <= value <= 3600:
+                raise ControlError(f"{name} {value}: 0.001 to 3600 seconds are possible")
+        if count is not None and count < 1:
+            raise ControlError(f"count {count}: at least one ping")
+        for node in (source, target):
+            if node not in self._controller.network.nodes:
+                known = ", ".join(self._controller.network.nodes)
+                raise ControlError(f"no node is named {node}; nodes: {known}")
+        name = find_circuit(self._controller.plans, source, target, circuit).name
+        for sequence in itertools.count(1) if count is None else range(1, count + 1):
+            begun_ps = self._clock.now_ps()
+            ping = await self._controller.ping(
+                source, target, name, timeout_ps=round(timeout * PS_PER_SECOND)
+            )
+            generating = self._controller.is_generating(name)
+            yield {"sequence": sequence} | pinged(ping) | {"generating": generating}
+            if sequence != count:
+                next_ps = begun_ps + round(interval * PS_PER_SECOND)
+                await self._clock.sleep(max(next_ps - self._clock.now_ps(), 0))
 
     async def top(self, interval: float = 1.0) -> AsyncIterator[Values]:
         """Every `interval` seconds of the network's time: each circuit's deliveries since then."""
@@ -207,6 +242,32 @@ def described(plan: CircuitPlan) -> Values:
         "rate_per_s": None if promise is None else promise.rate_per_s,
         "turns": None if promise is None else list(promise.turns),
     }
+
+
+def pinged(ping: Ping) -> Values:
+    """A ping as JSON: each hop that answered, and where it broke off."""
+    return {
+        "circuit": ping.circuit,
+        "path": list(ping.path),
+        "answered": ping.is_answered,
+        "broken_between": None if ping.broken is None else list(ping.broken),
+        "hops": [
+            {
+                "hop": reply.hop,
+                "node": reply.node,
+                "role": reply.role.name.lower(),
+                "round_trip_us": reply.round_trip_ps / 1e6,
+                "towards": _side(reply.towards),
+                "beyond": None if reply.beyond is None else _side(reply.beyond),
+                "slots_of_slice": [reply.first_slot, reply.last_slot],
+            }
+            for reply in ping.replies
+        ],
+    }
+
+
+def _side(side: Side) -> Values:
+    return {"pairs_held": side.held, "in_line": side.line, "last_pair_us_ago": side.age_us}
 
 
 def operations(controller: Controller, clock: Clock) -> dict[str, Callable[..., Any]]:
