@@ -44,6 +44,7 @@ class Options:
     priority_queues: int
     queue_depth: int | None
     queue_rate: int | None
+    thrift_port: int | None
     warnings: tuple[str, ...]
 
 
@@ -51,6 +52,13 @@ def _port_number(text: str) -> int:
     value = int(text, 0)
     if not 0 <= value < 1 << 9:
         raise argparse.ArgumentTypeError(f"{text} is no 9-bit port number")
+    return value
+
+
+def _tcp_port(text: str) -> int:
+    value = int(text)
+    if not 0 < value < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text} is no TCP port")
     return value
 
 
@@ -106,7 +114,9 @@ def _general_parser() -> argparse.ArgumentParser:
     add("-v", "--version", action="version", version=f"qplane-switch {__version__}")
     add("--json-version", action="version", version=JSON_VERSION,
         help="print the newest BMv2 JSON version understood")  # fmt: skip
-    for name in ("--thrift-port", "--notifications-addr", "--nanolog", "--debugger-addr"):
+    add("--thrift-port", type=_tcp_port, metavar="PORT",
+        help="listens for scripts that wait for it; no Thrift server is there")  # fmt: skip
+    for name in ("--notifications-addr", "--nanolog", "--debugger-addr"):
         add(name, metavar="X", help="accepted with a warning: not offered")
     add("--debugger", action="store_true", help="accepted with a warning: not offered")
     add("--restore-state", metavar="FILE", help="refused: not offered")
@@ -184,8 +194,6 @@ def parse_options(arguments: Sequence[str]) -> Options:
     if len(ports) > general.max_port_count:
         parser.error(f"{len(ports)} interfaces, --max-port-count is {general.max_port_count}")
     for option, what in (
-        ("thrift_port", "there is no Thrift server, so simple_switch_CLI can't connect; use "
-         "P4Runtime"),
         ("notifications_addr", "notifications are sent over P4Runtime only"),
         ("nanolog", "there is no nanomsg event log; use --log-level trace"),
         ("debugger_addr", "there is no debugger; use --log-level trace"),
@@ -193,6 +201,11 @@ def parse_options(arguments: Sequence[str]) -> Options:
     ):  # fmt: skip
         if getattr(general, option):
             warnings.append(f"--{option.replace('_', '-')} is ignored: {what}")
+    if general.thrift_port is not None:
+        warnings.append(
+            f"--thrift-port: port {general.thrift_port} listens, but there is no Thrift server, so "
+            "simple_switch_CLI can't connect; use P4Runtime"
+        )
     if target.disable_swap:
         warnings.append("--disable-swap is ignored: a pushed program always replaces the old one")
     if target.grpc_server_ssl:
@@ -235,5 +248,6 @@ def parse_options(arguments: Sequence[str]) -> Options:
         priority_queues=target.priority_queues,
         queue_depth=target.queue_depth,
         queue_rate=target.queue_rate,
+        thrift_port=general.thrift_port,
         warnings=tuple(warnings),
     )

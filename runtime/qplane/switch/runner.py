@@ -11,6 +11,7 @@ from .backends.base import Backend, BackendError
 from .dataplane import Dataplane
 from .options import Options
 from .server import P4RuntimeServer, TlsConfig
+from .thrift_port import ThriftPort
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class SwitchRunner:
         )
         if options.queue_rate is not None:
             self._dataplane.limit_queues(options.queue_rate, options.queue_depth)
+        port = options.thrift_port
+        self._thrift_port = None if port is None else ThriftPort(port)
         self._server = P4RuntimeServer([self._dataplane.device], options.grpc_address, tls=tls)
 
     def start(self) -> None:
@@ -71,9 +74,13 @@ class SwitchRunner:
         except BackendError:
             self._server.stop()
             raise
+        if self._thrift_port is not None:
+            self._thrift_port.start()
         print(f"Server listening on {address}", flush=True)
 
     def stop(self) -> None:
         """End everything, within a second."""
+        if self._thrift_port is not None:
+            self._thrift_port.stop()
         self._server.stop()
         self._dataplane.stop()

@@ -310,3 +310,24 @@ def test_packets_travel_over_interfaces(
     recorded = [r.data for r in read_pcap(tmp_path / "qpt2_out.pcap") if r.data[:6] == PACKET[:6]]
     assert tagged.ljust(64, b"\0") in recorded
     client.close()
+
+
+def test_the_thrift_port_listens_for_scripts_that_wait_for_it(start, free_port: int) -> None:  # type: ignore[no-untyped-def]
+    process = start("--no-p4", "--thrift-port", str(free_port), *FREE)
+    assert any("no Thrift server" in line for line in process.lines)
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", free_port), timeout=10) as connection:
+            assert connection.recv(1) == b""  # disconnected, not left to wait
+    second = start("--no-p4", "--thrift-port", str(free_port), *FREE)
+    assert any("Address already in use" in line for line in second.lines)
+    for one in (second, process):
+        assert one.end()[0] == 0
+    socket.create_server(("127.0.0.1", free_port)).close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
