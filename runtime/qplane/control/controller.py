@@ -125,6 +125,11 @@ class Controller:
         """
         return self._switches.packets(node)
 
+    @property
+    def exchanged(self) -> set[str]:
+        """Nodes to whose switches packets were sent; who looks at them takes them out."""
+        return self._switches.exchanged
+
     # ---- what there is ----
 
     @property

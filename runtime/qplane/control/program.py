@@ -16,4 +16,4 @@ def schema(name: str = "qnode") -> fy.P4Schema:
     """P4Info and device configuration of one of qplane's programs. Raises P4SourceError."""
     program = p4.load(name)
     info = text_format.Parse(program.p4info.decode(), p4i.P4Info())
-    return fy.P4Schema(info, program.json)
+    return fy.P4Schema(info, program.device_config())

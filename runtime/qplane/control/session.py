@@ -18,6 +18,7 @@ from finsy.grpcutil import GRPCStatusCode
 from finsy.p4client import P4Client, P4ClientError
 from finsy.proto import U128, p4r
 
+from qplane.control.encoding import encode
 from qplane.control.entries import GROUP_TABLE, Entry, from_finsy
 from qplane.control.errors import (
     ArbitrationError,
@@ -55,7 +56,8 @@ class Session:
     present connection.
 
     `on_error` is called with what befalls the connection when nobody has asked (lost, taken over,
-    a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none.
+    a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none;
+    `on_packet_out`, with the node, when a packet has been given to gRPC.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Session:
         on_packet: PacketHandler,
         on_error: Callable[[ControlError], None],
         on_change: Callable[[], None] = lambda: None,
+        on_packet_out: Callable[[str], None] = lambda node: None,
     ) -> None:
         self.node = node
         self.packet_ins = 0
@@ -81,6 +84,7 @@ class Session:
         self._on_packet = on_packet
         self._on_error = on_error
         self._on_change = on_change
+        self._on_packet_out = on_packet_out
         self._client = P4Client(address, wait_for_ready=False)
         self._receiver: asyncio.Task[None] | None = None
         self._requests = 0
@@ -309,9 +313,7 @@ class Session:
         return p4r.WriteRequest(
             device_id=self._device_id,
             updates=[
-                p4r.Update(
-                    type=update.operation, entity=update.entry.to_finsy().encode(self._schema)
-                )
+                p4r.Update(type=update.operation, entity=encode(update.entry, self._schema))
                 for update in updates
             ],
         )
@@ -377,6 +379,7 @@ class Session:
         except asyncio.InvalidStateError as error:  # the stream ended; the receiver says why
             raise self._no_connection() from error
         self.packet_outs += 1
+        self._on_packet_out(self.node)
 
     # ---- the stream ----
 

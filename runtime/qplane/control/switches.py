@@ -27,7 +27,8 @@ class Switches:
     """The sessions by name of node.
 
     `changed` is set when a connection is lost, or a switch gets or loses its primary. `deposed` is
-    the error with which another controller took a switch over, if one did.
+    the error with which another controller took a switch over, if one did. `exchanged` holds the
+    nodes to which packets were sent.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Switches:
         on_error: Callable[[ControlError], None],
     ) -> None:
         self.changed = asyncio.Event()
+        self.exchanged: set[str] = set()
         self.deposed: ArbitrationError | None = None
         self._events = events
         self._on_error = on_error
@@ -53,6 +55,7 @@ class Switches:
                 on_packet=on_packet,
                 on_error=self._failed,
                 on_change=self.changed.set,
+                on_packet_out=self.exchanged.add,
             )
             for node in network.nodes.values()
         }

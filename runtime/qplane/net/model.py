@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from qplane.net.schema import Faults, LinkSection, Memory
@@ -189,7 +190,15 @@ class Network:
 
     def links_of(self, node: str) -> list[Link]:
         """The links that touch `node`, in the order of its ports."""
-        return [link for link in self.links if node in (link.a.node, link.b.node)]
+        return list(self._links_by_node.get(node, ()))
+
+    @cached_property
+    def _links_by_node(self) -> Mapping[str, list[Link]]:
+        found: dict[str, list[Link]] = {}
+        for link in self.links:
+            for node in dict.fromkeys((link.a.node, link.b.node)):
+                found.setdefault(node, []).append(link)
+        return found
 
     def quantum_links_of(self, node: str) -> list[Link]:
         """Those of them that carry qubits, in the order of the device's link numbers."""

@@ -100,7 +100,7 @@ def push(pipeline: Pipeline, address: str, device_id: int, election_id: int) -> 
 
 async def _push(pipeline: Pipeline, address: str, device_id: int, election_id: int) -> None:
     info = text_format.Parse(pipeline.program.p4info.decode(), p4i.P4Info())
-    schema = fy.P4Schema(info, pipeline.program.json)
+    schema = fy.P4Schema(info, pipeline.program.device_config())
     # Before anything is sent: a mistake in the file leaves the target alone.
     updates = [_update(entity, schema) for entity in pipeline.entities]
 

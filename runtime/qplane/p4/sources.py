@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,13 @@ class Program:
     name: str
     json: bytes
     p4info: bytes
+
+    def device_config(self) -> bytes:
+        """What is pushed to a switch: the JSON without white space, which is more than half of it.
+
+        Raises ValueError where it is not JSON.
+        """
+        return json.dumps(json.loads(self.json), separators=(",", ":")).encode()
 
 
 def directory() -> Path:
@@ -46,12 +54,12 @@ def load(name: str = "qnode", p4src: Path | None = None) -> Program:
     """The compiled program `name`. Raises P4SourceError when it was never compiled."""
     root = p4src or directory()
     try:
-        json, p4info = ((root / path).read_bytes() for path in outputs(name))
+        device_json, p4info = ((root / path).read_bytes() for path in outputs(name))
     except OSError as error:
         raise P4SourceError(
             f"{error.filename}: {error.strerror}; `qplane p4 build` compiles the programs"
         ) from error
-    return Program(name, json, p4info)
+    return Program(name, device_json, p4info)
 
 
 def sources(name: str, p4src: Path | None = None) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from finsy.proto import p4r
 
 from qplane.switch.device import Device
@@ -10,8 +12,13 @@ from qplane.switch.stream import ClientStream
 
 class EmulatedSwitch(Device):
     """Counts what it exchanges with its primary since that came, so that virtual time can wait
-    until all of it has arrived."""
+    until all of it has arrived.
 
+    `on_exchange` is called, from any thread, when a packet has been sent to the primary and when a
+    primary has come or gone.
+    """
+
+    on_exchange: Callable[[], None] | None = None
     _ins_before = 0
     packet_outs_received = 0  # by the packet path, from this primary
 
@@ -23,6 +30,19 @@ class EmulatedSwitch(Device):
     @property
     def packet_ins_to_primary(self) -> int:
         return self.packet_ins_sent - self._ins_before
+
+    def deliver_to_cpu(self, data: bytes) -> None:
+        """As the device does, and tell of it."""
+        super().deliver_to_cpu(data)
+        self._exchanged()
+
+    def _route(self) -> None:
+        super()._route()
+        self._exchanged()
+
+    def _exchanged(self) -> None:
+        if self.on_exchange is not None:
+            self.on_exchange()
 
     def serve_stream_message(self, stream: ClientStream, request: p4r.StreamMessageRequest) -> None:
         """As the device does; a new primary begins to count at 0."""

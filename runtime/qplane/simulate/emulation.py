@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from qplane.net import CPU_PORT, GATEWAY_IP, QUANTUM_PORT
@@ -66,6 +67,9 @@ class Emulation:
         )
         self.cores: dict[str, SwitchCore] = {}
         self.devices: dict[str, EmulatedSwitch] = {}
+        self.exchanged: set[str] = set()
+        """Nodes whose switch has sent packets to its primary, got or lost it, or is new; who looks
+        at them takes them out."""
         self.nodes: dict[str, int] = {}
         self.links: dict[int, int] = {}
         self.channels: dict[int, int] = {}
@@ -110,6 +114,8 @@ class Emulation:
             inject=lambda port, data: self._packet_out(node.name, port, data),
             name=node.name,
         )
+        device.on_exchange = partial(self.exchanged.add, node.name)
+        self.exchanged.add(node.name)
         return device
 
     def restart_switch(self, name: str) -> None:

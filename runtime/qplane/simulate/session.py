@@ -90,7 +90,7 @@ class Simulation:
         self.plan = plan
         self.emulation = emulation
         self.clock = VirtualClock(emulation.engine, self._under_way)
-        self._busy = next(iter(plan.nodes))
+        self._unsettled: set[str] = set()  # nodes where something may be under way
         self._store = store
         self.controller = self._new_controller()
         self.stopped: Stopped | None = None
@@ -116,19 +116,23 @@ class Simulation:
     def _under_way(self) -> tuple[int, str]:
         """A switch that another client has taken over exchanges nothing with our controller; one
         that ended our stream is about to be noticed."""
-        # Asked again and again while something is under way: first where it was the last time.
-        for name in (self._busy, *self.emulation.devices):
+        # Asked again and again, of a thousand nodes: only those are looked at where something
+        # happened since all was quiet there.
+        for exchanged in (self.emulation.exchanged, self.controller.exchanged):
+            while exchanged:
+                self._unsettled.add(exchanged.pop())
+        for name in [*self._unsettled]:
             packets = self.controller.packets(name)
             if packets is None:
-                continue
+                continue  # our controller may be about to become its primary
             device = self.emulation.devices[name]
             ins = max(device.packet_ins_to_primary - packets.ins_handled, 0)
             outs = max(packets.outs_sent - device.packet_outs_received, 0)
             ended = not device.has_primary
             if ins or outs or ended:
-                self._busy = name
                 what = "its stream ended" if ended else f"{ins} packet-ins, {outs} packet-outs"
                 return ins + outs + ended, f"{name}: {what}"
+            self._unsettled.discard(name)
         return 0, ""
 
     async def set_up(self) -> None:
