@@ -180,6 +180,12 @@ WRONG = {
         "ids are unique",
     ),
     "not TOML": ("[network", "is not TOML"),
+    "a cycle too short for the station": (
+        CHAIN.replace("[nodes]", "[nodes]\ns = { station = true }", 1).replace(
+            '"10 km"', '"10 km"\nherald = "s"\ncycle = "10 ns"', 1
+        ),
+        "the station remembers 256 cycles",
+    ),
 }
 WRONG["no path"] = (
     rig.network([("a", "b"), ("c", "d")], [{"name": "c", "from": "a", "to": "d"}]),

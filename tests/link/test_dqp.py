@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from qplane.link.dqp import WINDOW
 from qplane.link.serial import ahead
-from qplane.wire.dqp import DqpReason
+from qplane.wire.dqp import DqpBody, DqpReason
+from qplane.wire.qci import QciType
 
 from .queues import ROUND_TRIP_PS, Pair
 from .world import Faults
@@ -183,3 +186,25 @@ def test_what_was_given_up_here_does_not_stay_there() -> None:
     pair.settle()
     assert not pair.ends[0].items
     assert not pair.ends[1].items
+
+
+@pytest.mark.parametrize("wrong", [{"queue_id": 8}, {"queue_id": 255}, {"origin_node_id": 0}])
+def test_an_add_that_makes_no_sense_is_ignored(wrong: dict[str, int]) -> None:
+    """Of a queue that there is not, or of this end itself, as where a wire leads back."""
+    pair = Pair()
+    good = DqpBody(origin_node_id=1, create_id=7, number=1)
+    pair.ends[0].receive(QciType.DQP_ADD, replace(good, **wrong))
+    assert not pair.ends[0].items
+    pair.ends[0].receive(QciType.DQP_ADD, good)
+    assert len(pair.ends[0].items) == 1
+
+
+def test_an_acknowledgement_of_another_queue_is_ignored() -> None:
+    pair = Pair()
+    sent: list[DqpBody] = []
+    pair.ends[0].channel.drop = lambda type, body: sent.append(body) is None
+    pair.ends[0].add(2)
+    pair.ends[0].receive(QciType.DQP_ACK, replace(sent[0], queue_id=9))
+    assert not pair.ends[0].items
+    pair.ends[0].receive(QciType.DQP_ACK, sent[0])
+    assert [id.queue for id in pair.ends[0].items] == [2]

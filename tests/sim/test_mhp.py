@@ -282,6 +282,7 @@ def test_an_order_supersedes_the_running_one_in_its_first_cycle():
         {"slot_first": 2, "slot_count": 3},
         {"first_cycle": 10, "end_cycle": 10},
         {"first_cycle": 1 << 63},
+        {"first_cycle": (1 << 63) - 1},
     ],
 )
 def test_an_order_that_cannot_be_done_is_refused(order):
@@ -577,6 +578,10 @@ def test_station_arguments_are_checked():
         rig.network.add_station(0, 2, 1, ports=(1, 1))
     with pytest.raises(ValueError, match="cycle_ps"):
         Rig(link={"emission_ps": 2_000_000}, cycle_ps=1_000_000)
+    reply_ps = Rig().heralding.attempt_ps
+    assert Rig(cycle_ps=-(-reply_ps // 256)).heralding.attempt_cycles == 256
+    with pytest.raises(ValueError, match="the station remembers 256 cycles"):
+        Rig(cycle_ps=reply_ps // 256 - 1)
     network = Rig().network
     network.add_quantum_link(0, 1, 1, 1, length_km=1.0)
     with pytest.raises(ValueError, match="port 5 of n0 does not lead to s"):

@@ -19,6 +19,9 @@ REPLY_BYTES = 42
 
 Pair = tuple[int, int]
 
+STATION_CYCLES = 256
+"""Cycles of a link that a station has records of (p4src/herald.p4)."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -51,6 +54,12 @@ class Heralding:
             raise ValueError(
                 f"cycle_ps is {self.asked_cycle_ps}; it must not be shorter than emission_ps, "
                 f"{self.model.emission_ps}"
+            )
+        if self.attempt_cycles > STATION_CYCLES:
+            raise ValueError(
+                f"cycle_ps is {self.asked_cycle_ps}; a REPLY takes {self.attempt_ps} ps and the "
+                f"station remembers {STATION_CYCLES} cycles, so it must be at least "
+                f"{-(-self.attempt_ps // STATION_CYCLES)}"
             )
 
     @property

@@ -167,6 +167,7 @@ cdef void mhp_start(Mhp* mhp, Queue* queue, int side, Order* order) noexcept nog
     settle(mhp, cycle)
     if (
         order.first_cycle < 0
+        or order.first_cycle > NEVER // mhp.cycle_ps - mhp.attempt_cycles  # the clock has no such
         or order.end_cycle < 0
         or (order.end_cycle and order.end_cycle <= max(order.first_cycle, cycle))
         or (not order.measure and (

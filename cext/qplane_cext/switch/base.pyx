@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 
+cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
@@ -38,6 +39,7 @@ STAT_NAMES = (
 )
 
 
+@cython.no_gc_clear  # __dealloc__ reads the program: the collector must not take it away before
 cdef class SwitchBase:
     """The state of one switch, its lock, and what every part of the control plane needs."""
 

@@ -56,6 +56,8 @@ def run(arguments: Arguments) -> None:
     options = _options(arguments)
     try:
         came_up = asyncio.run(_up(plan, options, arguments.as_json))
+    except NetworkFileError as error:  # what only putting it together shows
+        fail(f"{arguments.network}: {error.problem}")
     except (OperationError, ControlError) as error:
         fail(str(error), FAILED)
     except OSError as error:

@@ -24,7 +24,7 @@ from rich.progress import (
 from qplane.cli.errors import FAILED, fail
 from qplane.cli.simulate import Options
 from qplane.control import ControlError
-from qplane.net import Network
+from qplane.net import Network, NetworkFileError
 from qplane.simulate.clock import ControllerStuckError
 from qplane.simulate.report import report
 from qplane.simulate.session import (
@@ -48,6 +48,8 @@ def execute(options: Options, plan: Network, goal: Goal) -> None:
         summary = asyncio.run(_simulate(options, plan, goal))
     except OSError as error:
         fail(str(error) if error.filename is None else f"{error.filename}: {error.strerror}")
+    except NetworkFileError as error:  # what only putting it together shows
+        fail(f"{options.network}: {error.problem}")
     except (ControlError, UnfinishedError, LeftBehindError, ControllerStuckError) as error:
         fail(str(error), FAILED)
     if summary.stopped == Stopped.INTERRUPTED:

@@ -34,13 +34,13 @@ _AnswerT = TypeVar("_AnswerT", wire.QubitAction, wire.Calibration)
 class DeviceMhp:
     """Implements :class:`qplane.link.mhp.Mhp` for link number `number` of one device.
 
-    `egp` is set once it exists. `stale` counts commands about qubits that were gone.
+    `egp` is set once it exists; a device may still work for a link layer before us until then.
+    `stale` counts commands about qubits that were gone.
     """
-
-    egp: Egp
 
     def __init__(self, number: int, send: SendFrame, transactions: Iterator[int]) -> None:
         """`transactions` gives numbers that no other link of this device uses."""
+        self.egp: Egp | None = None
         self.stale = 0
         self._number = number
         self._send = send
@@ -127,7 +127,7 @@ class DeviceMhp:
         if isinstance(body, wire.MhpResult):
             self._on_result(frame.type, frame.bell, body)
         elif isinstance(body, wire.MhpStatus):
-            if body.state is wire.MhpState.REFUSED:
+            if body.state is wire.MhpState.REFUSED and self.egp is not None:
                 self.egp.on_refused(QueueId(body.queue_id, body.queue_seq))
         elif isinstance(body, (wire.QubitAction, wire.Calibration)):
             asked = self._questions.get(body.transaction)
@@ -138,6 +138,11 @@ class DeviceMhp:
 
     def _on_result(self, type: DeviceType, bell: BellIndex, body: wire.MhpResult) -> None:
         id = QueueId(body.queue_id, body.queue_seq)
+        if self.egp is None:
+            self.stop(id)
+            if type is DeviceType.MHP_PAIR:
+                self.release(Qubit(body.slot, body.generation))
+            return
         if type is DeviceType.MHP_ERROR:
             if body.error is not wire.MhpError.NONE:
                 self.egp.on_error(MhpError(id, MhpErrorCode(body.error), body.mhp_seq))

@@ -273,6 +273,8 @@ class DistributedQueue:
         if known is not None and known[0] == body.create_id:
             self._send(known[1], known[2])
             return
+        if body.queue_id >= QUEUES or body.origin_node_id == self._node_id:
+            return  # a neighbour in error, or an echo of our own message
         reason = self._user.admit(body)
         if reason is not DqpReason.NONE:
             self._answer(QciType.DQP_REJ, replace(body, reason=reason))
@@ -304,6 +306,8 @@ class DistributedQueue:
     def _on_ack(self, body: DqpBody) -> None:
         asked = self._asked.get(body.comm_seq)
         if asked is None or asked.terms.create_id != body.create_id:
+            return
+        if body.queue_id != asked.terms.queue_id:
             return
         self._put_in(agreed(self._settle(body.comm_seq), body))
         self._pump()

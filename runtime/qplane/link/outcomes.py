@@ -46,8 +46,8 @@ class TestOutcomes:
         """This end measured a test pair."""
         if basis not in TEST_BASES:
             return
-        if self._batch and pairs_ahead(next(iter(self._batch)), seq) >= PER_MESSAGE:
-            self.flush()
+        if self._batch and not 0 <= pairs_ahead(next(iter(self._batch)), seq) < PER_MESSAGE:
+            self.flush()  # a spare pair of an earlier request comes late, with a lower number
         measured = self._batch[seq] = _Measured(bright_state, basis, outcome)
         self._keep(self._here, seq, measured)
         self._compare(seq)

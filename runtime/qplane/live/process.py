@@ -71,6 +71,7 @@ class SwitchProcess:
             if self._process.returncode is not None:
                 raise OperationError(f"the switch of {self.node} ended at once: {self._words()}")
             if time.monotonic() > deadline:
+                await self._kill()  # or the next try would leave it behind
                 raise OperationError(
                     f"the switch of {self.node} does not listen after {READY_S:g} s: "
                     f"{self._words()}"
@@ -92,7 +93,7 @@ class SwitchProcess:
                 try:
                     await self._spawn()
                     break
-                except OperationError as error:
+                except (OperationError, OSError) as error:
                     self._report(str(error))
             self.restarts += 1
 
@@ -105,11 +106,14 @@ class SwitchProcess:
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
+        await self._kill()
+        self._socket_path.unlink(missing_ok=True)
+
+    async def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()  # it keeps nothing that an orderly end would save
             await self._process.wait()
-        self._socket_path.unlink(missing_ok=True)
 
 
 async def _listens(path: Path) -> bool:

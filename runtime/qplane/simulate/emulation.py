@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from qplane.net import CPU_PORT, GATEWAY_IP, QUANTUM_PORT
+from qplane.net import CPU_PORT, GATEWAY_IP, QUANTUM_PORT, NetworkFileError
 from qplane.net.model import FIBRE_M_PER_S, Herald, Link, Node
 from qplane.net.model import Network as Plan
 from qplane.net.schema import Faults as FaultSection
@@ -209,15 +209,18 @@ class Emulation:
                 rate_bps=link.options.bandwidth,
                 faults=_faults(self.plan.faults),
             )
-        self.engine.add_station(
-            self.links[link.index],
-            station,
-            herald.number,
-            ports=herald.end_ports,
-            cycle_ps=link.options.cycle,
-            margin_ps=self._switch_margin_ps,
-            every_attempt=link.options.every_attempt,
-        )
+        try:
+            self.engine.add_station(
+                self.links[link.index],
+                station,
+                herald.number,
+                ports=herald.end_ports,
+                cycle_ps=link.options.cycle,
+                margin_ps=self._switch_margin_ps,
+                every_attempt=link.options.every_attempt,
+            )
+        except ValueError as error:  # a cycle that the link's delays do not allow
+            raise NetworkFileError(f"link {link.name}: {error}", file=self.plan.name) from error
 
     def _packet_out(self, node: str, port: int, data: bytes) -> None:
         """Called from the streams' threads."""

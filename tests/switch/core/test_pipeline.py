@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -201,3 +204,31 @@ def test_mutated_packets_do_no_harm(name: str) -> None:
         for _, out in core.process(random.randrange(512), bytes(data), 0):
             packet = out + random.randbytes(max(0, 40 - len(out))) if len(out) < 2000 else packet
     assert core.stats["processed"] == 3000
+
+
+def test_a_switch_that_the_collector_takes_goes_before_its_program() -> None:
+    """The allocator overwrites what is freed, so reading it then would crash."""
+    script = (
+        "import gc, sys\n"
+        "from qplane_cext.switch.core import Pipeline, SwitchCore\n"
+        "text = open(sys.argv[1], 'rb').read()\n"
+        "for _ in range(20):\n"
+        "    core = SwitchCore()\n"
+        "    core.commit(Pipeline(text))\n"
+        "    core.on_log(core.process)\n"
+        "    del core\n"
+        "    gc.collect()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(PROGRAMS / "tables.json")],
+        env=os.environ
+        | {
+            "PYTHONMALLOC": "malloc",
+            "MALLOC_PERTURB_": "85",
+            "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
