@@ -40,6 +40,21 @@ def test_a_circuit_comes_delivers_and_goes(running):
     assert names == ["alice-bob"]
 
 
+def test_no_table_is_cut_where_it_is_piped(running):
+    for command in (("net", "status"), ("circuit", "show", "alice-bob"), ("top", "--count", 1)):
+        shown = qplane(running, *command)
+        assert shown.returncode == 0, shown.stderr
+        assert shown.stdout.endswith("\n")
+        rows = [line for line in shown.stdout.splitlines() if line[0] in "╭│├╰"]
+        assert rows
+        assert all(row[-1] in "╮│┤╯" and "…" not in row for row in rows), shown.stdout
+    refused = qplane(running, "link", "status", "nobody")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "qplane: node nobody has no link with a link layer; these have: none\n"
+    )
+
+
 REFUSED = {
     "no node": (("alice", "x"), 'to = "x": no such node; nodes: alice, repeater, bob'),
     "one end": (("alice", "alice"), "a circuit joins two different nodes"),

@@ -93,11 +93,10 @@ def list_(net: NetName = None, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(circuits, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
     from qplane.cli.tables import circuits_table
+    from qplane.terminal import console
 
-    Console().print(circuits_table(circuits))
+    console().print(circuits_table(circuits))
 
 
 @app.command(epilog="Example:  qplane circuit show alice-bob")
@@ -117,8 +116,7 @@ def _print(shown: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(shown, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
     from qplane.cli.tables import circuit_report
+    from qplane.terminal import console
 
-    Console().print(circuit_report(shown))
+    console().print(circuit_report(shown))

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from qplane.cli.errors import FAILED, fail
 from qplane.live.api import OperationError
+from qplane.terminal import console, table, watch
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,16 @@ def test(where: Where, arguments: dict[str, Any]) -> None:
         if where.as_json:
             print(json.dumps(rows))
             return
-        table = Table("end", "fidelity", "QBER Z", "QBER X", "QBER Y", "test pairs")
+        shown = table(None, "end", "fidelity", "QBER Z", "QBER X", "QBER Y", "test pairs")
         for row in rows:
             qber, fidelity = row["qber"], row["fidelity"]
-            table.add_row(
+            shown.add_row(
                 f"{row['node']} to {row['remote']}",
                 f"{fidelity['value']:.4f} ± {fidelity['error']:.4f}",
                 *(f"{qber[b]['rate']:.4f}" if b in qber else "-" for b in "ZXY"),
                 str(sum(of_basis["pairs"] for of_basis in qber.values())),
             )
-        Console().print(table)
+        console().print(shown)
 
 
 def status(where: Where, node: str | None) -> None:
@@ -110,7 +110,7 @@ def status(where: Where, node: str | None) -> None:
         if where.as_json:
             print(json.dumps(rows, indent=2))
         else:
-            Console().print(_table(rows))
+            console().print(_table(rows))
 
 
 def top(where: Where, interval_s: float, count: int) -> None:
@@ -121,12 +121,7 @@ def top(where: Where, interval_s: float, count: int) -> None:
             for rows in tables:
                 print(json.dumps(rows), flush=True)
             return
-        with Live(console=Console(), auto_refresh=False) as live:
-            try:
-                for rows in tables:
-                    live.update(_table(rows), refresh=True)
-            except KeyboardInterrupt:
-                return
+        watch(tables, _table)
 
 
 def scheduler(where: Where, node: str, remote: str, name: str, weights: str) -> None:
@@ -144,16 +139,16 @@ def _follow(
     items: Iterator[dict[str, Any]], pairs: int, where: Where, *, quiet: bool = False
 ) -> dict[str, Any]:
     """Show pairs as they come; the last item."""
-    console = Console(stderr=True)
+    terminal = Console(stderr=True)
     last: dict[str, Any] = {}
     with Progress(
         TextColumn("pairs"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console,
+        console=terminal,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not terminal.is_terminal,
     ) as bar:
         task = bar.add_task("pairs", total=pairs)
         for item in items:
@@ -166,13 +161,14 @@ def _follow(
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "link", "sched.", "queued", "memory", "pairs", "void", "pairs/s", "fidelity", "errors"
-    )
+    shown = table(
+        None, "link", "sched.", "queued", "memory", "pairs", "void", "pairs/s",
+        "fidelity", "errors", text=["sched.", "errors"],
+    )  # fmt: skip
     for row in rows:
         memory, fidelity = row["memory"], row["fidelity"]
         errors = {**row["errors"], **row["mhp_errors"]}
-        table.add_row(
+        shown.add_row(
             f"{row['node']} → {row['remote']}",
             row["scheduler"],
             "/".join(map(str, row["queued"])) + (f" +{row['waiting']}" if row["waiting"] else ""),
@@ -183,4 +179,4 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             f"{fidelity['value']:.4f} ± {fidelity['error']:.4f}",
             ", ".join(f"{name} {count}" for name, count in errors.items()) or "-",
         )
-    return table
+    return shown

@@ -142,11 +142,10 @@ def status(
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
     from qplane.live.report import status_report
+    from qplane.terminal import console
 
-    Console().print(status_report(answer))
+    console().print(status_report(answer))
 
 
 @app.command(epilog="Example:  qplane net down repeater")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from qplane.cli.errors import FAILED, fail
 from qplane.control import ControlError
@@ -23,6 +22,7 @@ from qplane.live.network import LiveNetwork, Options, live_network
 from qplane.live.report import overview, status_report
 from qplane.net import Network, NetworkFileError, load
 from qplane.simulate.report import report as summary_report
+from qplane.terminal import console
 
 TARGETS = ("embedded", "bmv2")
 CLOCKS = ("paced", "real")
@@ -157,7 +157,7 @@ async def _announce(network: LiveNetwork, as_json: bool) -> None:
     if as_json:
         print(json.dumps(status, ensure_ascii=False), flush=True)
         return
-    Console().print(overview(status, network.plan))
+    console().print(overview(status, network.plan))
     _say(f"network {network.plan.name} runs; Ctrl-C ends it")
 
 
@@ -168,6 +168,5 @@ async def _sum_up(network: LiveNetwork, as_json: bool) -> None:
         document = {"status": status, "summary": summary.as_dict()}
         print(json.dumps(document, ensure_ascii=False), flush=True)
         return
-    console = Console()
-    console.print(summary_report(summary))
-    console.print(status_report(status))
+    console().print(summary_report(summary))
+    console().print(status_report(status))

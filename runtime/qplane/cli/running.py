@@ -37,6 +37,7 @@ from qplane.simulate.session import (
 )
 from qplane.simulate.session import run as run_session
 from qplane.simulate.summary import Summary
+from qplane.terminal import console
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -119,16 +120,16 @@ def _interruptible(simulated: Simulation) -> Iterator[None]:
 def _progress(simulated: Simulation, goal: Goal) -> Iterator[Callable[[], None]]:
     """A bar on stderr, where that is a terminal; yields what moves it."""
     engine = simulated.emulation.engine
-    console = Console(stderr=True)
+    terminal = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn() if goal.pairs else TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=console,
+        console=terminal,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not terminal.is_terminal,
     ) as bar:
         total = goal.pairs if goal.pairs is not None else goal.until_ps
         task = bar.add_task("pairs" if goal.pairs else "virtual time", total=total)
@@ -143,7 +144,7 @@ def _print(summary: Summary, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary.as_dict(), indent=2, ensure_ascii=False), flush=True)
     else:
-        Console().print(report(summary))
+        console().print(report(summary))
 
 
 def _write(summary: Summary, simulated: Simulation, options: Options) -> None:

@@ -27,11 +27,11 @@ class Shown:
         self._report = report
 
     def __repr__(self) -> str:
-        from rich.console import Console
+        from qplane.terminal import console
 
-        console = Console()
-        with console.capture() as captured:
-            console.print(self._report(self.values))
+        out = console()
+        with out.capture() as captured:
+            out.print(self._report(self.values))
         return captured.get().rstrip()
 
 

@@ -6,18 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from qplane.terminal import table
+
 Values = Mapping[str, Any]
-
-
-def _table(*columns: str) -> Table:
-    """The first column is text, the others numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place and not column.islower() else "left")
-    return table
 
 
 def _promised(value: float | None) -> str:
@@ -26,9 +19,12 @@ def _promised(value: float | None) -> str:
 
 def circuits_table(circuits: Iterable[Values]) -> RenderableType:
     """One row each."""
-    table = _table("circuit", "path", "Slots", "Cut-off ms", "Fidelity", "Rate/s", "state")
+    shown = table(
+        None, "circuit", "path", "slots", "cut-off ms", "fidelity", "pairs/s", "state",
+        text=["path", "state"],
+    )  # fmt: skip
     for circuit in circuits:
-        table.add_row(
+        shown.add_row(
             circuit["name"],
             " - ".join(circuit["path"]),
             str(circuit["slots"]),
@@ -37,7 +33,7 @@ def circuits_table(circuits: Iterable[Values]) -> RenderableType:
             _promised(circuit["rate_per_s"]),
             "running" if circuit["generating"] else "stopped",
         )
-    return table
+    return shown
 
 
 def circuit_report(circuit: Values) -> RenderableType:
@@ -47,11 +43,12 @@ def circuit_report(circuit: Values) -> RenderableType:
         promise = Text(
             f"promised: fidelity {circuit['fidelity']:.4g} at {circuit['rate_per_s']:.4g} pairs/s"
         )
-    table = _table("node", "Label in", "Slots", "In use", "Heralded", "Swapped", "Delivered",
-                   "Expired")  # fmt: skip
+    hops = table(
+        None, "node", "label", "slots", "in use", "heralded", "swapped", "delivered", "expired"
+    )
     for hop in circuit["hops"]:
         sides = hop["sides"]
-        table.add_row(
+        hops.add_row(
             hop["node"],
             " ".join(str(side["label"]) for side in sides),
             " ".join(f"{side['slots'][0]}-{side['slots'][1]}" for side in sides),
@@ -61,14 +58,17 @@ def circuit_report(circuit: Values) -> RenderableType:
             str(hop["delivered"]),
             str(hop["expired"]),
         )
-    return Group(circuits_table([circuit]), promise, table)
+    return Group(circuits_table([circuit]), promise, hops)
 
 
 def top_report(now: Values) -> RenderableType:
     """What `qplane top` shows."""
-    table = _table("circuit", "ends", "Hops", "Delivered", "Rate/s", "Promised", "Expired")
+    circuits = table(
+        None, "circuit", "ends", "hops", "delivered", "pairs/s", "promised", "expired",
+        text=["ends"],
+    )  # fmt: skip
     for circuit in now["circuits"]:
-        table.add_row(
+        circuits.add_row(
             circuit["name"],
             f"{circuit['head']} - {circuit['tail']}",
             str(len(circuit["path"]) - 1),
@@ -77,7 +77,7 @@ def top_report(now: Values) -> RenderableType:
             _promised(circuit["rate_per_s"]),
             str(circuit["expired"]),
         )
-    nodes = _table("node", "Slots", "In use")
+    nodes = table(None, "node", "slots", "in use")
     for node in now["nodes"]:
         nodes.add_row(node["node"], str(node["slots"]), str(node["in_use"]))
-    return Group(Text(f"network time {now['time_s']:.1f} s"), table, Text(), nodes)
+    return Group(Text(f"network time {now['time_s']:.1f} s"), circuits, nodes)

@@ -11,17 +11,14 @@ from qplane.cli.acting import stream
 def run(net: str | None, interval_s: float, count: int | None, as_json: bool) -> None:
     """The whole command; `count` None: until Ctrl-C. JSON is one object a line."""
     values = islice(stream(net, "net.top", interval=interval_s), count)
-    try:
-        if as_json:
-            for value in values:
-                print(json.dumps(value, ensure_ascii=False), flush=True)
-            return
-        from rich.live import Live
-
+    if not as_json:
         from qplane.cli.tables import top_report
+        from qplane.terminal import watch
 
-        with Live(auto_refresh=False) as live:
-            for value in values:
-                live.update(top_report(value), refresh=True)
+        watch(values, top_report)
+        return
+    try:
+        for value in values:
+            print(json.dumps(value, ensure_ascii=False), flush=True)
     except KeyboardInterrupt:
         return

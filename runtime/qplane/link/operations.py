@@ -79,6 +79,10 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
 
     async def status(node: str | None = None) -> object:
         """How each end of each link stands (of one node, or of all)."""
+        nodes = sorted({end.node for end in layer.ends.values()})
+        if node is not None and node not in nodes:
+            known = ", ".join(nodes) or "none"
+            raise OperationError(f"node {node} has no link with a link layer; these have: {known}")
         return rows(layer, clock.now_ps(), node)
 
     async def top(interval_s: float = 1.0, count: int = 0) -> AsyncIterator[object]:

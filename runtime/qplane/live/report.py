@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.box import ROUNDED
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from qplane.net import Network
+from qplane.terminal import table
 
 
 def overview(status: Mapping[str, Any], plan: Network) -> RenderableType:
     """What is printed when a network has come up. `status` is that of net.status."""
-    nodes = _table("P4Runtime", "node", "device id", "address")
+    nodes = table("P4Runtime", "node", "device id", "address")
     for switch in status["switches"]:
         nodes.add_row(switch["node"], str(switch["device_id"]), switch["address"])
     parts: list[RenderableType] = [_title(status), nodes]
     if plan.hosts:
-        hosts = _table("hosts", "host", "node", "address")
+        hosts = table("hosts", "host", "node", "address", text=["node"])
         for host in plan.hosts.values():
             hosts.add_row(host.name, host.node, host.ip)
         parts.append(hosts)
@@ -29,12 +28,12 @@ def overview(status: Mapping[str, Any], plan: Network) -> RenderableType:
 
 def status_report(status: Mapping[str, Any]) -> RenderableType:
     """What `qplane net status` prints."""
-    circuits = _table(
-        "circuits", "", "delivered", "rate /s", "fidelity", "± std. err.", "wrong", "last, s ago"
+    circuits = table(
+        "circuits", "", "delivered", "pairs/s", "fidelity", "± std. err.", "wrong", "last, s ago"
     )
     for circuit in status["circuits"]:
         circuits.add_row(
-            f"{circuit['name']} ({circuit['head']} to {circuit['tail']})",
+            circuit["name"],
             str(circuit["delivered"]),
             f"{circuit['rate_per_s']:.2f}",
             _number(circuit["fidelity"], 5),
@@ -42,7 +41,7 @@ def status_report(status: Mapping[str, Any]) -> RenderableType:
             str(circuit["wrong_frames"] + circuit["mismatches"]),
             _number(circuit["last_delivery_s"], 1),
         )
-    delays = _table("wall time in ms", "", "count", "mean", "p50", "p99", "max", "restarts")
+    delays = table("wall time in ms", "", "count", "mean", "p50", "p99", "max", "restarts")
     delays.add_row("engine late", *_delay(status["lateness"]), "")
     for switch in status["switches"]:
         if switch["transit"] is not None:
@@ -68,16 +67,6 @@ def _title(status: Mapping[str, Any]) -> Text:
         f"takes {scale:g} s; running {status['running_s']:.1f} s"
     )
     return Text(text + (f"; behind by {behind:.3f} s" if behind > 0.1 else ""), style="bold")
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="", header_style="dim", box=ROUNDED
-    )
-    table.add_column(columns[0], min_width=16)
-    for column in columns[1:]:
-        table.add_column(column, justify="right")
-    return table
 
 
 def _delay(delay: Mapping[str, Any]) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.box import ROUNDED
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from qplane.simulate.summary import CircuitSummary, Estimate, Summary
+from qplane.terminal import table
 
 
 def report(summary: Summary) -> RenderableType:
@@ -24,17 +24,13 @@ def report(summary: Summary) -> RenderableType:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="", header_style="dim", box=ROUNDED
-    )
-    table.add_column(columns[0], min_width=16)
-    for column in columns[1:]:
-        table.add_column(column, justify="right")
-    return table
+    made = table(title, *columns)
+    made.columns[0].min_width = 16  # the tables stand below each other
+    return made
 
 
 def _circuit(circuit: CircuitSummary) -> Table:
-    table = _table(
+    shown = _table(
         f"{circuit.name}: {circuit.head} to {circuit.tail}, {circuit.hops} links",
         "",
         "measured",
@@ -42,14 +38,14 @@ def _circuit(circuit: CircuitSummary) -> Table:
         "expected",
         "a priori",
     )
-    table.add_row("pairs delivered", str(circuit.delivered))
-    table.add_row("rate", *_estimate(circuit.rate_per_s, 1, " /s"))
-    table.add_row("fidelity", *_estimate(circuit.fidelity))
-    table.add_row("QBER Z", *_estimate(circuit.qber_z))
-    table.add_row("QBER X", *_estimate(circuit.qber_x))
+    shown.add_row("pairs delivered", str(circuit.delivered))
+    shown.add_row("rate", *_estimate(circuit.rate_per_s, 1, " /s"))
+    shown.add_row("fidelity", *_estimate(circuit.fidelity))
+    shown.add_row("QBER Z", *_estimate(circuit.qber_z))
+    shown.add_row("QBER X", *_estimate(circuit.qber_x))
     for label in ("p50", "p90", "p99"):
-        table.add_row(f"latency, {label}", _with_unit(circuit.latency_ms.get(label), " ms"))
-    return table
+        shown.add_row(f"latency, {label}", _with_unit(circuit.latency_ms.get(label), " ms"))
+    return shown
 
 
 def _estimate(estimate: Estimate, digits: int = 5, unit: str = "") -> tuple[str, str, str, str]:
@@ -61,38 +57,38 @@ def _estimate(estimate: Estimate, digits: int = 5, unit: str = "") -> tuple[str,
 
 
 def _network(summary: Summary) -> Table:
-    table = _table("the whole network", "", "")
-    table.show_header = False
+    shown = _table("the whole network", "", "")
+    shown.show_header = False
     wrong = summary.wrong_frames + summary.mismatches + summary.void_mismatches
-    table.add_row("virtual time", f"{summary.virtual_time_s:.4f} s")
-    table.add_row("pairs delivered", str(summary.delivered))
+    shown.add_row("virtual time", f"{summary.virtual_time_s:.4f} s")
+    shown.add_row("pairs delivered", str(summary.delivered))
     per_pair = summary.messages_per_pair
-    table.add_row("QCI messages per pair", "" if per_pair is None else f"{per_pair:.2f}")
-    table.add_row("pairs expired on the way", str(summary.expired))
-    table.add_row("wrong frames, mismatched pairs", _must_be_zero(wrong))
+    shown.add_row("QCI messages per pair", "" if per_pair is None else f"{per_pair:.2f}")
+    shown.add_row("pairs expired on the way", str(summary.expired))
+    shown.add_row("wrong frames, mismatched pairs", _must_be_zero(wrong))
     if summary.slots_in_use is not None and summary.unconfirmed is not None:
-        table.add_row("delivered at one end alone", _must_be_zero(summary.one_sided))
-        table.add_row("slots left in use", _must_be_zero(summary.slots_in_use))
-        table.add_row("expiries unconfirmed", _must_be_zero(summary.unconfirmed))
-    table.add_row("frames dropped by switches", str(sum(summary.drops.values())))
+        shown.add_row("delivered at one end alone", _must_be_zero(summary.one_sided))
+        shown.add_row("slots left in use", _must_be_zero(summary.slots_in_use))
+        shown.add_row("expiries unconfirmed", _must_be_zero(summary.unconfirmed))
+    shown.add_row("frames dropped by switches", str(sum(summary.drops.values())))
     for reason, count in summary.drops.items():
-        table.add_row(f"  {reason}", str(count))
+        shown.add_row(f"  {reason}", str(count))
     for fault, count in summary.faults.items():
         if count:
-            table.add_row(f"frames {fault} by a fault", str(count))
-    return table
+            shown.add_row(f"frames {fault} by a fault", str(count))
+    return shown
 
 
 def _pings(summary: Summary) -> Table:
-    table = _table("classical round trips", "", "sent", "received", "min", "mean", "max")
+    shown = _table("classical round trips", "", "sent", "received", "min", "mean", "max")
     for ping in summary.pings:
-        table.add_row(
+        shown.add_row(
             f"{ping.source} → {ping.target}",
             str(ping.sent),
             str(ping.received),
             *(_with_unit(ping.rtt_ms[name], " ms") for name in ("min", "mean", "max")),
         )
-    return table
+    return shown
 
 
 def _must_be_zero(count: int) -> str:
