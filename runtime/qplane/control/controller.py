@@ -44,7 +44,8 @@ class Controller:
     `address` is that of the gRPC server ("127.0.0.1:9559"), or one per node; device ids are the
     node ids. Time passes only inside `clock`. `store` is the file that keeps the intent (None: it
     dies with this object); `secret` makes the probes of neighbours unpredictable (None: random);
-    a device that has not answered after `answer_timeout_ps` counts as silent.
+    a device that has not answered after `answer_timeout_ps` counts as silent. A second of `clock`
+    takes `switch_time_scale` seconds by the switches' own clocks: what they measure is converted.
 
     Methods raise a ControlError whose text is fit for the user, and then have changed nothing.
     Those that change circuits wait for each other.
@@ -61,6 +62,7 @@ class Controller:
         store: str | Path | None = None,
         secret: bytes | None = None,
         answer_timeout_ps: int = ANSWER_TIMEOUT_PS,
+        switch_time_scale: float = 1.0,
     ) -> None:
         self.network = network
         self.events = Events()
@@ -79,7 +81,7 @@ class Controller:
         self._neighbours = Neighbours(network, sessions, clock, secret)
         self._pings = Pings(network, sessions, clock, secret)
         self._store = Store(store, network)
-        self._programmer = Programmer(Topology(network), sessions, self._store)
+        self._programmer = Programmer(Topology(network), sessions, self._store, switch_time_scale)
         self._circuits = Circuits(self._programmer, self._devices, self.events, clock)
         self._keeper = Keeper(
             network,

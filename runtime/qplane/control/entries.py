@@ -1,7 +1,8 @@
 """What stands in a switch, as plain values, and their translation to finsy's entities and back.
 
-Two kinds: a table entry and a multicast group. Both are hashable and have a `key` that tells which
-entry of the switch they are, so that "what should be there" and "what is there" are dictionaries.
+Three kinds: a table entry, a multicast group and the rate of a meter's cell. They are hashable and
+have a `key` that tells which entry of the switch they are, so
+that "what should be there" and "what is there" are dictionaries.
 """
 
 from __future__ import annotations
@@ -68,7 +69,40 @@ class Group:
         return f"[group={self.group}] -> {{{replicas}}}"
 
 
-Entry: TypeAlias = TableEntry | Group
+@dataclass(frozen=True, slots=True)
+class MeterRate:
+    """The rate of one cell of a meter, in its units (packets or bytes): up to `rate` a second, and
+    `burst` at once, are green; all else is red.
+
+    Cells always are: to insert or delete one is to set or to lift its limit.
+    """
+
+    meter: str
+    index: int
+    rate: int
+    burst: int
+
+    @property
+    def table(self) -> str:
+        return self.meter
+
+    @property
+    def key(self) -> Key:
+        return self.meter, (("index", self.index),)
+
+    def to_finsy(self, *, lifted: bool = False) -> fy.P4MeterEntry:
+        if lifted:
+            return fy.P4MeterEntry(self.meter, index=self.index)
+        config = fy.P4MeterConfig(
+            cir=self.rate, cburst=self.burst, pir=self.rate, pburst=self.burst
+        )
+        return fy.P4MeterEntry(self.meter, index=self.index, config=config)
+
+    def __str__(self) -> str:
+        return f"[index={self.index}] -> {self.rate}/s, burst {self.burst}"
+
+
+Entry: TypeAlias = TableEntry | Group | MeterRate
 State: TypeAlias = Mapping[Key, Entry]
 
 
@@ -91,8 +125,13 @@ def from_finsy(entity: Any) -> Entry:
     """What was read back from a switch. The order of fields is the P4Info's, as in the tables."""
     if isinstance(entity, fy.P4MulticastGroupEntry):
         return Group(entity.multicast_group_id, tuple(sorted(map(_replica, entity.replicas))))
+    if isinstance(entity, fy.P4MeterEntry):
+        config = entity.config
+        if config is None:
+            raise TypeError(f"no limit in {entity!r}")
+        return MeterRate(entity.meter_id, entity.index or 0, config.pir, config.pburst)
     if not isinstance(entity, fy.P4TableEntry):
-        raise TypeError(f"neither a table entry nor a multicast group: {entity!r}")
+        raise TypeError(f"no table entry, multicast group or meter: {entity!r}")
     action = entity.action
     if not isinstance(action, fy.P4TableAction):
         raise TypeError(f"no direct action in {entity!r}")

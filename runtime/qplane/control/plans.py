@@ -13,10 +13,10 @@ from enum import IntEnum
 from qplane.control.errors import ExhaustedError
 from qplane.control.planning import Load, Promise, Use, check_turns, choose
 from qplane.control.routing import circuit_path
-from qplane.control.slots import Demand, Slots, divide, take
+from qplane.control.slots import Demand, Slots, divide, foreign_slots, take
 from qplane.control.timing import LinkUse, Timing, timing
 from qplane.control.topology import Topology
-from qplane.net import QUANTUM_PORT, Circuit, Link
+from qplane.net import DEFAULT_SLICE, QUANTUM_PORT, Circuit, Link
 from qplane.wire import FIRST_LABEL, LAST_LABEL
 
 MAX_CIRCUITS = 1024
@@ -61,6 +61,7 @@ class HopPlan:
     circuit_id: int
     sides: tuple[SidePlan, ...]  # up, then down
     group_both: int  # 0 at an end
+    slice: str = DEFAULT_SLICE
 
     @property
     def is_end(self) -> bool:
@@ -152,14 +153,15 @@ def _admit(
     # Those that ask for nothing come first: their turns on the links count for the others.
     for request in sorted(circuits, key=lambda circuit: circuit.asks):
         if request.asks:
-            choice = choose(topology, request, load)
+            choice = choose(topology, request, load.of_slice(topology.network, request.slice))
             circuit, path = choice.applied(request), choice.path
             promises[circuit.name] = choice.promise
         else:
             circuit, path = request, circuit_path(topology, request)
             check_turns(circuit, path, load)
         admitted[circuit.name] = circuit
-        load.add(Use(path, _fitting(circuit, path, load), promises.get(circuit.name)))
+        own = load.of_slice(topology.network, circuit.slice)
+        load.add(Use(path, _fitting(circuit, path, own), promises.get(circuit.name)))
     return [admitted[circuit.name] for circuit in circuits], promises
 
 
@@ -245,15 +247,17 @@ def _divide_slots(
     taken: _Taken,
 ) -> dict[tuple[str, str, Side], Slots]:
     """The slots of each (circuit, node, side)."""
-    users: dict[str, list[tuple[Circuit, Side]]] = {}
+    users: dict[tuple[str, str], list[tuple[Circuit, Side]]] = {}
     for circuit, path in zip(circuits, paths, strict=True):
         for node, side, _ in _node_sides(circuit, path):
-            users.setdefault(node, []).append((circuit, side))
+            pool = topology.network.slot_pool(node, circuit.slice)
+            users.setdefault((node, pool), []).append((circuit, side))
     divided = {}
-    for node, sides in users.items():
+    for (node, _), sides in users.items():
         total = topology.devices[node].features.slots
         demands = [Demand(circuit.name, circuit.slots) for circuit, _ in sides]
-        ranges = divide(node, total, demands, taken.slots.get(node, ()))
+        foreign = foreign_slots(topology.network, node, sides[0][0].slice)
+        ranges = divide(node, total, demands, [*taken.slots.get(node, ()), *foreign])
         for (circuit, side), slots in zip(sides, ranges, strict=True):
             divided[circuit.name, node, side] = slots
     return divided
@@ -284,5 +288,5 @@ def _hops(
     hops = []
     for node, (first, *rest) in sides.items():
         both = taken.group(node, both_replicas(first.port, rest[0].port)) if rest else 0
-        hops.append(HopPlan(node, taken.circuit_id(node), (first, *rest), both))
+        hops.append(HopPlan(node, taken.circuit_id(node), (first, *rest), both, circuit.slice))
     return hops

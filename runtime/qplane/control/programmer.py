@@ -23,16 +23,24 @@ class Programmer:
     """Owns the intent and what is known to stand.
 
     `suspects` are nodes whose switch may hold something else than it should. `topology` is set by
-    who discovers it; the classical entries follow from it.
+    who discovers it; the classical entries follow from it. A second of the network takes
+    `time_scale` seconds by the switches' clocks.
     """
 
-    def __init__(self, topology: Topology, sessions: Mapping[str, Session], store: Store) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        sessions: Mapping[str, Session],
+        store: Store,
+        time_scale: float = 1.0,
+    ) -> None:
         self.intent = Intent()
         self.topology = topology
         self.suspects: set[str] = set()
         self._network = topology.network
         self._sessions = sessions
         self._store = store
+        self._time_scale = time_scale
         self._installed: dict[str, dict[Key, Entry]] = {name: {} for name in self._network.nodes}
         self._base: dict[tuple[Base, frozenset[int]], dict[str, list[Entry]]] = {}
         self._lock = asyncio.Lock()
@@ -185,9 +193,9 @@ class Programmer:
             if base is Base.NOTHING:
                 entries: dict[str, list[Entry]] = {name: [] for name in self._network.nodes}
             elif base is Base.PORTS:
-                entries = tables.ports(self._network)
+                entries = tables.ports(self._network, self._time_scale)
             else:
-                entries = tables.classical(self._network, self.topology.down)
+                entries = tables.classical(self._network, self.topology.down, self._time_scale)
             self._base = {key: entries}
         return self._base[key]
 

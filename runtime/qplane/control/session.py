@@ -18,7 +18,6 @@ from finsy.grpcutil import GRPCStatusCode
 from finsy.p4client import P4Client, P4ClientError
 from finsy.proto import U128, p4r
 
-from qplane.control.encoding import encode
 from qplane.control.entries import GROUP_TABLE, Entry, from_finsy
 from qplane.control.errors import (
     ArbitrationError,
@@ -312,10 +311,7 @@ class Session:
     def _write_request(self, updates: Iterable[Update]) -> p4r.WriteRequest:
         return p4r.WriteRequest(
             device_id=self._device_id,
-            updates=[
-                p4r.Update(type=update.operation, entity=encode(update.entry, self._schema))
-                for update in updates
-            ],
+            updates=[update.encode(self._schema) for update in updates],
         )
 
     def _refused(self, batch: Sequence[Update], error: P4ClientError) -> Outcome:
@@ -332,12 +328,14 @@ class Session:
         return Outcome(failures=(failure,), unknown=unknown)
 
     async def read(self, tables: Collection[str] | None = None) -> list[Entry]:
-        """All table entries and multicast groups, default and constant entries excepted.
+        """All table entries, multicast groups and limits of meters, but for default and constant
+        entries.
 
         With `tables`, only what stands in those. A switch that another controller has taken over
         can still be read.
         """
-        wanted = [fy.P4TableEntry(), fy.P4MulticastGroupEntry()]
+        wanted: list[Any] = [fy.P4TableEntry(), fy.P4MulticastGroupEntry()]
+        wanted += [fy.P4MeterEntry(meter.alias) for meter in self._schema.meters]
         entities = await self._read(wanted)
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
@@ -464,6 +462,8 @@ _NOTHING_DONE = frozenset(
 def _is_wanted(entity: Any, tables: Collection[str] | None) -> bool:
     if isinstance(entity, fy.P4TableEntry):
         return not entity.is_const and (tables is None or entity.table_id in tables)
+    if isinstance(entity, fy.P4MeterEntry):
+        return entity.config is not None and (tables is None or entity.meter_id in tables)
     return tables is None or GROUP_TABLE in tables
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from qplane.control.errors import SlotsError
+from qplane.net import Network
 
 MAX_SLOTS_PER_SIDE = 32
 """Depth of the ring in which the P4 program keeps the waiting pairs of one side."""
@@ -73,6 +74,13 @@ def divide(
         share = -(-left // (len(sharers) - done))
         ranges[index] = take(free, min(share, MAX_SLOTS_PER_SIDE))
     return [ranges[index] for index in range(len(demands))]
+
+
+def foreign_slots(network: Network, node: str, slice_name: str) -> list[Slots]:
+    """The slots of a node that a slice may not use: those of other slices, or all but its own."""
+    return [
+        Slots(first, last - first + 1) for first, last in network.foreign_slots(node, slice_name)
+    ]
 
 
 def _holes(total: int, taken: Sequence[Slots]) -> list[Slots]:

@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 
+from qplane.control import slices
 from qplane.control.entries import Entry, Group, table_entry
 from qplane.control.plans import CircuitPlan, HopPlan, Side
 from qplane.control.routing import next_links
-from qplane.net import GATEWAY_IP, QUANTUM_PORT, Network
+from qplane.net import DEFAULT_SLICE, GATEWAY_IP, QUANTUM_PORT, Network
 from qplane.wire import parse_mac
 
 ENTRANCES = ("port_kind", "label_in", "pair_in", "my_mac", "arp_responder")
@@ -37,10 +38,12 @@ def node_mac(node_id: int) -> int:
     return 0x06 << 40 | node_id << 8
 
 
-def classical(network: Network, down: Collection[int] = ()) -> dict[str, list[Entry]]:
+def classical(
+    network: Network, down: Collection[int] = (), time_scale: float = 1.0
+) -> dict[str, list[Entry]]:
     """Entries that no circuit has a part in, by node: ports, gateways, routes that avoid the links
-    `down` (indices)."""
-    entries = ports(network)
+    `down` (indices). `time_scale` as in :func:`ports`."""
+    entries = ports(network, time_scale)
     for name, node in network.nodes.items():
         if not node.is_station:
             entries[name] += _gateways(network, name)
@@ -50,11 +53,16 @@ def classical(network: Network, down: Collection[int] = ()) -> dict[str, list[En
     return entries
 
 
-def ports(network: Network) -> dict[str, list[Entry]]:
-    """What hangs on each port, by node. Needed before a device is asked anything: its answers are
-    accepted from a quantum port alone."""
+def ports(network: Network, time_scale: float = 1.0) -> dict[str, list[Entry]]:
+    """What hangs on each port, and the limits of slices, by node. Needed before a device is asked
+    anything: its answers are accepted from a quantum port alone.
+
+    `time_scale` is how long a second of the network takes by the switches' own clocks.
+    """
     entries = {
-        name: [] if node.is_station else list(_ports(network, name))
+        name: []
+        if node.is_station
+        else [*_ports(network, name), *slices.limits(network, name, time_scale)]
         for name, node in network.nodes.items()
     }
     for name, entry in stations(network):
@@ -64,9 +72,10 @@ def ports(network: Network) -> dict[str, list[Entry]]:
 
 def _ports(network: Network, name: str) -> Iterator[Entry]:
     for link in network.links_of(name):
-        yield _port(link.end(name).port, PortKind.NEIGHBOUR)
+        in_slice = slices.number(network, link.options.slice or DEFAULT_SLICE)
+        yield _port(link.end(name).port, PortKind.NEIGHBOUR, in_slice)
     for host in network.hosts_of(name):
-        yield _port(host.port, PortKind.HOST)
+        yield _port(host.port, PortKind.HOST, slices.number(network, host.slice))
     for port in network.herald_ports(name):
         yield _port(port, PortKind.NEIGHBOUR)
     if network.nodes[name].is_quantum:
@@ -137,9 +146,9 @@ def stations(network: Network) -> Iterator[tuple[str, Entry]]:
             )
 
 
-def _port(port: int, kind: PortKind) -> Entry:
+def _port(port: int, kind: PortKind, in_slice: int = 0) -> Entry:
     match = {"ingress_port": port}
-    return table_entry("port_kind", match, "set_port_kind", kind=int(kind), slice=0)
+    return table_entry("port_kind", match, "set_port_kind", kind=int(kind), slice=in_slice)
 
 
 def _gateways(network: Network, name: str) -> Iterator[Entry]:
@@ -195,8 +204,9 @@ def at_hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
             dst_mac=node_mac(network.nodes[side.neighbour].id),
         )
     yield _role(hop)
+    number = slices.number(network, hop.slice)
     for side in hop.sides:
-        to = {"circuit_id": hop.circuit_id, "side": int(side.side), "slice": 0}
+        to = {"circuit_id": hop.circuit_id, "side": int(side.side), "slice": number}
         match = {"ingress": side.port, "label": side.label}
         yield table_entry("label_in", match, "set_circuit", **to)
         match = {"link": side.number, "label": side.label}

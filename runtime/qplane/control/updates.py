@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import finsy as fy
 from finsy.proto import p4r
 
-from qplane.control.entries import Entry
+from qplane.control.encoding import encode
+from qplane.control.entries import Entry, MeterRate
 from qplane.control.errors import Failure
 
 
@@ -37,6 +39,14 @@ class Update:
     @property
     def is_delete(self) -> bool:
         return self.operation == p4r.Update.DELETE
+
+    def encode(self, schema: fy.P4Schema) -> p4r.Update:
+        """As a message. Raises ValueError where the P4 program has no such entry."""
+        entry = self.entry
+        if isinstance(entry, MeterRate):
+            entity = entry.to_finsy(lifted=self.is_delete).encode(schema)
+            return p4r.Update(type=p4r.Update.MODIFY, entity=entity)
+        return p4r.Update(type=self.operation, entity=encode(entry, schema))
 
     def inverse(self) -> Update:
         """What undoes it."""

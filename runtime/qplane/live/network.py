@@ -59,7 +59,13 @@ class LiveNetwork:
         self.plan = plan
         self.fabric = fabric
         self.clock = NetworkClock(fabric.paced.pacer)
-        self.controller = Controller(plan, fabric.addresses, self.clock, store=store)
+        self.controller = Controller(
+            plan,
+            fabric.addresses,
+            self.clock,
+            store=store,
+            switch_time_scale=self.clock.time_scale if fabric.is_external else 1.0,
+        )
         self.stopping = asyncio.Event()
         """Set to end the network: by Ctrl-C, by `qplane net down`."""
         self.mark = guests.new_mark(plan.name)

@@ -10,6 +10,7 @@ from qplane.net.errors import NetworkFileError
 from qplane.net.load import load, loads
 from qplane.net.model import (
     CPU_PORT,
+    DEFAULT_SLICE,
     GATEWAY_IP,
     QUANTUM_PORT,
     Circuit,
@@ -19,10 +20,12 @@ from qplane.net.model import (
     Network,
     Node,
     Ping,
+    Slice,
 )
 
 __all__ = [
     "CPU_PORT",
+    "DEFAULT_SLICE",
     "GATEWAY_IP",
     "QUANTUM_PORT",
     "Circuit",
@@ -33,6 +36,7 @@ __all__ = [
     "NetworkFileError",
     "Node",
     "Ping",
+    "Slice",
     "load",
     "loads",
 ]

@@ -9,34 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from qplane.net.model import Circuit, Herald, Host, Link, LinkEnd, Network, Node, Ping
+from qplane.net.errors import InconsistentError
+from qplane.net.model import Circuit, Herald, Host, Link, LinkEnd, Network, Node, Ping, Slice
 from qplane.net.routes import NoPathError, ShortestPaths
 from qplane.net.schema import CircuitSection, LinkSection, Memory, NetworkFile
-
-Path = tuple[str | int, ...]
+from qplane.net.slices import slice_name, slices_of
 
 MAX_STATION_LINKS = 32
 """Links of one heralding station: what its P4 program keeps records for."""
-
-
-class InconsistentError(ValueError):
-    """Sections that contradict each other. `path` leads to the key that should be changed."""
-
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(problem)
-        self.path = path
-        self.problem = problem
 
 
 def build(file: NetworkFile) -> Network:
     """Raises InconsistentError."""
     nodes = _nodes(file)
     links, next_port = _links(file, nodes)
+    slices = slices_of(file, nodes)
     circuits = _circuits(file, nodes, links)
-    _check_slots(nodes, circuits)
     hosts = _hosts(file, nodes, next_port)
     pings = _pings(file, hosts)
-    return Network(
+    for index, section in enumerate(file.links):
+        slice_name(file, "links", index, section.slice)
+    network = Network(
         name=file.network.name,
         seed=file.network.seed,
         nodes=nodes,
@@ -45,7 +38,10 @@ def build(file: NetworkFile) -> Network:
         hosts=hosts,
         pings=pings,
         faults=file.faults,
+        slices=slices,
     )
+    _check_slots(network)
+    return network
 
 
 def _known(kind: str, names: Mapping[str, object]) -> str:
@@ -184,6 +180,7 @@ def _circuits(
             path=_path(index, section, nodes, paths),
             fidelity=section.fidelity or 0.0,
             rate_per_s=section.rate or 0.0,
+            slice=slice_name(file, "circuits", index, section.slice),
         )
         if not circuit.asks:
             _check_cutoff(index, circuit)
@@ -231,24 +228,38 @@ def _path(
         ) from error
 
 
-def _check_slots(nodes: Mapping[str, Node], circuits: Mapping[str, Circuit]) -> None:
-    wanted: Counter[str] = Counter()
-    for index, circuit in enumerate(circuits.values()):
+def _check_slots(network: Network) -> None:
+    wanted: Counter[tuple[str, str]] = Counter()  # by node and pool of slots
+    for index, circuit in enumerate(network.circuits.values()):
         if circuit.asks:
             continue  # its path and its slots are the controller's choice
         for link in circuit.path:
             for end in (link.a, link.b):
-                wanted[end.node] += max(circuit.slots, 1)
+                pool = network.slot_pool(end.node, circuit.slice)
+                wanted[end.node, pool] += max(circuit.slots, 1)
         for name in circuit.nodes():
-            memory = nodes[name].memory
-            assert memory is not None  # a quantum link joins nodes with memories
-            if wanted[name] > memory.slots:
+            pool = network.slot_pool(name, circuit.slice)
+            usable = _usable_slots(network.nodes[name], pool, network.slices)
+            if wanted[name, pool] > usable:
+                share = (f" for slice {pool}" if pool else " for it") if network.slices else ""
                 raise InconsistentError(
                     ("circuits", index, "slots"),
-                    f"more circuits than slots: the circuits up to this one need {wanted[name]} "
-                    f"slots at node {name}, which has {memory.slots} (a circuit needs its slots on "
-                    "each of its links, and the nodes on its way have two of them)",
+                    "more circuits than slots: the circuits up to this one need "
+                    f"{wanted[name, pool]} slots at node {name}, which has {usable}{share} (a "
+                    "circuit needs its slots on each of its links, and the nodes on its way have "
+                    "two of them)",
                 )
+
+
+def _usable_slots(node: Node, pool: str, slices: Mapping[str, Slice]) -> int:
+    """How many slots of a node a pool has: a slice's range, or ("") what the ranges leave."""
+    assert node.memory is not None  # a quantum link joins nodes with memories
+    sizes = {name: _size(s.slots[node.name]) for name, s in slices.items() if node.name in s.slots}
+    return sizes[pool] if pool else node.memory.slots - sum(sizes.values())
+
+
+def _size(slots: tuple[int, int]) -> int:
+    return slots[1] - slots[0] + 1
 
 
 def _hosts(
@@ -274,7 +285,14 @@ def _hosts(
         next_port[section.node] += 1
         number = index + 1
         mac = f"02:00:01:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
-        hosts[section.name] = Host(section.name, section.node, port, section.ip, mac)
+        hosts[section.name] = Host(
+            section.name,
+            section.node,
+            port,
+            section.ip,
+            mac,
+            slice_name(file, "hosts", index, section.slice),
+        )
     return hosts
 
 

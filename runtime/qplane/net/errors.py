@@ -1,4 +1,4 @@
-"""The one error that a bad network file gives."""
+"""The error that a bad network file gives, and what it is made of where sections disagree."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def _shown(value: object) -> str:
         return str(value).lower()
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+class InconsistentError(ValueError):
+    """Sections that contradict each other. `path` leads to the key that should be changed."""
+
+    def __init__(self, path: tuple[str | int, ...], problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from qplane.net import build as building
 from qplane.net import schema
-from qplane.net.errors import NetworkFileError
+from qplane.net.errors import InconsistentError, NetworkFileError
 from qplane.net.locate import line_of
 from qplane.net.model import Network
 
@@ -33,6 +33,7 @@ _MODELS: dict[Place, type[BaseModel]] = {
     ("defaults", "link"): schema.LinkSection,
     ("links", "*"): schema.LinkSection,
     ("circuits", "*"): schema.CircuitSection,
+    ("slices", "*"): schema.SliceSection,
     ("hosts", "*"): schema.HostSection,
     ("pings", "*"): schema.PingSection,
     ("faults",): schema.Faults,
@@ -65,7 +66,7 @@ def loads(text: str, *, file: str = "<text>") -> Network:
         return building.build(schema.NetworkFile.model_validate(data))
     except ValidationError as error:
         place, problem = explained(error)
-    except building.InconsistentError as error:
+    except InconsistentError as error:
         place, problem = error.path, error.problem
     raise NetworkFileError(
         problem,
@@ -97,7 +98,7 @@ def explained(error: ValidationError) -> tuple[Place, str]:
 
 def _explain(details: ErrorDetails) -> tuple[Place, str]:
     """Where, and what is wrong, of the first thing that validation found."""
-    place: Place = tuple(part for part in details["loc"] if part != "[key]")
+    place: Place = tuple(part for part in details["loc"] if part not in ("[key]", ""))
     kind = details["type"]
     if kind == "extra_forbidden":
         return place, _unknown_key(place)

@@ -8,7 +8,7 @@ former alone (the controller asks the devices).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ GATEWAY_IP = "169.254.1.1"
 
 Hosts have a prefix length of 32, so that all they send goes through the gateway and is routed.
 """
+
+DEFAULT_SLICE = "default"
+"""The slice of all that names none; its number is 0."""
 
 FIBRE_M_PER_S = 2e8
 """Speed of light in fibre."""
@@ -139,6 +142,7 @@ class Circuit:
     path: tuple[Link, ...]
     fidelity: float = 0.0
     rate_per_s: float = 0.0
+    slice: str = DEFAULT_SLICE
 
     @property
     def asks(self) -> bool:
@@ -163,6 +167,21 @@ class Host:
     port: int
     ip: str
     mac: str
+    slice: str = DEFAULT_SLICE
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A share of every node: rates that its messages and its classical traffic may have (0: any),
+    and the memory slots that are its alone, first and last, by node."""
+
+    name: str
+    number: int
+    qci_per_s: float = 0.0
+    qci_burst: int = 0
+    classical_bytes_per_s: float = 0.0
+    classical_burst_bytes: int = 0
+    slots: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -187,6 +206,20 @@ class Network:
     hosts: Mapping[str, Host]
     pings: tuple[Ping, ...]
     faults: Faults
+    slices: Mapping[str, Slice] = field(default_factory=dict)
+
+    def slot_pool(self, node: str, slice_name: str) -> str:
+        """Which slice's range the slots of a slice come from at a node; "": what no range has."""
+        found = self.slices.get(slice_name)
+        return slice_name if found is not None and node in found.slots else ""
+
+    def foreign_slots(self, node: str, slice_name: str) -> list[tuple[int, int]]:
+        """Ranges of slots of a node, first and last, that a slice may not use."""
+        pool = self.slot_pool(node, slice_name)
+        if not pool:
+            return [s.slots[node] for s in self.slices.values() if node in s.slots]
+        first, last = self.slices[pool].slots[node]
+        return [(0, first - 1)] * (first > 0) + [(last + 1, 0xFFFF)]
 
     def links_of(self, node: str) -> list[Link]:
         """The links that touch `node`, in the order of its ports."""

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from qplane.net import schema
 from qplane.net.load import explained
-from qplane.net.model import Circuit, Network
+from qplane.net.model import DEFAULT_SLICE, Circuit, Network
 
 
 class RequestError(ValueError):
@@ -38,6 +38,9 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
             raise RequestError(f'{key} = "{name}": no such node; nodes: {known}')
         if not node.is_quantum:
             raise RequestError(f'{key} = "{name}": this node has no memory; no circuit ends there')
+    if section.slice not in (None, DEFAULT_SLICE, *network.slices):
+        known = ", ".join(network.slices) or "none"
+        raise RequestError(f'slice = "{section.slice}": no such slice; there are: {known}')
     return Circuit(
         name=section.name,
         head=section.head,
@@ -47,4 +50,5 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
         path=(),
         fidelity=section.fidelity or 0.0,
         rate_per_s=section.rate or 0.0,
+        slice=section.slice or DEFAULT_SLICE,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -57,6 +58,28 @@ def _ipv4(value: object) -> str:
     return str(address)
 
 
+def _bytes(value: object) -> int:
+    amount = units.DATA.parse(value)
+    if amount < 1:
+        raise units.UnitError("less than a byte")
+    return round(amount)
+
+
+def _slot_range(value: object) -> tuple[int, int]:
+    match = re.fullmatch(r"\s*([0-9]{1,5})\s*(?:-\s*([0-9]{1,5})\s*)?", str(value))
+    if not isinstance(value, str) or match is None:
+        raise ValueError('a range of memory slots is wanted, like "0-3" or "2"')
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise ValueError(f"the range runs backwards; {last}-{first} would be one")
+    return first, last
+
+
+def _slot_ranges(value: object) -> object:
+    """A range for all nodes stands for one without a node's name."""
+    return {"": value} if not isinstance(value, dict) else value
+
+
 def _fidelity(value: object) -> float:
     try:
         fidelity = units.probability(value)
@@ -88,6 +111,10 @@ HertzOrZero = Annotated[
 ]
 Hertz = Annotated[float, BeforeValidator(units.FREQUENCY.parse)]
 BitsPerSecond = Annotated[float, BeforeValidator(units.BANDWIDTH.parse)]
+MessagesPerSecond = Annotated[float, BeforeValidator(units.MESSAGE_RATE.parse)]
+DataPerSecond = Annotated[float, BeforeValidator(units.DATA_RATE.parse)]
+Bytes = Annotated[int, BeforeValidator(_bytes)]
+SlotRange = Annotated[tuple[int, int], BeforeValidator(_slot_range)]
 Probability = Annotated[float, BeforeValidator(units.probability)]
 Fidelity = Annotated[float, BeforeValidator(_fidelity)]
 IPv4 = Annotated[str, BeforeValidator(_ipv4)]
@@ -181,6 +208,7 @@ class LinkSection(Section):
     number_resolving: bool = False  # single-click: the detectors
     pair_probability: Probability = 1.0  # source
     cycle: Picoseconds | None = None  # of the MHP; None: as long as a K attempt takes
+    slice: Name | None = None  # of the plain traffic on it
     every_attempt: bool = False  # the MHP sends GEN and REPLY of failing attempts too
 
     @property
@@ -258,11 +286,29 @@ class CircuitSection(Section):
     cutoff: Picoseconds | None = None
     fidelity: Fidelity | None = None
     rate: Hertz | None = None  # pairs a second
+    slice: Name | None = None
 
     @model_validator(mode="after")
     def _two_ends(self) -> CircuitSection:
         if self.head == self.tail:
             raise ValueError("a circuit joins two different nodes")
+        return self
+
+
+class SliceSection(Section):
+    """[slices.NAME]: a share of the nodes. What is left out is not limited."""
+
+    qci_rate: MessagesPerSecond | None = None
+    qci_burst: int | None = Field(default=None, ge=1, lt=1 << 31)  # None: a tenth of a second's
+    classical_rate: DataPerSecond | None = None
+    classical_burst: Bytes | None = None  # None: a tenth of a second's, at least 9000 bytes
+    slots: Annotated[dict[str, SlotRange], BeforeValidator(_slot_ranges)] | None = None
+
+    @model_validator(mode="after")
+    def _bursts(self) -> SliceSection:
+        for kind in ("qci", "classical"):
+            if getattr(self, f"{kind}_burst") is not None and getattr(self, f"{kind}_rate") is None:
+                raise ValueError(f"{kind}_burst needs {kind}_rate, which it is the burst of")
         return self
 
 
@@ -272,6 +318,7 @@ class HostSection(Section):
     name: Name
     node: Name
     ip: IPv4
+    slice: Name | None = None
 
 
 class PingSection(Section):
@@ -316,6 +363,7 @@ class NetworkFile(Section):
     nodes: dict[Name, NodeSection]
     links: list[LinkSection]
     circuits: list[CircuitSection] = Field(default_factory=list)
+    slices: dict[Name, SliceSection] = Field(default_factory=dict)
     hosts: list[HostSection] = Field(default_factory=list)
     pings: list[PingSection] = Field(default_factory=list)
     faults: Faults = Faults()

@@ -96,10 +96,29 @@ BANDWIDTH = Dimension(
 )
 """Calculated in bits a second."""
 
+MESSAGE_RATE = Dimension(
+    "a message rate", {"msg/s": 1.0, "kmsg/s": 1e3, "Mmsg/s": 1e6}, "500 msg/s"
+)
+"""Calculated in messages a second."""
+
+DATA_RATE = Dimension(
+    "a data rate",
+    {**BANDWIDTH.units, "B/s": 8.0, "kB/s": 8e3, "MB/s": 8e6, "GB/s": 8e9},
+    "10 Mb/s",
+)
+"""Calculated in bits a second; also written in bytes."""
+
+DATA = Dimension(
+    "an amount of data",
+    {"b": 0.125, "kb": 125.0, "Mb": 125e3, "B": 1.0, "kB": 1e3, "MB": 1e6},
+    "15 kB",
+)
+"""Calculated in bytes."""
+
 ANGLE = Dimension("an angle", {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180}, "0.1 rad")
 """Calculated in radians."""
 
-_ALL = (LENGTH, TIME, ATTENUATION, FREQUENCY, BANDWIDTH, ANGLE)
+_ALL = (LENGTH, TIME, ATTENUATION, FREQUENCY, DATA_RATE, MESSAGE_RATE, DATA, ANGLE)
 
 
 def _dimension_of(unit: str) -> Dimension | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from qplane.control.slots import Slots, without
+from qplane.control.slots import Slots, foreign_slots, without
 from qplane.control.topology import Topology
-from qplane.net import Link
+from qplane.net import Link, Network
 
 
 class Promise(NamedTuple):
@@ -58,6 +58,17 @@ class Load:
                 self.limits[link.index] = min(turns, self.limits.get(link.index, turns))
         for node, slots in use.slots:
             self.free[node] = without(self.free.get(node, ()), slots)
+
+    def of_slice(self, network: Network, slice_name: str) -> Load:
+        """The same, with those of the free slots that a slice may use."""
+        if not network.slices:
+            return self
+        free = {}
+        for node, holes in self.free.items():
+            free[node] = holes
+            for foreign in foreign_slots(network, node, slice_name):
+                free[node] = without(free[node], foreign)
+        return replace(self, free=free)
 
     def has_turn(self, link: Link) -> bool:
         """Whether the link can serve one more circuit with all promises kept."""

@@ -1,0 +1,146 @@
+"""What one slice gets while another floods the repeater that both share, with and without slices.
+
+Two circuits cross one repeater and its slow link to the far end. The other slice (red) floods it:
+with plain packets of its host, with QCI messages of its circuit, with requests for circuits.
+Virtual time, real P4Runtime.  python benchmarks/slices.py [--json FILE] [--seconds S]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+
+from qplane.control import ControlError
+from qplane.net import loads
+from qplane.net.request import circuit_request
+from qplane.simulate.session import simulation
+from qplane.wire import CircuitFrame, CircuitPingBody, QciMessage, QciType
+
+FLOODS = ("none", "packets", "requests")
+STEP_PS = 1_000_000_000
+MESSAGES_PER_STEP = 5
+OFFERED = 20
+"""Circuits that red asks for."""
+
+NODES = """
+[network]
+name = "slices"
+seed = 1
+[memories.m]
+slots = 16
+t2 = "20 ms"
+[nodes]
+a = { memory = "m" }
+r = { memory = "m" }
+b = { memory = "m" }
+[[links]]
+between = ["a", "r"]
+length = "10 km"
+attenuation = "0 dB/km"
+[[links]]
+between = ["r", "b"]
+length = "10 km"
+attenuation = "0 dB/km"
+bandwidth = "2 Mb/s"
+"""
+
+SLICES = """
+[slices.blue]
+slots = "0-7"
+[slices.red]
+slots = "8-15"
+qci_rate = "400 msg/s"
+qci_burst = 8
+classical_rate = "100 kb/s"
+classical_burst = "1 kB"
+"""
+
+
+def network_text(*, sliced: bool, flood: str) -> str:
+    """The network file: blue's circuit, red's circuit (floods of messages need its label), and
+    red's host behind the repeater."""
+    red, blue = ('slice = "red"\n', 'slice = "blue"\n') if sliced else ("", "")
+    text = NODES + (SLICES if sliced else "")
+    circuit = '[[circuits]]\nname = "{0}"\nfrom = "a"\nto = "b"\nslots = 2\ncutoff = "4 ms"\n{1}'
+    if flood != "requests":
+        text += circuit.format("blue", blue) + circuit.format("red", red)
+    text += f'[[hosts]]\nname = "flooder"\nnode = "r"\nip = "10.0.0.1"\n{red}'
+    text += '[[hosts]]\nname = "sink"\nnode = "b"\nip = "10.0.0.2"\n'
+    if flood == "packets":
+        text += '[[pings]]\nfrom = "flooder"\nto = "sink"\ninterval = "200 us"\n'
+    return text
+
+
+async def measure(*, sliced: bool, flood: str, seconds: float) -> dict[str, object]:
+    """What blue gets in one case: pairs, their fidelity and how long they take, or its admission."""
+    async with simulation(loads(network_text(sliced=sliced, flood=flood))) as simulated:
+        await simulated.set_up()
+        if flood == "requests":
+            return await _requests(simulated.controller, sliced)
+        engine, clock = simulated.emulation.engine, simulated.clock
+        await simulated.controller.start(["blue"])
+        frame = _ping_of_red(simulated.controller)
+        repeater = simulated.emulation.nodes["r"]
+        end_ps = clock.now_ps() + round(seconds * 1e12)
+        while clock.now_ps() < end_ps:
+            if flood == "messages":
+                for _ in range(MESSAGES_PER_STEP):
+                    engine.inject(repeater, 1, frame)
+            await clock.advance(clock.now_ps() + STEP_PS)
+        summary = await simulated.summary()
+        blue = next(circuit for circuit in summary.circuits if circuit.name == "blue")
+        await simulated.check_entries()  # meters too
+        return {
+            "pairs": blue.delivered,
+            "fidelity": round(blue.fidelity.value, 4),
+            "latency_ms": blue.latency_ms.get("mean"),
+            "dropped": {k: n for k, n in summary.drops.items() if "slice" in k.lower()},
+        }
+
+
+def _ping_of_red(controller) -> bytes:
+    """A CIRCUIT_PING as red's head-end would send it to the repeater."""
+    side = controller.plans["red"].hops[0].sides[0]
+    message = QciMessage(QciType.CIRCUIT_PING, CircuitPingBody(1, 0))
+    return CircuitFrame(0x060000000200, 0x060000000100, side.label, message).to_bytes()
+
+
+async def _requests(controller, sliced: bool) -> dict[str, object]:
+    """Red asks for circuits until it is refused, then blue for one."""
+    granted = 0
+    keys = {"from": "a", "to": "b", "slots": 2}
+    for number in range(OFFERED):
+        asked = {**keys, "name": f"red{number}", "slice": "red" if sliced else None}
+        try:
+            await controller.add(circuit_request(controller.network, asked))
+        except ControlError:
+            break
+        granted += 1
+    asked = {**keys, "name": "blue", "slice": "blue" if sliced else None}
+    try:
+        await controller.add(circuit_request(controller.network, asked))
+    except ControlError as error:
+        return {"red": granted, "blue": f"refused: {error}"}
+    return {"red": granted, "blue": "admitted"}
+
+
+def main() -> None:
+    """All cases, as a table and a JSON file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0, help="virtual time of each run")
+    parser.add_argument("--json", type=Path, default=Path(__file__).with_suffix(".json"))
+    options = parser.parse_args()
+    found = []
+    for flood in FLOODS:
+        for sliced in (False, True):
+            result = asyncio.run(measure(sliced=sliced, flood=flood, seconds=options.seconds))
+            print(f"{flood:10} {'slices' if sliced else 'no slices':10} {result}", flush=True)
+            found.append({"flood": flood, "sliced": sliced, **result})
+    report = {"seconds": options.seconds, "runs": found}
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
