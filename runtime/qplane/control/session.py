@@ -370,14 +370,17 @@ class Session:
         if not self._is_ready:
             raise ConnectionFailedError("the switch has no P4 program yet", node=self.node)
         message = fy.P4PacketOut(packet, egress_port=port, pad=0)
+        update = message.encode_update(self._schema)
+        self.packet_outs += 1  # now: while gRPC takes it, it is under way
+        self._on_packet_out(self.node)
         try:
-            await self._client.send(message.encode_update(self._schema))
+            await self._client.send(update)
         except P4ClientError as error:
+            self.packet_outs -= 1
             raise self._failed(error) from error
         except asyncio.InvalidStateError as error:  # the stream ended; the receiver says why
+            self.packet_outs -= 1
             raise self._no_connection() from error
-        self.packet_outs += 1
-        self._on_packet_out(self.node)
 
     # ---- the stream ----
 

@@ -45,7 +45,6 @@ class VirtualClock:
         self._pending = pending
         self._deadlines: list[int] = []
         self._engine = asyncio.Lock()
-        self._is_settled = False  # and the event loop has not turned since
         self.deliveries: int | None = None
         """Stop :meth:`advance` once so many pairs are delivered."""
         self.on_progress: Callable[[], None] | None = None
@@ -75,10 +74,8 @@ class VirtualClock:
         ControllerStuckError when that never happens.
         """
         async with self._engine:
-            if not self._is_settled:
-                await self._settle()
+            await self._settle()
             ends = [*self._deadlines] if until_ps is None else [*self._deadlines, until_ps]
-            self._is_settled = False
             reason = self._network.run(
                 until_ps=min(ends, default=None),
                 deliveries=self.deliveries,
@@ -111,9 +108,3 @@ class VirtualClock:
                 )
         for _ in range(_TURNS):
             await asyncio.sleep(0)
-        self._is_settled = True
-        asyncio.get_running_loop().call_soon(self._turned)
-
-    def _turned(self) -> None:
-        """The event loop turns: something may be under way again."""
-        self._is_settled = False
