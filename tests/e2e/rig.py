@@ -1,6 +1,7 @@
 """Networks for the end-to-end tests, and running them: real gRPC, compiled program, engine."""
 
 import asyncio
+import json
 import math
 from dataclasses import dataclass
 
@@ -51,18 +52,17 @@ def network(
         text += table("[links]", {"between": f'["{a}", "{b}"]'})
     for kind, items in (("circuits", circuits), ("hosts", hosts), ("pings", pings)):
         for item in items:
-            text += table(
-                f"[{kind}]", {k: v if isinstance(v, int) else f'"{v}"' for k, v in item.items()}
-            )
+            text += table(f"[{kind}]", {k: json.dumps(v) for k, v in item.items()})
     return text + (table("faults", faults) if faults else "")
 
 
 def chain(nodes, **options):
-    """A chain n0 - n1 - ... with one circuit from end to end."""
+    """A chain n0 - n1 - ... with one circuit from end to end, of more keys in `circuit`."""
     circuit = {"name": "c", "from": "n0", "to": f"n{nodes - 1}", "slots": options.pop("slots", 1)}
     cutoff = options.pop("cutoff", None)
     if cutoff is not None:
         circuit["cutoff"] = cutoff
+    circuit |= options.pop("circuit", {})
     return network([(f"n{k}", f"n{k + 1}") for k in range(nodes - 1)], [circuit], **options)
 
 

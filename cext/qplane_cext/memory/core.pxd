@@ -46,6 +46,9 @@ cdef class QuantumMemory:
                        bitgen_t* rng, int* bit) noexcept nogil
     cdef int c_measure_along(self, int64_t now_ps, handle_t q, const double* bloch,
                              double readout_error, bitgen_t* rng, int* bit) noexcept nogil
+    # the bit that c_measure would read of a qubit of a pair with the draw u; changes nothing
+    cdef int c_peek_bit(self, int64_t now_ps, handle_t q, int axis, double readout_error,
+                        double u, int* bit) noexcept nogil
     # bit 1: X, bit 0: Z, as in a Bell index
     cdef int c_pauli(self, int64_t now_ps, handle_t q, int pauli_xz,
                      double gate_error) noexcept nogil

@@ -232,6 +232,15 @@ cdef class QuantumMemory:
         cdef qm_t* m = <qm_t*>self._m
         return qm_measure(m, &m.arena, now_ps, q, bloch, readout_error, rng, bit)
 
+    cdef int c_peek_bit(self, int64_t now_ps, handle_t q, int axis, double readout_error,
+                        double u, int* bit) noexcept nogil:
+        cdef double[3] bloch
+        if not 0 <= axis <= 2:
+            return QM_EARG
+        memset(bloch, 0, sizeof(bloch))
+        bloch[2 if axis == 0 else axis - 1] = 1
+        return qm_peek_bit(<qm_t*>self._m, now_ps, q, bloch, readout_error, u, bit)
+
     cdef int c_pauli(self, int64_t now_ps, handle_t q, int pauli_xz,
                      double gate_error) noexcept nogil:
         cdef qm_t* m = <qm_t*>self._m

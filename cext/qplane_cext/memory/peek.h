@@ -21,6 +21,22 @@ static int qm_peek_fidelity(const qm_t *m, qm_handle ha, int64_t ta_ps, qm_handl
     return QM_OK;
 }
 
+/* The bit that qm_measure() would read of a qubit of a pair if its draw were u. */
+static int qm_peek_bit(const qm_t *m, int64_t now_ps, qm_handle h, const double *axis,
+                       double readout_error, double u, int *bit) {
+    uint32_t q = slot_of(m, h), p;
+    if (!q) return QM_ESTALE;
+    if (!(p = partner_of(m, q))) return QM_EARG;
+    if (now_ps < clock_of(m, q)) return QM_ETIME;
+    view_t A;
+    load_pair(m, q, p, &A);
+    view_age(m, &A, now_ps);
+    double mean = A.bell ? 0 : axis[0] * A.R[4] + axis[1] * A.R[8] + axis[2] * A.R[12];
+    int b = !decide((1 + mean) / 2, &u);
+    *bit = b ^ decide(readout_error, &u);
+    return QM_OK;
+}
+
 /* The number of qubits in h's block, or an error; members (room for it) may be NULL. */
 static int qm_members(const qm_t *m, qm_handle h, qm_handle *members) {
     uint32_t q = slot_of(m, h);

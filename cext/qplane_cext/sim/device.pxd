@@ -21,6 +21,8 @@ cdef enum:  # counters
     SWAPS
     SWAPS_WITHOUT_OUTCOME
     DELIVERS
+    MEASURES  # of these
+    COMPLETED
     RELEASES
     RELEASES_ANNOUNCED
     VOIDS
@@ -33,6 +35,7 @@ cdef enum:  # counters
     STALE_RELEASES
     STALE_CONFIRMS
     UNKNOWN_VOIDS
+    UNKNOWN_COMPLETED  # the other end has not delivered: an error of the protocol
     VOIDS_AFTER_COMPLETE
     BAD_ETHERNET
     BAD_VERSION
@@ -152,6 +155,7 @@ cdef void device_deliver(
 cdef void device_release(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil
+cdef void device_completed(Device* device, Ledger* ledger, QubitFrame* command) noexcept nogil
 cdef void device_void(
     Device* device, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil

@@ -12,15 +12,16 @@ from qplane_cext.sim.events cimport (
     ARRIVE, CUTOFF, LINK_WAKE, MHP_WAKE, RETRY, SWAP_DONE, Packet, packet_new, queue_push, time_sum
 )
 from qplane_cext.sim.frames cimport (
-    ANNOUNCE, CORRECT, ETHERNET_BYTES, FRAME_EXPIRED, FRAME_PAIR, FRAME_SWAP_FAILED,
-    FRAME_SWAPPED, LARGEST_FRAME_BYTES, QUBIT_FRAME_BYTES, QubitFrame, write_qubit
+    ANNOUNCE, CORRECT, ETHERNET_BYTES, FRAME_DELIVERED, FRAME_EXPIRED, FRAME_PAIR,
+    FRAME_SWAP_FAILED, FRAME_SWAPPED, LARGEST_FRAME_BYTES, MEASURE, MEASURED, QUBIT_FRAME_BYTES,
+    REPORT, QubitFrame, write_qubit
 )
 from qplane_cext.sim.keymap cimport (
     keymap_free, keymap_get, keymap_init, keymap_remove, keymap_set
 )
 from qplane_cext.sim.ledger cimport (
-    NOTHING, VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, half_at, ledger_deliver, ledger_lose,
-    ledger_swap, ledger_void
+    NOTHING, VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, half_at, ledger_deliver,
+    ledger_is_complete, ledger_lose, ledger_swap, ledger_void
 )
 from qplane_cext.sim.streams cimport chance
 
@@ -65,7 +66,6 @@ cdef void device_send(
 
 cdef void send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil:
     cdef uint8_t[LARGEST_FRAME_BYTES] frame
-    fields.flags = 0
     fields.time_ps = queue.now_ps
     memset(frame, 0, LARGEST_FRAME_BYTES)
     write_qubit(frame, fields)
@@ -130,6 +130,7 @@ cdef void discard(
 cdef void swap_failed(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil:
     fields.type = FRAME_SWAP_FAILED
     fields.bell = 0
+    fields.flags = 0
     send_event(device, queue, fields)
 
 
@@ -210,15 +211,30 @@ cdef void device_deliver(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     cdef Slot* slot = held(device, command.slot, command.generation, command.link, command.seq)
+    cdef bint measure = command.flags & MEASURE != 0
+    cdef int read
     if slot == NULL or slot.label != command.label:
         device.counters[STALE_DELIVERS] += 1
         return
     device.counters[DELIVERS] += 1
-    ledger_deliver(
+    device.counters[MEASURES] += measure
+    read = ledger_deliver(
         ledger, memory, queue.now_ps, slot.half, command.bell, command.flags & CORRECT != 0,
-        command.seq2,
+        measure, command.seq2,
     )
     vacate(device, queue, slot)
+    if command.flags & REPORT:
+        command.type = FRAME_DELIVERED
+        command.flags = MEASURED if measure else 0
+        command.bell = read if measure else 0
+        send_event(device, queue, command)
+
+
+cdef void device_completed(Device* device, Ledger* ledger, QubitFrame* command) noexcept nogil:
+    if ledger_is_complete(ledger, device.node, command.link, command.seq):
+        device.counters[COMPLETED] += 1
+    else:
+        device.counters[UNKNOWN_COMPLETED] += 1
 
 
 cdef void device_void(

@@ -4,8 +4,8 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free
 
 from qplane_cext.sim.device cimport (
-    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_deliver, device_expire_confirmed,
-    device_release, device_swap, device_void
+    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_completed, device_deliver,
+    device_expire_confirmed, device_release, device_swap, device_void
 )
 from qplane_cext.sim.frames cimport *
 from qplane_cext.sim.mhp_port cimport mhp_command_bytes, mhp_obey
@@ -59,6 +59,8 @@ cdef void obey(
         device_release(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_VOID:
         device_void(device, ledger, memory, &command)
+    elif frame_type == FRAME_COMPLETED:
+        device_completed(device, ledger, &command)
     else:
         device_expire_confirmed(device, &command)
 

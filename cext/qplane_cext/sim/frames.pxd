@@ -15,6 +15,9 @@ cdef enum:
     LINK_CONTROL_BYTES = 40
     LARGEST_FRAME_BYTES = 114  # with the Ethernet header
     CORRECT = 1  # flag of DELIVER
+    REPORT = 2  # of DELIVER
+    MEASURE = 4  # of DELIVER
+    MEASURED = 1  # of DELIVERED
     ANNOUNCE = 1  # of RELEASE
     END = 1  # of LINK_START
 
@@ -23,6 +26,7 @@ cdef enum FrameType:
     FRAME_SWAPPED = 0x02
     FRAME_SWAP_FAILED = 0x03
     FRAME_EXPIRED = 0x04
+    FRAME_DELIVERED = 0x05
     FRAME_FEATURES_REQUEST = 0x41
     FRAME_DEVICE_FEATURES = 0x42
     FRAME_LINK_FEATURES = 0x43
@@ -35,6 +39,7 @@ cdef enum FrameType:
     FRAME_RELEASE = 0x83
     FRAME_VOID = 0x84
     FRAME_EXPIRE_CONFIRMED = 0x85
+    FRAME_COMPLETED = 0x87
 
 cdef enum LinkState:
     LINK_IDLE = 0

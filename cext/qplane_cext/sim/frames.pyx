@@ -92,7 +92,7 @@ cdef void write_control(
 
 
 cdef int command_bytes(uint8_t frame_type) noexcept nogil:
-    if FRAME_SWAP <= frame_type <= FRAME_EXPIRE_CONFIRMED:
+    if FRAME_SWAP <= frame_type <= FRAME_EXPIRE_CONFIRMED or frame_type == FRAME_COMPLETED:
         return QUBIT_FRAME_BYTES
     if frame_type == FRAME_FEATURES_REQUEST:
         return TRANSACTION_FRAME_BYTES

@@ -42,6 +42,9 @@ cdef struct Half:
     uint8_t corrected  # DELIVER carried CORRECT
     uint8_t basis
     uint8_t voided
+    uint8_t measured  # DELIVER carried MEASURE; `bit` is known, and `draw` decided it
+    uint8_t bit
+    double draw
     uint32_t other_seq  # DELIVER: the pair at the other end
     int64_t emitted_ps
     int64_t ended_ps  # swapped or delivered
@@ -91,10 +94,13 @@ cdef int ledger_swap(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t left, int32_t right
 ) noexcept nogil
 cdef void ledger_lose(Ledger* ledger, QuantumMemory memory, int32_t half) noexcept nogil
-cdef void ledger_deliver(
+# With `measure`: basis << 1 | bit.
+cdef int ledger_deliver(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame,
-    bint correct, uint32_t other_seq
+    bint correct, bint measure, uint32_t other_seq
 ) noexcept nogil
+# Whether both ends of this delivery have delivered (it is one of the last RECENT).
+cdef bint ledger_is_complete(Ledger* ledger, int32_t node, uint8_t link, uint32_t seq) noexcept nogil
 cdef VoidResult ledger_void(
     Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq
 ) noexcept nogil

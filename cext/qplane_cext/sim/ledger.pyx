@@ -2,17 +2,23 @@
 
 A delivered half is measured when its partner has been delivered too. That changes nothing that
 anybody could observe (operations on two halves commute), and it lets the fidelity of the pair as
-delivered be taken from the state: each half aged to its own delivery.
+delivered be taken from the state: each half aged to its own delivery. An outcome that has to be
+reported before is drawn from that half's own state; the measurement later repeats the draw.
 """
 
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memset
+from libc.string cimport memmove, memset
+from numpy.random cimport bitgen_t
 
 from qplane_cext.memory.core cimport QM_OK
 from qplane_cext.sim.keymap cimport (
     keymap_free, keymap_get, keymap_init, keymap_remove, keymap_set, mix64
 )
 from qplane_cext.sim.record cimport HopRow, PairRow, record_hops, record_pair
+from qplane_cext.sim.streams cimport uniform
+
+cdef enum:
+    BUCKET = 8  # of the recent deliveries, by hash
 
 
 cdef int ledger_init(Ledger* ledger, Record* record) noexcept nogil:
@@ -110,6 +116,38 @@ cdef void forget_delivery(Ledger* ledger, int32_t half) noexcept nogil:
         keymap_remove(&ledger.deliveries, delivery_key(h.node, h.link, seq_of(ledger, half)))
 
 
+cdef inline uint64_t* bucket_of(Ledger* ledger, uint64_t key) noexcept nogil:
+    return ledger.recent + (mix64(key) & (RECENT - 1)) // BUCKET * BUCKET
+
+
+cdef void remember(Ledger* ledger, uint64_t key) noexcept nogil:
+    """Of a bucket the oldest goes, so that one of the last few is never pushed out by chance."""
+    cdef uint64_t* bucket = bucket_of(ledger, key)
+    memmove(bucket + 1, bucket, (BUCKET - 1) * sizeof(uint64_t))
+    bucket[0] = key
+
+
+cdef double replayed(void* state) noexcept nogil:
+    return (<double*>state)[0]
+
+
+cdef void read_out(Ledger* ledger, QuantumMemory memory, Half* half) noexcept nogil:
+    """Measure a delivered half; one whose outcome is known already once more with the same draw."""
+    cdef bitgen_t replay
+    cdef bitgen_t* stream = ledger.sites[half.node].stream
+    cdef int bit = 0
+    if half.measured:
+        replay.state = &half.draw
+        replay.next_double = replayed
+        stream = &replay
+    check(ledger, memory.c_measure(
+        half.ended_ps, half.qubit, half.basis, ledger.sites[half.node].noise.readout_error,
+        stream, &bit,
+    ))
+    if not half.measured:
+        half.bit = bit
+
+
 cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept nogil:
     """Both ends are delivered: measure both, take the fidelity, check the frames, record."""
     cdef int32_t head = first, tail = half_at(ledger, first).partner, at, hops = 0, i
@@ -119,8 +157,6 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
     cdef Half* far
     cdef PairRow row
     cdef HopRow* hop
-    cdef int bit = 0
-    cdef uint64_t key
     cdef double fidelity = 0.0
     if half_at(ledger, head).corrected and not half_at(ledger, tail).corrected:
         head, tail = tail, head
@@ -132,16 +168,14 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
         memory.c_peek_fidelity(a.qubit, a.ended_ps, b.qubit, b.ended_ps, 0, &fidelity),
     )
     row.fidelity = fidelity
-    check(ledger, memory.c_measure(
-        a.ended_ps, a.qubit, a.basis, ledger.sites[a.node].noise.readout_error,
-        ledger.sites[a.node].stream, &bit,
-    ))
-    row.head_bit = bit
-    check(ledger, memory.c_measure(
-        b.ended_ps, b.qubit, b.basis, ledger.sites[b.node].noise.readout_error,
-        ledger.sites[b.node].stream, &bit,
-    ))
-    row.tail_bit = bit
+    if b.measured:  # its outcome was drawn when nothing was known of the other half's
+        read_out(ledger, memory, b)
+        read_out(ledger, memory, a)
+    else:
+        read_out(ledger, memory, a)
+        read_out(ledger, memory, b)
+    row.head_bit = a.bit
+    row.tail_bit = b.bit
     row.head_node = a.node
     row.head_link = a.link
     row.head_label = a.label
@@ -193,10 +227,8 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
             at = far.joined
     record_pair(ledger.record, &row)
     ledger.delivered += 1
-    key = delivery_key(a.node, a.link, row.head_seq)
-    ledger.recent[mix64(key) & (RECENT - 1)] = key
-    key = delivery_key(b.node, b.link, row.tail_seq)
-    ledger.recent[mix64(key) & (RECENT - 1)] = key
+    remember(ledger, delivery_key(a.node, a.link, row.head_seq))
+    remember(ledger, delivery_key(b.node, b.link, row.tail_seq))
 
 
 cdef void free_half(Ledger* ledger, QuantumMemory memory, Half* half) noexcept nogil:
@@ -271,9 +303,22 @@ cdef void ledger_lose(Ledger* ledger, QuantumMemory memory, int32_t half) noexce
     resolve(ledger, memory, half)
 
 
-cdef void ledger_deliver(
+cdef void measure_first(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, Half* half
+) noexcept nogil:
+    cdef int bit = 0
+    half.draw = uniform(ledger.sites[half.node].stream)
+    check(ledger, memory.c_peek_bit(
+        now_ps, half.qubit, half.basis, ledger.sites[half.node].noise.readout_error, half.draw,
+        &bit,
+    ))
+    half.measured = True
+    half.bit = bit
+
+
+cdef int ledger_deliver(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame,
-    bint correct, uint32_t other_seq
+    bint correct, bint measure, uint32_t other_seq
 ) noexcept nogil:
     """Hand a half to the application, which measures it in Z or X.
 
@@ -281,6 +326,7 @@ cdef void ledger_deliver(
     The correction is the Pauli of the frame; no gate is applied, and none fails, for Φ+.
     """
     cdef Half* h = half_at(ledger, half)
+    cdef Half* other = half_at(ledger, h.partner)
     cdef uint32_t seq = seq_of(ledger, half)
     if correct and frame != 0:
         check(ledger, memory.c_pauli(
@@ -294,7 +340,22 @@ cdef void ledger_deliver(
     h.basis = mix64((other_seq if correct else seq) + <uint64_t>0x9E3779B97F4A7C15) & 1
     if not keymap_set(&ledger.deliveries, delivery_key(h.node, h.link, seq), half):
         ledger.out_of_memory = True
+    if measure and (other.state != DELIVERED or other.voided):
+        measure_first(ledger, memory, now_ps, h)
     resolve(ledger, memory, half)
+    return h.basis << 1 | h.bit  # the pair may be forgotten by now; its memory still says it
+
+
+cdef bint ledger_is_complete(
+    Ledger* ledger, int32_t node, uint8_t link, uint32_t seq
+) noexcept nogil:
+    cdef uint64_t key = delivery_key(node, link, seq)
+    cdef uint64_t* bucket = bucket_of(ledger, key)
+    cdef int i
+    for i in range(BUCKET):
+        if bucket[i] == key:
+            return True
+    return False
 
 
 cdef VoidResult ledger_void(
@@ -304,7 +365,7 @@ cdef VoidResult ledger_void(
     cdef int32_t half = keymap_get(&ledger.deliveries, key)
     cdef Half* h
     if half < 0:
-        if ledger.recent[mix64(key) & (RECENT - 1)] == key:
+        if ledger_is_complete(ledger, node, link, seq):
             return VOID_AFTER_COMPLETE
         return VOID_UNKNOWN
     h = half_at(ledger, half)

@@ -41,11 +41,11 @@ cdef enum:
 cdef double PROGRESS_S = 0.1
 
 cdef tuple DEVICE_COUNTER_NAMES = (
-    "pairs", "swaps", "swaps_without_outcome", "delivers", "releases", "releases_announced",
-    "device_voids", "expired", "expired_repeated", "expires_confirmed", "stale_swaps",
-    "repeated_swaps", "stale_delivers", "stale_releases", "stale_confirms", "unknown_voids",
-    "voids_after_complete", "device_bad_ethernet", "device_bad_version", "device_bad_type",
-    "device_bad_length",
+    "pairs", "swaps", "swaps_without_outcome", "delivers", "measures", "completed", "releases",
+    "releases_announced", "device_voids", "expired", "expired_repeated", "expires_confirmed",
+    "stale_swaps", "repeated_swaps", "stale_delivers", "stale_releases", "stale_confirms",
+    "unknown_voids", "unknown_completed", "voids_after_complete", "device_bad_ethernet",
+    "device_bad_version", "device_bad_type", "device_bad_length",
 )
 cdef tuple HOST_COUNTER_NAMES = (
     "arp_requests_sent", "arp_replies_sent", "arp_resolved", "arp_failed", "echo_requests_sent",

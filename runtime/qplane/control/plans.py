@@ -35,6 +35,13 @@ class Side(IntEnum):
     UP = 2  # towards the head-end
 
 
+class Request(IntEnum):
+    """What an end node does with a pair (docs/p4.md); the names are those of a network file."""
+
+    KEEP = 0
+    MEASURE = 1
+
+
 TO_DEVICE = 3
 """Replication id of the copy for the quantum device."""
 
@@ -62,6 +69,8 @@ class HopPlan:
     sides: tuple[SidePlan, ...]  # up, then down
     group_both: int  # 0 at an end
     slice: str = DEFAULT_SLICE
+    request: Request = Request.KEEP
+    complete: bool = False  # COMPLETE tells the other end of each delivery
 
     @property
     def is_end(self) -> bool:
@@ -288,5 +297,15 @@ def _hops(
     hops = []
     for node, (first, *rest) in sides.items():
         both = taken.group(node, both_replicas(first.port, rest[0].port)) if rest else 0
-        hops.append(HopPlan(node, taken.circuit_id(node), (first, *rest), both, circuit.slice))
+        hops.append(
+            HopPlan(
+                node,
+                taken.circuit_id(node),
+                (first, *rest),
+                both,
+                circuit.slice,
+                Request[circuit.request.upper()],
+                circuit.complete,
+            )
+        )
     return hops

@@ -226,8 +226,8 @@ def _role(hop: HopPlan) -> Entry:
             link=side.number,
             port=side.port,
             group_device=side.group,
-            request=0,
-            complete=0,
+            request=int(hop.request),
+            complete=int(hop.complete),
             budget_us=0,
             delay_us=0,
         )

@@ -181,6 +181,8 @@ def _circuits(
             fidelity=section.fidelity or 0.0,
             rate_per_s=section.rate or 0.0,
             slice=slice_name(file, "circuits", index, section.slice),
+            request=section.request,
+            complete=section.complete,
         )
         if not circuit.asks:
             _check_cutoff(index, circuit)

@@ -132,6 +132,7 @@ class Circuit:
 
     `slots` memory slots on each side of each link; 0: an equal share of what there is, or what
     `fidelity` and `rate_per_s` need: means over its pairs that are asked for (0: not asked).
+    `request`: what the ends do with a pair. `complete`: each hears that the other has delivered.
     """
 
     name: str
@@ -143,6 +144,8 @@ class Circuit:
     fidelity: float = 0.0
     rate_per_s: float = 0.0
     slice: str = DEFAULT_SLICE
+    request: str = "keep"  # or "measure"
+    complete: bool = False
 
     @property
     def asks(self) -> bool:

@@ -51,4 +51,6 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
         fidelity=section.fidelity or 0.0,
         rate_per_s=section.rate or 0.0,
         slice=section.slice or DEFAULT_SLICE,
+        request=section.request,
+        complete=section.complete,
     )

@@ -287,6 +287,8 @@ class CircuitSection(Section):
     fidelity: Fidelity | None = None
     rate: Hertz | None = None  # pairs a second
     slice: Name | None = None
+    request: Literal["keep", "measure"] = "keep"
+    complete: bool = False
 
     @model_validator(mode="after")
     def _two_ends(self) -> CircuitSection:
