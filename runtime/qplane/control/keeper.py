@@ -24,7 +24,7 @@ from qplane.control.discovery import (
     switches_of,
     wiring,
 )
-from qplane.control.errors import ArbitrationError, ControlError, WriteError
+from qplane.control.errors import ArbitrationError, ConnectionFailedError, ControlError, WriteError
 from qplane.control.events import EventKind, Events
 from qplane.control.intent import Base, Standing
 from qplane.control.neighbours import Neighbours, Port
@@ -188,7 +188,8 @@ class Keeper:
     async def _retire(self) -> None:
         try:
             await self._circuits.retire()
-        except WriteError as error:  # nothing has changed; the next pass tries again
+        except (WriteError, ConnectionFailedError) as error:
+            # Nothing has changed; the next pass tries again.
             self._events.tell(EventKind.REPAIR_FAILED, str(error), node=error.node)
 
     async def _reopen(self) -> list[str]:

@@ -23,6 +23,7 @@ DROPS = {
     16: "slice classical",
     17: "slice qci",
     18: "slice slot",
+    19: "message stale",
     24: "no station",
 }
 """Why packets were dropped."""
@@ -43,6 +44,14 @@ EVENTS = {
     13: "expire confirmed",
     14: "void",
     15: "release",
-    16: "ring full",
+    16: "no room",
+    17: "time up",
+    18: "early",
+    19: "confirm",
+    20: "complete sent",
+    21: "completed",
+    22: "correction sent",
+    23: "correction",
+    24: "correction confirmed",
 }
 """What happened to pairs."""

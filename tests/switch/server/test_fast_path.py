@@ -18,7 +18,7 @@ from qplane_cext.switch.core import SwitchCore
 from qplane_cext.switch.p4rt_fast import decode_updates, frame_entries, parse_header
 
 from .entries import acl, host, one_of_everything, route
-from .test_model import CONFIG, NAMES, updates
+from .model import CONFIG, NAMES, updates
 
 LOADED = load_config(CONFIG)
 
@@ -70,8 +70,8 @@ def requests(draw: st.DrawFn) -> bytes:
     """Serialized requests, some of them damaged on the wire."""
     request = p4r.WriteRequest(device_id=1)
     request.election_id.low = draw(st.sampled_from([1, 1, 1, 1, 2]))
-    for kind, entity, _ in draw(st.lists(updates(), min_size=1, max_size=5)):
-        request.updates.add(type=kind, entity=entity)
+    for case in draw(st.lists(updates(), min_size=1, max_size=5)):
+        request.updates.append(case.update)
     data = bytearray(request.SerializeToString())
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
         place = draw(st.integers(0, max(len(data) - 1, 0)))
