@@ -91,6 +91,7 @@ class Session:
         self._quiet.set()
         self._role = Role.AWAY
         self._is_ready = False  # the program stands, so that packets can be sent
+        self._sending = asyncio.Lock()  # a stream takes one message at a time
         self._lost: ControlError = self._no_connection()  # why we are away
 
     @property
@@ -374,7 +375,8 @@ class Session:
         self.packet_outs += 1  # now: while gRPC takes it, it is under way
         self._on_packet_out(self.node)
         try:
-            await self._client.send(update)
+            async with self._sending:
+                await self._client.send(update)
         except P4ClientError as error:
             self.packet_outs -= 1
             raise self._failed(error) from error
