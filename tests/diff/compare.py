@@ -118,6 +118,7 @@ class Pair:
             if isinstance(step, p4r.Update):
                 self._exchange(burst, wanted)
                 burst, wanted = [], Counter()
+                self._let_through()  # what is dropped must meet the tables as they were
                 self._write([step])
                 continue
             port, data = step
@@ -157,9 +158,7 @@ class Pair:
             target.send(burst)
         seen = [target.wait(wanted) for target in self.targets]
         if burst and burst[0][0] == CPU_PORT:
-            # Packet-outs come in beside the others: let those without an answer get through.
-            for target in self.targets:
-                target.wait({-1: 1}, SECONDS_OF_SILENCE / 4)
+            self._let_through()  # packet-outs come in beside the others
         if self.program.name in ONE_BY_ONE:
             seen = [{port: sorted(out) for port, out in outputs.items()} for outputs in seen]
         self.packets += len(burst)
@@ -170,6 +169,11 @@ class Pair:
             ]
             only = [{port: out.get(port, []) for port in where} for out in seen]
             self._differ(f"packets out of ports {where} differ", burst, self._named(only))
+
+    def _let_through(self) -> None:
+        """Wait for packets without an answer: nothing tells when they have been processed."""
+        for target in self.targets:
+            target.wait({-1: 1}, SECONDS_OF_SILENCE / 4)
 
     def finish(self) -> None:
         """Compare counters and entries. Raises Difference."""
