@@ -59,4 +59,13 @@ def simulated(file: Path) -> Iterator[SimulatedSource]:
             raise OperationError(str(error)) from None
     finally:
         loop.run_until_complete(stack.aclose())
-        loop.close()
+        _finish(loop)
+
+
+def _finish(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the loop as `asyncio.run` does: gRPC may still have tasks of its own there."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
