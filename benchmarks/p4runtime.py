@@ -145,27 +145,40 @@ def serve(command: list[str], device_id: int) -> tuple[subprocess.Popen[bytes], 
     return subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL), address
 
 
+def compare(reference: str | None, device_id: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Medians of ours and of a reference, measured in turns; by the program's name."""
+    commands = {"qplane-switch": [sys.executable, "-m", "qplane.switch.cli"]}
+    if reference is not None:
+        commands[Path(reference).name] = [reference]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            process, address = serve(command, device_id)
+            try:
+                found[name].append(measure(address, device_id))
+            finally:
+                process.terminate()
+                process.wait()
+    return {
+        name: {row: statistics.median(one[row] for one in rows) for row in rows[0]}
+        for name, rows in found.items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--address", help="measure a running server instead")
     parser.add_argument("--device-id", type=int, default=1)
     parser.add_argument("--reference", help="a second server to measure: simple_switch_grpc")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often each is measured, in turns"
+    )
     parser.add_argument("--json", type=Path, help="store the figures")
     options = parser.parse_args()
-    columns: dict[str, dict[str, float]] = {}
     if options.address is not None:
-        columns[options.address] = measure(options.address, options.device_id)
+        columns = {options.address: measure(options.address, options.device_id)}
     else:
-        commands = {"qplane-switch": [sys.executable, "-m", "qplane.switch.cli"]}
-        if options.reference is not None:
-            commands[Path(options.reference).name] = [options.reference]
-        for name, command in commands.items():
-            process, address = serve(command, options.device_id)
-            try:
-                columns[name] = measure(address, options.device_id)
-            finally:
-                process.terminate()
-                process.wait()
+        columns = compare(options.reference, options.device_id, options.rounds)
     names = list(columns)
     print(f"{'per second':32}" + "".join(f"{name:>20}" for name in names))
     for row in columns[names[0]]:

@@ -274,17 +274,9 @@ def ports(rows: Rows, ours: str, bmv2: str | None, rounds: int) -> float | None:
     return median("veth 0" if "veth 0" in found else "pcap 0", 1)
 
 
-def control(rows: Rows, bmv2: str | None) -> None:
+def control(rows: Rows, bmv2: str | None, rounds: int) -> None:
     """Rows over P4Runtime."""
-    commands = [[sys.executable, "-m", "qplane.switch.cli"], *([[bmv2]] if bmv2 else [])]
-    columns = []
-    for command in commands:
-        process, address = p4runtime.serve(command, 1)
-        try:
-            columns.append(p4runtime.measure(address, 1))
-        finally:
-            process.terminate()
-            process.wait()
+    columns = list(p4runtime.compare(bmv2, 1, rounds).values())
     for what in columns[0]:
         other = columns[1][what] if bmv2 else None
         table, _, kind = what.partition(": ")
@@ -319,7 +311,7 @@ def main() -> None:
         "10^5 ternary entries, 100 masks, lookups/s", mine,
         entries.over_files(bmv2, TERNARY_WAIT_S) if bmv2 else None, 100,
     )  # fmt: skip
-    control(rows, bmv2)
+    control(rows, bmv2, given.rounds)
     # A goal in milliseconds: the ratio is to the goal.
     rows.add("qnode.p4 loaded, ms (BMv2's column: the goal)", switch_core.load_ms(
         QNODE.with_suffix(".json")), 100.0, 1, less=True)  # fmt: skip

@@ -21,7 +21,6 @@ cdef class SwitchBase:
     cdef object _program
     cdef object _control  # one control call at a time
     cdef dict _table_index
-    cdef list _entries  # per table: handle -> (key, priority, target, is_const)
     cdef list _defaults  # per table: target or None
     cdef dict _profile_index
     cdef list _members  # per profile: handle -> (action id, params)

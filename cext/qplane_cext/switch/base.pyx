@@ -91,7 +91,7 @@ cdef class SwitchBase:
 
     def _forget(self):
         self._program = None
-        self._table_index, self._entries, self._defaults = {}, [], []
+        self._table_index, self._defaults = {}, []
         self._profile_index, self._members, self._member_uses = {}, [], []
         self._groups, self._group_uses = [], []
         self._value_set_members = {}

@@ -135,6 +135,16 @@ class SwitchCore:
     def table_set_default(self, table: str, target: Target | None) -> None:
         """None resets to the program's own default."""
     def table_default(self, table: str) -> Target | None: ...
+    def table_find(self, table: str, key: Sequence[KeyPart], priority: int) -> int | None:
+        """The handle of the entry with this key and priority, or None."""
+    def table_entry(self, table: str, handle: int) -> tuple[tuple[KeyPart, ...], int, Target, bool]:
+        """(key, priority, target, is_const) of an entry; bits that never matter are zero."""
+    def table_layout(self, table: str) -> tuple[list[tuple[int, int, int]], int, int]:
+        """(first word, shift, mask) of each key field in a packed key; words of a key's value
+        (and of its mask), words of the first ends of its ranges (and of the last ones). A range's
+        first word counts among the latter."""
+    def action_index(self, action_id: int) -> int:
+        """The number of an action in the running program."""
     def table_entries(self, table: str) -> list[tuple[int, Sequence[KeyPart], int, Target, bool]]:
         """(handle, key, priority, target, is_const) of every entry."""
     def table_set_timeout(self, table: str, handle: int, timeout_ns: int) -> None: ...

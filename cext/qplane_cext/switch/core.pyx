@@ -129,8 +129,8 @@ cdef class SwitchCore(GroupControl):
         self._initial = fresh._initial
         fresh._compiled, self._compiled = self._compiled, fresh._compiled
         self._program = fresh._program
-        self._table_index, self._entries = fresh._table_index, fresh._entries
-        self._defaults, self._profile_index = fresh._defaults, fresh._profile_index
+        self._table_index, self._defaults = fresh._table_index, fresh._defaults
+        self._profile_index = fresh._profile_index
         self._members, self._member_uses = fresh._members, fresh._member_uses
         self._groups, self._group_uses = fresh._groups, fresh._group_uses
         self._value_set_members = fresh._value_set_members
@@ -146,7 +146,6 @@ cdef class SwitchCore(GroupControl):
         self._program = source = compiled.source
         for i, table in enumerate(source.tables):
             self._table_index[table.name] = i
-            self._entries.append({})
             self._defaults.append(None)
             state = &self.core.tables[i]
             ranges = [key for key in table.keys if key.kind == "range"]
@@ -395,10 +394,6 @@ cdef object carry_over(SwitchCore old, SwitchCore fresh, keep):
                 entry.target.index = actions[entry.target.index]
         if table.miss.target.kind == TARGET_ACTION:
             fresh.core.tables[j].miss.target.index = actions[table.miss.target.index]
-        fresh._entries[j] = {
-            handle: (key, priority, keep.target(target_), const)
-            for handle, (key, priority, target_, const) in old._entries[i].items()
-        }
         fresh._defaults[j] = keep.target(old._defaults[i])
     for i, j in keep.profiles:
         profile = old.core.profiles[i]

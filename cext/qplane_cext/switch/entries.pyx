@@ -9,17 +9,15 @@ from qplane_cext.switch.state cimport (
     TARGET_ACTION, TARGET_GROUP, TARGET_MEMBER, TARGET_NONE, EntryData, TableState, Target,
     entry_clear, table_room,
 )
-from qplane_cext.switch.tuplespace cimport matcher_find, matcher_insert, matcher_remove
-from qplane_cext.switch.values cimport number, put_words, small_number
+from qplane_cext.switch.tuplespace cimport Matcher, matcher_find, matcher_insert, matcher_remove
+from qplane_cext.switch.values cimport number, put_words, small_number, text
 
 from .errors import SwitchError
 
 cdef extern from "pthread.h" nogil:
     int pthread_mutex_lock(pthread_mutex_t*)
+    int pthread_mutex_trylock(pthread_mutex_t*)
     int pthread_mutex_unlock(pthread_mutex_t*)
-
-cdef enum:
-    MAX_KEY_WORDS = 1024
 
 
 cdef class TableControl(SwitchBase):
@@ -101,11 +99,37 @@ cdef class TableControl(SwitchBase):
             return self.insert(index, key, priority, target, False)
 
     cdef int64_t insert(self, int index, key, int64_t priority, target, bint const) except -2:
+        cdef uint64_t[MAX_KEY_WORDS] space
+        cdef Target packed
+        cdef int64_t handle
+        table = self._program.tables[index]
+        priority = self.pack_key(index, key, priority, space)
+        count = self.core.tables[index].matcher.count
+        if count >= table.max_size and table.name not in self._initial:
+            raise SwitchError(
+                "RESOURCE_EXHAUSTED", f"table {table.name!r} is full: {table.max_size} entries"
+            )
+        target = self.pack_target(index, target, &packed)
+        handle = self.put_entry(index, space, priority, &packed, const)
+        if handle == -1:
+            free(packed.params)
+            raise MemoryError(f"no memory for an entry of {table.name}")
+        if handle < 0:
+            free(packed.params)
+            raise SwitchError(
+                "ALREADY_EXISTS", f"table {table.name!r} has this entry (handle {-3 - handle})"
+            )
+        self._count_use(index, target, 1)
+        return handle
+
+    cdef int64_t pack_key(self, int index, key, int64_t priority, uint64_t* space) except -2:
+        """Fill MAX_KEY_WORDS words with a key: its value, mask, first and last of its ranges.
+
+        Returns the entry's priority in the match engine.
+        """
         cdef TableState* state = &self.core.tables[index]
         cdef int words = state.matcher.words, ranges = state.matcher.range_words, at = 0
         cdef int word, shift, limb
-        cdef int64_t handle
-        cdef Target packed
         cdef uint64_t* value
         cdef uint64_t* mask
         cdef uint64_t* low
@@ -118,13 +142,8 @@ cdef class TableControl(SwitchBase):
             )
         if not table.keys:
             raise SwitchError("INVALID_ARGUMENT", f"table {table.name!r} has no key")
-        if state.matcher.count >= <uint32_t>table.max_size and table.name not in self._initial:
-            raise SwitchError(
-                "RESOURCE_EXHAUSTED", f"table {table.name!r} is full: {table.max_size} entries"
-            )
         if table.kind < 2:
             priority = 0
-        cdef uint64_t[MAX_KEY_WORDS] space
         cdef uint64_t number_64, mask_64, full_64, static_64
         cdef int bits, prefix
         if 2 * words + 2 * ranges > MAX_KEY_WORDS:
@@ -188,84 +207,214 @@ cdef class TableControl(SwitchBase):
             for limb, (_, word, shift, _) in enumerate(info.parts):
                 value[word] |= <uint64_t>((number_ >> (64 * limb)) & 0xFFFFFFFFFFFFFFFF) << shift
                 mask[word] |= <uint64_t>((mask_ >> (64 * limb)) & 0xFFFFFFFFFFFFFFFF) << shift
-        target = self.pack_target(index, target, &packed)
-        with nogil:
-            pthread_mutex_lock(&self.mutex)
-            handle = matcher_find(&state.matcher, value, mask, low, high, priority)
-            if handle < 0:
-                handle = matcher_insert(&state.matcher, value, mask, low, high, priority)
-                if handle >= 0 and table_room(state, <uint32_t>handle):
-                    matcher_remove(&state.matcher, <uint32_t>handle)
-                    handle = -1
-                if handle >= 0:
-                    state.data[handle].target = packed
-                    state.data[handle].last_hit_us = self.core.now_us
-            else:
-                handle = -3 - handle
-            pthread_mutex_unlock(&self.mutex)
-        if handle == -1:
-            free(packed.params)
-            raise MemoryError(f"no memory for an entry of {table.name}")
+        return priority
+
+    # ---- entries in C; a key is what pack_key makes ----
+
+    cdef void lock(self) noexcept:
+        """Keep packets out: without the GIL only where that takes waiting."""
+        if pthread_mutex_trylock(&self.mutex):
+            with nogil:
+                pthread_mutex_lock(&self.mutex)
+
+    cdef void unlock(self) noexcept:
+        pthread_mutex_unlock(&self.mutex)
+
+    cdef int64_t find_entry(self, int index, uint64_t* key, int64_t priority) noexcept:
+        """The handle of the entry with this key and priority, or -1. Lock held."""
+        cdef Matcher* m = &self.core.tables[index].matcher
+        cdef uint64_t* low = key + 2 * m.words
+        return matcher_find(m, key, key + m.words, low, low + m.range_words, priority)
+
+    cdef int64_t put_entry(
+        self, int index, uint64_t* key, int64_t priority, const Target* target, bint is_const
+    ) noexcept:
+        """Add an entry, which takes over the target; its handle.
+
+        -1: no memory; -3 - handle: there is an entry with this key.
+        """
+        cdef TableState* state = &self.core.tables[index]
+        cdef Matcher* m = &state.matcher
+        cdef uint64_t* low = key + 2 * m.words
+        cdef int64_t handle
+        self.lock()
+        handle = self.find_entry(index, key, priority)
         if handle < 0:
-            free(packed.params)
-            raise SwitchError(
-                "ALREADY_EXISTS", f"table {table.name!r} has this entry (handle {-3 - handle})"
-            )
-        self._count_use(index, target, 1)
-        self._entries[index][handle] = (tuple(key), priority, target, const)
+            handle = matcher_insert(m, key, key + m.words, low, low + m.range_words, priority)
+            if handle >= 0 and table_room(state, <uint32_t>handle):
+                matcher_remove(m, <uint32_t>handle)
+                handle = -1
+            if handle >= 0:
+                state.data[handle].target = target[0]
+                state.data[handle].last_hit_us = self.core.now_us
+                state.data[handle].is_const = is_const
+        else:
+            handle = -3 - handle
+        self.unlock()
         return handle
 
+    cdef void set_target(self, EntryData* data, const Target* target) noexcept:
+        """Let an entry do something else; it takes over the target."""
+        cdef uint64_t* before
+        self.lock()
+        before = data.target.params
+        data.target = target[0]
+        self.unlock()
+        free(before)
+
+    cdef void drop_entry(self, int index, int64_t handle) noexcept:
+        """Remove an entry that is there."""
+        cdef EntryData* data = &self.core.tables[index].data[handle]
+        cdef EntryData old
+        self.lock()
+        matcher_remove(&self.core.tables[index].matcher, <uint32_t>handle)
+        old = data[0]
+        memset(data, 0, sizeof(EntryData))
+        data.target.kind = TARGET_NONE
+        self.unlock()
+        entry_clear(&old)
+
     cdef EntryData* entry(self, int index, int64_t handle, bint allow_miss) except NULL:
+        cdef TableState* state = &self.core.tables[index]
         if allow_miss and handle == -1:
-            return &self.core.tables[index].miss
-        if handle not in self._entries[index]:
+            return &state.miss
+        if not 0 <= handle < state.room or state.data[handle].target.kind == TARGET_NONE:
             raise SwitchError(
                 "NOT_FOUND", f"table {self._program.tables[index].name!r} has no entry {handle}"
             )
-        return &self.core.tables[index].data[handle]
+        return &state.data[handle]
+
+    cdef EntryData* changeable(self, int index, int64_t handle) except NULL:
+        cdef EntryData* data = self.entry(index, handle, False)
+        if data.is_const:
+            name = self._program.tables[index].name
+            raise SwitchError("PERMISSION_DENIED", f"table {name!r} has const entries")
+        return data
+
+    cdef uint32_t item(self, int index, int64_t handle) noexcept:
+        """One of the match engine's items that make up an entry."""
+        cdef Matcher* m = &self.core.tables[index].matcher
+        return m.first[handle] - 1 if m.n_ranges else <uint32_t>handle
+
+    cdef tuple key_of(self, int index, int64_t handle):
+        """The key of an entry as table_add takes it, but for bits that never matter."""
+        cdef Matcher* m = &self.core.tables[index].matcher
+        cdef uint32_t item = self.item(index, handle)
+        cdef const uint64_t* value = m.keys + <size_t>item * m.words
+        cdef const uint64_t* mask = m.owner[item].mask
+        cdef size_t at = <size_t>item * m.range_words
+        cdef int word, shift
+        parts = []
+        for key in self._program.tables[index].keys:
+            word, shift = key.parts[0][1], key.parts[0][2]
+            if key.kind == "range":
+                parts.append((text(m.low + at, 0, key.bits), text(m.high + at, 0, key.bits)))
+                at += <size_t>len(key.parts)
+                continue
+            first, second = text(value + word, shift, key.bits), text(mask + word, shift, key.bits)
+            if key.kind == "exact":
+                parts.append(first)
+            elif key.kind == "lpm":
+                parts.append((first, int.from_bytes(second, "big").bit_count()))
+            else:
+                parts.append((first, second))
+        return tuple(parts)
+
+    cdef tuple target_of(self, const Target* target):
+        """A target as table_add takes it."""
+        cdef const uint64_t* params = target.params
+        if target.kind == TARGET_MEMBER:
+            return ("member", target.index)
+        if target.kind == TARGET_GROUP:
+            return ("group", target.index)
+        action = self._program.actions[target.index]
+        values = []
+        for bits in action.bits:
+            values.append(text(params, 0, bits))
+            params += max(1, (<int>bits + 63) // 64)
+        return ("action", action.id, tuple(values))
 
     def table_modify(self, str table, int64_t handle, target):
         """Let an entry do something else."""
-        cdef Target packed, old
+        cdef Target packed
         cdef EntryData* data
         with self._control:
             index = self._table(table)
-            data = self.entry(index, handle, False)
-            key, priority, before, const = self._entries[index][handle]
-            if const:
-                raise SwitchError("PERMISSION_DENIED", f"table {table!r} has const entries")
+            data = self.changeable(index, handle)
+            before = self.target_of(&data.target)
             target = self.pack_target(index, target, &packed)
-            with nogil:
-                pthread_mutex_lock(&self.mutex)
-                old = data.target
-                data.target = packed
-                pthread_mutex_unlock(&self.mutex)
-            free(old.params)
+            self.set_target(data, &packed)
             self._count_use(index, before, -1)
             self._count_use(index, target, 1)
-            self._entries[index][handle] = (key, priority, target, const)
 
     def table_delete(self, str table, int64_t handle):
         """Remove an entry."""
-        cdef int index
-        cdef EntryData old
         cdef EntryData* data
         with self._control:
             index = self._table(table)
-            data = self.entry(index, handle, False)
-            _, _, before, const = self._entries[index][handle]
-            if const:
-                raise SwitchError("PERMISSION_DENIED", f"table {table!r} has const entries")
-            with nogil:
-                pthread_mutex_lock(&self.mutex)
-                matcher_remove(&self.core.tables[index].matcher, <uint32_t>handle)
-                old = data[0]
-                memset(data, 0, sizeof(EntryData))
-                data.target.kind = TARGET_NONE
-                pthread_mutex_unlock(&self.mutex)
-            entry_clear(&old)
+            data = self.changeable(index, handle)
+            before = self.target_of(&data.target)
+            self.drop_entry(index, handle)
             self._count_use(index, before, -1)
-            del self._entries[index][handle]
+
+    def table_find(self, str table, key, int64_t priority):
+        """The handle of the entry with this key and priority, or None."""
+        cdef uint64_t[MAX_KEY_WORDS] space
+        cdef int64_t handle
+        with self._control:
+            index = self._table(table)
+            priority = self.pack_key(index, key, priority, space)
+            self.lock()
+            handle = self.find_entry(index, space, priority)
+            self.unlock()
+            return None if handle < 0 else handle
+
+    def table_entry(self, str table, int64_t handle):
+        """(key, priority, target, is_const) of an entry."""
+        cdef EntryData* data
+        cdef int index
+        with self._control:
+            index = self._table(table)
+            data = self.entry(index, handle, False)
+            return (
+                self.key_of(index, handle),
+                self.core.tables[index].matcher.priority[self.item(index, handle)],
+                self.target_of(&data.target),
+                bool(data.is_const),
+            )
+
+    def table_entries(self, str table):
+        """(handle, key, priority, target, is_const) of every entry."""
+        with self._control:
+            return [
+                (handle, *self.table_entry(table, handle))
+                for handle in self._handles(self._table(table))
+            ]
+
+    def _handles(self, int index):
+        cdef TableState* state = &self.core.tables[index]
+        cdef uint32_t i
+        return [i for i in range(state.room) if state.data[i].target.kind != TARGET_NONE]
+
+    def action_index(self, int64_t action_id):
+        """The number of an action in the running program."""
+        return self._program.actions_by_id[action_id].index
+
+    def table_layout(self, str table):
+        """(first word, shift, mask) of each key field in a packed key; words of value and mask,
+        words of ranges. The words of a range count among the ranges' only."""
+        cdef TableState* state
+        cdef int index, at = 0
+        index = self._table(table)
+        state = &self.core.tables[index]
+        places = []
+        for key in self._program.tables[index].keys:
+            if key.kind == "range":
+                places.append((at, 0, key.mask))
+                at += len(key.parts)
+            else:
+                places.append((key.parts[0][1], key.parts[0][2], key.mask))
+        return places, state.matcher.words, state.matcher.range_words
 
     def table_set_default(self, str table, target):
         """Set the default entry; None resets it to the program's own."""
@@ -287,12 +436,6 @@ cdef class TableControl(SwitchBase):
         """What a miss runs, or None."""
         with self._control:
             return self._defaults[self._table(table)]
-
-    def table_entries(self, str table):
-        """(handle, key, priority, target, is_const) of every entry."""
-        with self._control:
-            entries = self._entries[self._table(table)]
-            return [(handle, *entry) for handle, entry in entries.items()]
 
     def table_set_timeout(self, str table, int64_t handle, int64_t timeout_ns):
         """Set an entry's idle timeout; 0 for none."""
@@ -327,7 +470,7 @@ cdef class TableControl(SwitchBase):
         out = []
         with self._control:
             index = self._table(table)
-            for handle in self._entries[index]:
+            for handle in self._handles(index):
                 data = &self.core.tables[index].data[handle]
                 if data.timeout_ns and (now - data.last_hit_us) * 1000 >= data.timeout_ns:
                     out.append(handle)

@@ -4,22 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 class ActionDecoder:
-    ref: Any
-    def __init__(self, ref: object, widths: Sequence[int]) -> None: ...
+    def __init__(self, core_index: int, widths: Sequence[int]) -> None:
+        """ValueError: this action has to be left to the general path."""
 
 class TableDecoder:
-    store: Any
+    writer: Any
     def __init__(
         self,
-        store: object,
+        writer: object,
         fields: Sequence[tuple[str, int]],
+        layout: tuple[Sequence[tuple[int, int, int]], int, int],
         needs_priority: bool,
         has_timeout: bool,
         actions: Mapping[int, ActionDecoder],
-    ) -> None: ...
+    ) -> None:
+        """ValueError: this table has to be left to the general path."""
+
+class Batch:
+    def __init__(self, request: bytes, tables: Mapping[int, TableDecoder]) -> None: ...
+    def __len__(self) -> int: ...
 
 def parse_header(request: bytes) -> tuple[int, str, int | None, int] | None: ...
-def decode_updates(
-    request: bytes, tables: Mapping[int, TableDecoder]
-) -> list[tuple[Any, ...] | bytes]: ...
 def frame_entries(entries: list[bytes], limit: int) -> list[bytes]: ...

@@ -1,14 +1,15 @@
 """The common P4Runtime Write straight from the wire: table entries with plain actions.
 
 Whatever is not exactly that (another entity, an unusual field, a value out of range, anything
-malformed) is handed back as it came, for the general path to judge. So this module never decides
-on an error, and a mistake here can only be one of values, which tests hold against the general
-path. Field numbers are those of ``p4/v1/p4runtime.proto``.
+malformed) is left as it came, for the general path to judge. So this module never decides on an
+error, and a mistake here can only be one of values, which tests hold against the general path.
+Field numbers are those of ``p4/v1/p4runtime.proto``.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 cdef enum:
@@ -18,8 +19,9 @@ cdef enum:
     RANGE = 3
     OPTIONAL = 4
 
-cdef int VARINT = 0
-cdef int BYTES = 2
+cdef enum:
+    VARINT = 0
+    BYTES = 2
 
 _KINDS = {"exact": EXACT, "lpm": LPM, "ternary": TERNARY, "range": RANGE, "optional": OPTIONAL}
 # FieldMatch's oneof: field number -> kind
@@ -42,6 +44,23 @@ cdef inline uint64_t varint(Cursor* c) noexcept nogil:
     return 0
 
 
+cdef inline int varint_size(uint64_t value) noexcept nogil:
+    cdef int size = 1
+    while value > 0x7F:
+        value >>= 7
+        size += 1
+    return size
+
+
+cdef inline char* put_varint(char* out, uint64_t value) noexcept nogil:
+    while value > 0x7F:
+        out[0] = <char>(value & 0x7F | 0x80)
+        out += 1
+        value >>= 7
+    out[0] = <char>value
+    return out + 1
+
+
 cdef inline Cursor nested(Cursor* c) noexcept nogil:
     """The length-delimited field at the cursor, which moves behind it."""
     cdef Cursor inner
@@ -57,316 +76,480 @@ cdef inline Cursor nested(Cursor* c) noexcept nogil:
     return inner
 
 
-cdef bytes widened(Cursor text, int bits, bint* canonical):
-    """A byte string in ceil(bits / 8) bytes; None when it is empty or does not fit."""
-    cdef Py_ssize_t width = (bits + 7) >> 3
-    cdef const uint8_t* p = text.at
+cdef inline bint load(Cursor text, int bits, uint64_t* limbs, bint* canonical) noexcept nogil:
+    """A byte string as limbs, least significant first; False when it is empty or does not fit."""
     cdef Py_ssize_t length = text.end - text.at
-    cdef bytes out
-    cdef char* buffer
+    cdef const uint8_t* p = text.at
+    cdef Py_ssize_t i
+    cdef int limb
     if length == 0:
-        return None
+        return False
     if p[0] == 0 and length > 1:
         canonical[0] = False
         while length > 1 and p[0] == 0:
             p += 1
             length -= 1
-    if length > width or (length == width and bits & 7 and p[0] >> (bits & 7)):
-        return None
-    out = PyBytes_FromStringAndSize(NULL, width)
-    buffer = PyBytes_AS_STRING(out)
-    memset(buffer, 0, width - length)
-    memcpy(buffer + width - length, p, length)
-    return out
+    if length > (bits + 7) >> 3 or (
+        length == (bits + 7) >> 3 and bits & 7 and p[0] >> (bits & 7)
+    ):
+        return False
+    for limb in range((bits + 63) >> 6):
+        limbs[limb] = 0
+    for i in range(length):
+        limb = <int>((length - 1 - i) >> 3)
+        limbs[limb] = limbs[limb] << 8 | p[i]
+    return True
 
 
-cdef bint is_subset(bytes value, bytes mask) noexcept:
-    cdef const uint8_t* v = <const uint8_t*>PyBytes_AS_STRING(value)
-    cdef const uint8_t* m = <const uint8_t*>PyBytes_AS_STRING(mask)
-    cdef Py_ssize_t i
-    for i in range(PyBytes_GET_SIZE(value)):
-        if v[i] & ~m[i]:
+cdef inline void leading_ones(uint64_t* limbs, int bits, int64_t ones) noexcept nogil:
+    """The mask of a prefix."""
+    cdef int limb
+    cdef int64_t low = bits - ones  # bits from here on are set
+    for limb in range((bits + 63) >> 6):
+        limbs[limb] = 0
+        if low <= 64 * limb:
+            limbs[limb] = <uint64_t>-1
+        elif low < 64 * (limb + 1):
+            limbs[limb] = <uint64_t>-1 << (low - 64 * limb)
+    if bits & 63:
+        limbs[bits >> 6] &= (<uint64_t>1 << (bits & 63)) - 1
+
+
+cdef inline bint is_zero(const uint64_t* limbs, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):
+        if limbs[i]:
             return False
     return True
 
 
-cdef bint is_all(bytes value, uint8_t byte) noexcept:
-    cdef const uint8_t* v = <const uint8_t*>PyBytes_AS_STRING(value)
-    cdef Py_ssize_t i
-    for i in range(PyBytes_GET_SIZE(value)):
-        if v[i] != byte:
+cdef inline bint is_subset(const uint64_t* value, const uint64_t* mask, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):
+        if value[i] & ~mask[i]:
             return False
     return True
 
 
-cdef bint clear_beyond(bytes value, int bits, int length) noexcept:
-    """Whether all bits after the first ``length`` of a ``bits`` wide value are zero."""
-    cdef const uint8_t* v = <const uint8_t*>PyBytes_AS_STRING(value)
-    cdef Py_ssize_t last = PyBytes_GET_SIZE(value) - 1
-    cdef int spare = bits - length
-    while spare >= 8:
-        if v[last]:
-            return False
-        last -= 1
-        spare -= 8
-    return spare == 0 or not v[last] & ((1 << spare) - 1)
+cdef inline int compare(const uint64_t* one, const uint64_t* other, int n) noexcept nogil:
+    cdef int i
+    for i in range(n - 1, -1, -1):
+        if one[i] != other[i]:
+            return 1 if one[i] > other[i] else -1
+    return 0
 
 
 @cython.final
 cdef class ActionDecoder:
     """An action of a table: the widths of its parameters, in order of their ids 1, 2, ..."""
 
-    def __init__(self, ref, widths):
-        if len(widths) > MAX_FIELDS:
-            raise ValueError("too many parameters")
-        self.ref, self.core_id = ref, ref.core_id
+    def __init__(self, core_index, widths):
+        """``core_index``: the packet path's number of it; ``widths`` in bits."""
+        if len(widths) > MAX_FIELDS or any(width > 64 * MAX_LIMBS for width in widths):
+            raise ValueError("too many parameters, or too wide ones")
+        self.core_index = core_index
         self.n_params = len(widths)
+        self.words = 0
         for i, width in enumerate(widths):
             self.bits[i] = width
+            self.words += (width + 63) // 64
 
-    cdef tuple decode(self, Cursor* c, bint* canonical):
-        """The parameters of an Action message behind its id; None: not simple."""
+    cdef bint decode(self, Cursor* c, uint64_t* out, bint* canonical) noexcept:
+        """The parameters of an Action message behind its id; False: not simple."""
         cdef int count = 0
         cdef Cursor param
-        cdef bytes value
-        cdef list values = []
         while c.at < c.end:
             if c.at[0] != 0x22 or count >= self.n_params:  # params = 4
-                return None
+                return False
             c.at += 1
             param = nested(c)
             if param.end - param.at < 4 or param.at[0] != 0x10 or param.at[1] != count + 1:
-                return None  # param_id = 2, in order
+                return False  # param_id = 2, in order
             param.at += 2
             if param.at[0] != 0x1A:  # value = 3
-                return None
+                return False
             param.at += 1
-            value = widened(nested(&param), self.bits[count], canonical)
-            if value is None or param.failed or param.at != param.end:
-                return None
-            values.append(value)
+            if not load(nested(&param), self.bits[count], out, canonical):
+                return False
+            if param.failed or param.at != param.end:
+                return False
+            out += (self.bits[count] + 63) >> 6
             count += 1
-        if c.failed or count != self.n_params:
-            return None
-        return tuple(values)
+        return not c.failed and count == self.n_params
 
 
 @cython.final
 cdef class TableDecoder:
     """A table whose entries can be decoded here: field ids are 1, 2, ... in key order."""
 
-    cdef readonly object store
-    cdef int n_fields
-    cdef int[MAX_FIELDS] kinds
-    cdef int[MAX_FIELDS] bits
-    cdef list full  # all ones, per field
-    cdef bint needs_priority
-    cdef bint has_timeout
-    cdef dict actions
-
-    def __init__(self, store, fields, needs_priority, has_timeout, actions):
-        """``fields``: (kind, bits) in key order; ``actions``: P4Info id -> ActionDecoder."""
-        if len(fields) > MAX_FIELDS:
-            raise ValueError("too many fields")
-        self.store = store
+    def __init__(self, writer, fields, layout, needs_priority, has_timeout, actions):
+        """``fields``: (kind, bits) in key order; ``layout``: the packet path's table_layout;
+        ``actions``: P4Info id -> ActionDecoder."""
+        places, self.words, self.range_words = layout
+        if len(fields) > MAX_FIELDS or any(bits > 64 * MAX_LIMBS for _, bits in fields):
+            raise ValueError("too many fields, or too wide ones")
+        if any(mask != (1 << bits) - 1 for (_, bits), (_, _, mask) in zip(fields, places)):
+            raise ValueError("a field of which some bits never matter")
+        self.writer = writer
         self.n_fields = len(fields)
-        self.full = []
-        for i, (kind, bits) in enumerate(fields):
-            self.kinds[i] = _KINDS[kind]
-            self.bits[i] = bits
-            self.full.append(((1 << bits) - 1).to_bytes((bits + 7) // 8, "big"))
+        for i, ((kind, bits), (word, shift, _)) in enumerate(zip(fields, places)):
+            self.kinds[i], self.bits[i] = _KINDS[kind], bits
+            self.word[i], self.shift[i] = word, shift
         self.needs_priority = needs_priority
         self.has_timeout = has_timeout
         self.actions = actions
 
-    cdef object part(self, int place, Cursor match, bint* canonical):
-        """One key part from a FieldMatch behind its field id; None: not simple."""
-        cdef int kind = self.kinds[place]
-        cdef int bits = self.bits[place]
-        cdef int number
-        cdef Cursor inner, first, second
-        cdef bytes value, other
+    cdef inline void place(
+        self, int i, uint64_t* key, const uint64_t* value, const uint64_t* mask
+    ) noexcept:
+        """Put a field's value and mask where they belong in the packed key."""
+        cdef int limbs = (self.bits[i] + 63) >> 6, limb, word = self.word[i]
+        if self.kinds[i] == RANGE:  # first and last
+            key += 2 * self.words
+            memcpy(key + word, value, limbs * 8)
+            memcpy(key + self.range_words + word, mask, limbs * 8)
+        elif limbs == 1:
+            key[word] |= value[0] << self.shift[i]
+            key[self.words + word] |= mask[0] << self.shift[i]
+        else:
+            memcpy(key + word, value, limbs * 8)
+            memcpy(key + self.words + word, mask, limbs * 8)
+
+    cdef bint part(self, int i, Cursor match, Record* record, uint64_t* key) noexcept:
+        """One field from a FieldMatch behind its id; False: not simple."""
+        cdef int kind = self.kinds[i], bits = self.bits[i]
+        cdef int limbs = (bits + 63) >> 6
+        cdef Cursor inner, text
+        cdef uint64_t[MAX_LIMBS] value
+        cdef uint64_t[MAX_LIMBS] other
+        cdef uint64_t[MAX_LIMBS] full
         cdef int64_t length
         if match.at >= match.end or match.at[0] & 7 != BYTES or match.at[0] > 0x3A:
-            return None
-        number = match.at[0] >> 3
+            return False
+        if KIND_OF_NUMBER[match.at[0] >> 3] != kind:
+            return False
         match.at += 1
-        if KIND_OF_NUMBER[number] != kind:
-            return None
         inner = nested(&match)
         if match.failed or match.at != match.end:
-            return None
+            return False
         if inner.at >= inner.end or inner.at[0] != 0x0A:  # value, low = 1
-            return None
+            return False
         inner.at += 1
-        first = nested(&inner)
-        if inner.failed:
-            return None
-        value = widened(first, bits, canonical)
-        if value is None:
-            return None
+        text = nested(&inner)
+        if inner.failed or not load(text, bits, value, &record.canonical):
+            return False
         if kind == EXACT or kind == OPTIONAL:
-            if inner.at != inner.end:
-                return None
-            return value if kind == EXACT else (value, self.full[place])
-        if inner.at >= inner.end:
-            return None
-        if kind == LPM:
+            leading_ones(other, bits, bits)
+        elif inner.at >= inner.end:
+            return False
+        elif kind == LPM:
             if inner.at[0] != 0x10:  # prefix_len = 2
-                return None
+                return False
             inner.at += 1
             length = <int64_t>varint(&inner)
-            if inner.failed or inner.at != inner.end or length <= 0 or length > bits:
-                return None
-            if not clear_beyond(value, bits, <int>length):
-                return None
-            return value, length
-        if inner.at[0] != 0x12:  # mask, high = 2
-            return None
-        inner.at += 1
-        second = nested(&inner)
-        if inner.failed or inner.at != inner.end:
-            return None
-        other = widened(second, bits, canonical)
-        if other is None:
-            return None
-        if kind == TERNARY:
-            if is_all(other, 0) or not is_subset(value, other):
-                return None
-        elif value > other or (is_all(value, 0) and other == self.full[place]):
-            return None
-        return value, other
+            if inner.failed or length <= 0 or length > bits:
+                return False
+            leading_ones(other, bits, length)
+            if not is_subset(value, other, limbs):
+                return False
+            record.prefix = length
+        else:
+            if inner.at[0] != 0x12:  # mask, high = 2
+                return False
+            inner.at += 1
+            text = nested(&inner)
+            if inner.failed or not load(text, bits, other, &record.canonical):
+                return False
+            if kind == TERNARY:
+                if is_zero(other, limbs) or not is_subset(value, other, limbs):
+                    return False
+            else:
+                leading_ones(full, bits, bits)
+                if compare(value, other, limbs) > 0 or (
+                    is_zero(value, limbs) and compare(other, full, limbs) == 0
+                ):
+                    return False
+        if inner.at != inner.end:
+            return False
+        self.place(i, key, value, other)
+        return True
 
-    cdef object absent(self, int place):
-        """The key part of a field that is left out; None where it must not be."""
-        cdef int kind = self.kinds[place]
-        cdef bytes zeros
-        if kind == EXACT:
-            return None
-        zeros = bytes(len(self.full[place]))
-        if kind == LPM:
-            return zeros, 0
-        return zeros, (self.full[place] if kind == RANGE else zeros)
+    cdef bint absent(self, int i, uint64_t* key) noexcept:
+        """The field is left out; False where it must not be."""
+        cdef uint64_t[MAX_LIMBS] zeros
+        cdef uint64_t[MAX_LIMBS] full
+        if self.kinds[i] == EXACT:
+            return False
+        if self.kinds[i] == RANGE:
+            memset(zeros, 0, sizeof(zeros))
+            leading_ones(full, self.bits[i], self.bits[i])
+            self.place(i, key, zeros, full)
+        return True
 
-    cdef object entry(self, int update, Cursor c, const uint8_t* whole, bytes raw):
-        """A TableEntry behind its table id; None: not simple."""
-        cdef list key = []
+    cdef bint entry(self, Cursor c, Record* record, Batch batch) except -1:
+        """A TableEntry behind its table id; False: not simple."""
         cdef int place = 0
         cdef int tag, last = 1
-        cdef bint canonical = True
         cdef Cursor match, action
-        cdef ActionDecoder decoder = None
-        cdef tuple params = None
-        cdef object found
-        cdef int64_t priority = 0, timeout = 0
-        cdef uint64_t controller_metadata = 0
-        cdef bytes metadata = b""
-        cdef const uint8_t* end = c.end
+        cdef ActionDecoder decoder
+        cdef uint64_t* key = batch.take(2 * (self.words + self.range_words))
         while c.at < c.end:
             tag = c.at[0]
             c.at += 1
             if tag < last or (tag == last and tag != 0x12):
-                return None  # not in order of field numbers, or a field twice
+                return False  # not in order of field numbers, or a field twice
             last = tag
             if tag == 0x12:  # match = 2
                 match = nested(&c)
                 if c.failed or match.end - match.at < 2 or match.at[0] != 0x08:
-                    return None
+                    return False
                 if match.at[1] <= place or match.at[1] > self.n_fields:
-                    return None  # field_id = 1, ascending
+                    return False  # field_id = 1, ascending
                 while place < match.at[1] - 1:
-                    found = self.absent(place)
-                    if found is None:
-                        return None
-                    key.append(found)
+                    if not self.absent(place, key):
+                        return False
                     place += 1
                 match.at += 2
-                found = self.part(place, match, &canonical)
-                if found is None:
-                    return None
-                key.append(found)
+                if not self.part(place, match, record, key):
+                    return False
                 place += 1
             elif tag == 0x1A:  # action = 3
                 action = nested(&c)
                 if c.failed or action.at >= action.end or action.at[0] != 0x0A:
-                    return None  # TableAction.action = 1
+                    return False  # TableAction.action = 1
                 action.at += 1
                 match = nested(&action)
                 if action.failed or action.at != action.end:
-                    return None
+                    return False
                 if match.at >= match.end or match.at[0] != 0x08:  # action_id = 1
-                    return None
+                    return False
                 match.at += 1
                 decoder = self.actions.get(varint(&match))
                 if decoder is None or match.failed:
-                    return None
-                params = decoder.decode(&match, &canonical)
-                if params is None:
-                    return None
+                    return False
+                record.action = <void*>decoder  # the table keeps it alive
+                batch.take(decoder.words)
+                key = batch.key(record)  # it may have moved
+                if not decoder.decode(
+                    &match, key + 2 * (self.words + self.range_words), &record.canonical
+                ):
+                    return False
             elif tag == 0x20:  # priority = 4
-                priority = <int64_t>varint(&c)
-                if priority <= 0 or priority > 0x7FFFFFFF:
-                    return None
+                record.priority = <int64_t>varint(&c)
+                if record.priority <= 0 or record.priority > 0x7FFFFFFF:
+                    return False
             elif tag == 0x28:  # controller_metadata = 5
-                controller_metadata = varint(&c)
-                if controller_metadata == 0:
-                    return None
+                record.controller_metadata = varint(&c)
+                if record.controller_metadata == 0:
+                    return False
             elif tag == 0x48:  # idle_timeout_ns = 9
-                timeout = <int64_t>varint(&c)
-                if timeout <= 0 or not self.has_timeout:
-                    return None
+                record.timeout_ns = <int64_t>varint(&c)
+                if record.timeout_ns <= 0 or not self.has_timeout:
+                    return False
             elif tag == 0x5A:  # metadata = 11
-                match = nested(&c)
-                if c.failed or match.at == match.end:
-                    return None
-                metadata = PyBytes_FromStringAndSize(<const char*>match.at, match.end - match.at)
+                record.metadata = nested(&c)
+                if c.failed or record.metadata.at == record.metadata.end:
+                    return False
             else:
-                return None
-        if c.failed or (priority > 0) != self.needs_priority:
-            return None
+                return False
+        if c.failed or (record.priority > 0) != self.needs_priority:
+            return False
         while place < self.n_fields:
-            found = self.absent(place)
-            if found is None:
-                return None
-            key.append(found)
+            if not self.absent(place, key):
+                return False
             place += 1
-        return (
-            update, self.store, (tuple(key), priority), decoder,
-            params, metadata, controller_metadata, timeout,
-            PyBytes_FromStringAndSize(<const char*>whole, end - whole) if canonical else None,
-            raw,
-        )
+        # What the match engine goes by: the length of a prefix decides in a table without priority.
+        record.rank = record.priority if self.needs_priority else record.prefix
+        return True
 
 
-cdef object decode_update(Cursor c, dict tables, bytes raw):
-    """A simple table entry update as a tuple; its own bytes when it is not one."""
+@cython.final
+cdef class Batch:
+    """The updates of a WriteRequest that :func:`parse_header` accepted, in order.
+
+    It points into the request, which it keeps.
+    """
+
+    def __cinit__(self, bytes request not None, dict tables not None):
+        """``tables``: table id -> TableDecoder."""
+        cdef Cursor c
+        cdef Record* record
+        cdef int tag
+        self.request = request
+        c.at = <const uint8_t*>PyBytes_AS_STRING(request)
+        c.end = c.at + PyBytes_GET_SIZE(request)
+        c.failed = False
+        while c.at < c.end:
+            tag = c.at[0]
+            c.at += 1
+            if tag & 7 == VARINT:
+                varint(&c)
+            elif tag != 0x22:
+                nested(&c)
+            else:
+                record = self.add(nested(&c))
+                self.decode(record, tables)
+
+    def __dealloc__(self):
+        free(self.records)
+        free(self.words)
+
+    def __len__(self):
+        return self.count
+
+    cdef Record* add(self, Cursor raw) except NULL:
+        cdef Record* moved
+        cdef size_t room
+        if self.count == self.room:
+            room = max(64, 2 * self.room)
+            moved = <Record*>realloc(self.records, room * sizeof(Record))
+            if moved == NULL:
+                raise MemoryError("no memory for the updates of a request")
+            self.records, self.room = moved, room
+        self.count += 1
+        memset(&self.records[self.count - 1], 0, sizeof(Record))
+        self.records[self.count - 1].raw = raw
+        self.records[self.count - 1].words = self.used
+        self.records[self.count - 1].canonical = True
+        return &self.records[self.count - 1]
+
+    cdef uint64_t* take(self, size_t words) except NULL:
+        """So many more words, zero, for the last record."""
+        cdef uint64_t* moved
+        cdef size_t room
+        if self.used + words > self.words_room:
+            room = max(self.used + words, max(<size_t>1024, 2 * self.words_room))
+            moved = <uint64_t*>realloc(self.words, room * 8)
+            if moved == NULL:
+                raise MemoryError("no memory for the updates of a request")
+            self.words, self.words_room = moved, room
+        memset(self.words + self.used, 0, words * 8)
+        self.used += words
+        return self.words + self.used - words
+
+    cdef uint64_t* key(self, const Record* record) noexcept:
+        """A simple update's key, packed, and behind it the action's parameters."""
+        return self.words + record.words
+
+    cdef bytes raw(self, const Record* record):
+        """The Update's bytes."""
+        return taken(record.raw.at, record.raw.end)
+
+    cdef int decode(self, Record* record, dict tables) except -1:
+        """Fill in a record when it is an update of a simple table entry."""
+        cdef Cursor c = record.raw
+        cdef Cursor entity, entry
+        cdef TableDecoder table
+        if c.end - c.at < 4 or c.at[0] != 0x08 or c.at[1] < 1 or c.at[1] > 3:  # type = 1
+            return 0
+        record.kind = c.at[1]
+        if c.at[2] != 0x12:  # entity = 2
+            return 0
+        c.at += 3
+        entity = nested(&c)
+        if c.failed or c.at != c.end or entity.at >= entity.end or entity.at[0] != 0x12:
+            return 0  # table_entry = 2
+        entity.at += 1
+        entry = nested(&entity)
+        if entity.failed or entity.at != entity.end:
+            return 0
+        record.wire = entry
+        if entry.at >= entry.end or entry.at[0] != 0x08:  # table_id = 1
+            return 0
+        entry.at += 1
+        table = tables.get(varint(&entry))
+        if table is None or entry.failed:
+            return 0
+        if table.entry(entry, record, self):
+            record.table = <void*>table
+        return 0
+
+
+# ---- what is read back ----
+
+cdef inline bytes taken(const uint8_t* start, const uint8_t* end):
+    return PyBytes_FromStringAndSize(<const char*>start, end - start)
+
+
+cdef bytes field(int tag, bytes content):
+    """A length-delimited field."""
+    cdef char[10] size
+    cdef char* end = put_varint(size, <uint64_t>len(content))
+    return bytes((tag,)) + size[:end - size] + content
+
+
+cdef bytes short_value(Cursor* c):
+    """The byte string field at the cursor, which moves behind it, without leading zeros."""
+    cdef int tag = c.at[0]
+    cdef Cursor text
+    c.at += 1
+    text = nested(c)
+    while text.end - text.at > 1 and text.at[0] == 0:
+        text.at += 1
+    return field(tag, taken(text.at, text.end))
+
+
+cdef bytes short_match(Cursor c):
+    """A FieldMatch with canonical byte strings."""
+    cdef const uint8_t* start = c.at
     cdef int kind
-    cdef Cursor entity, entry
-    cdef const uint8_t* whole
-    cdef TableDecoder table
-    cdef object found
-    if c.end - c.at < 4 or c.at[0] != 0x08 or c.at[1] < 1 or c.at[1] > 3:  # type = 1
-        return raw
-    kind = c.at[1]
-    if c.at[2] != 0x12:  # entity = 2
-        return raw
-    c.at += 3
-    entity = nested(&c)
-    if c.failed or c.at != c.end or entity.at >= entity.end or entity.at[0] != 0x12:
-        return raw  # table_entry = 2
-    entity.at += 1
-    entry = nested(&entity)
-    if entity.failed or entity.at != entity.end:
-        return raw
-    whole = entry.at
-    if entry.at >= entry.end or entry.at[0] != 0x08:  # table_id = 1
-        return raw
-    entry.at += 1
-    table = tables.get(varint(&entry))
-    if table is None or entry.failed:
-        return raw
-    found = table.entry(kind, entry, whole, raw)
-    return raw if found is None else found
+    cdef Cursor inner
+    cdef bytes values
+    c.at += 2  # the field's id
+    kind = c.at[0]
+    c.at += 1
+    inner = nested(&c)
+    values = short_value(&inner)
+    if kind == 0x22:  # lpm = 4: the prefix length
+        values += taken(inner.at, inner.end)
+    elif inner.at < inner.end:
+        values += short_value(&inner)
+    return taken(start, start + 2) + field(kind, values)
+
+
+cdef bytes short_action(Cursor c):
+    """A TableAction with canonical byte strings."""
+    cdef const uint8_t* start
+    cdef Cursor action, param
+    cdef bytes out
+    c.at += 1
+    action = nested(&c)
+    start = action.at
+    action.at += 1
+    varint(&action)
+    out = taken(start, action.at)  # action_id
+    while action.at < action.end:
+        action.at += 1
+        param = nested(&action)
+        param.at += 2
+        out += field(0x22, taken(param.at - 2, param.at) + short_value(&param))
+    return field(0x0A, out)
+
+
+cdef bytes wire_of(const Record* record):
+    """The TableEntry of a simple update as it is read back, with canonical byte strings."""
+    cdef Cursor c = record.wire
+    cdef const uint8_t* start
+    cdef int tag
+    cdef list out
+    if record.canonical:
+        return taken(c.at, c.end)
+    out = []
+    while c.at < c.end:
+        start = c.at
+        tag = c.at[0]
+        c.at += 1
+        if tag == 0x12:
+            out.append(field(tag, short_match(nested(&c))))
+        elif tag == 0x1A:
+            out.append(field(tag, short_action(nested(&c))))
+        else:
+            if tag & 7 == VARINT:
+                varint(&c)
+            else:
+                nested(&c)
+            out.append(taken(start, c.at))
+    return b"".join(out)
 
 
 def parse_header(bytes request not None):
@@ -420,52 +603,6 @@ def parse_header(bytes request not None):
             return None
     election_id = (<object>high << 64) | <object>low if has_election else None
     return device_id, role, election_id, atomicity
-
-
-def decode_updates(bytes request not None, dict tables not None):
-    """The updates of a WriteRequest that :func:`parse_header` accepted, in order.
-
-    Each is (type, store, (key, priority), action ref or None, parameters or None, metadata,
-    controller metadata, idle time-out, canonical TableEntry bytes or None, the Update's bytes), or
-    just the Update's bytes when it is for none of ``tables`` (table id -> TableDecoder) or not
-    simple.
-    """
-    cdef Cursor c, update
-    cdef list updates = []
-    cdef bytes raw
-    cdef int tag
-    c.at = <const uint8_t*>PyBytes_AS_STRING(request)
-    c.end = c.at + PyBytes_GET_SIZE(request)
-    c.failed = False
-    while c.at < c.end:
-        tag = c.at[0]
-        c.at += 1
-        if tag & 7 == VARINT:
-            varint(&c)
-            continue
-        update = nested(&c)
-        if tag != 0x22:
-            continue
-        raw = PyBytes_FromStringAndSize(<const char*>update.at, update.end - update.at)
-        updates.append(decode_update(update, tables, raw))
-    return updates
-
-
-cdef inline int varint_size(uint64_t value) noexcept nogil:
-    cdef int size = 1
-    while value > 0x7F:
-        value >>= 7
-        size += 1
-    return size
-
-
-cdef inline char* put_varint(char* out, uint64_t value) noexcept nogil:
-    while value > 0x7F:
-        out[0] = <char>(value & 0x7F | 0x80)
-        out += 1
-        value >>= 7
-    out[0] = <char>value
-    return out + 1
 
 
 def frame_entries(list entries not None, Py_ssize_t limit):

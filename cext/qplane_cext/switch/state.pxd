@@ -43,6 +43,7 @@ cdef struct EntryData:
     uint64_t packets
     uint64_t bytes
     Meter* meter
+    uint8_t is_const
 
 cdef struct TableState:
     Matcher matcher

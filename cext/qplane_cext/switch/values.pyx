@@ -1,5 +1,6 @@
 """Byte strings of the control plane to words."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 
 from .errors import SwitchError
@@ -45,3 +46,20 @@ cdef object number(data, bits, what):
             "OUT_OF_RANGE", f"{what}: {data.hex() or 'nothing'} is not a value of {bits} bits"
         )
     return value
+
+
+cdef bytes text(const uint64_t* limbs, int shift, int bits):
+    """The byte string of a value's limbs; one of up to 64 bits may begin at a shift."""
+    cdef int width = (bits + 7) >> 3, i
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, width)
+    cdef uint8_t* at = <uint8_t*>PyBytes_AS_STRING(out) + width
+    cdef uint64_t word = limbs[0] >> shift
+    if bits < 64:
+        word &= (<uint64_t>1 << bits) - 1
+    for i in range(width):
+        if i and not i & 7:
+            word = limbs[i >> 3]
+        at -= 1
+        at[0] = <uint8_t>word
+        word >>= 8
+    return out

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from finsy.proto import p4r
 from google.protobuf.message import DecodeError
 
-from qplane_cext.switch.p4rt_apply import apply_updates
-from qplane_cext.switch.p4rt_fast import decode_updates
+from qplane_cext.switch import p4rt_apply
+from qplane_cext.switch.p4rt_fast import Batch
 
 from .entities.base import Journal
 from .errors import BatchError, Code, StatusError, invalid
@@ -91,16 +91,8 @@ def apply_wire(state: ForwardingState, request: bytes, scope: RoleScope) -> None
 
     ``request`` is one that ``parse_header`` accepted. Raises WriteError.
     """
-    try:
-        updates = [
-            update if isinstance(update, tuple) else p4r.Update.FromString(update)
-            for update in decode_updates(request, state.tables.decoders)
-        ]
-    except DecodeError as error:  # before anything was applied
-        raise StatusError(Code.INTERNAL, f"can't decode the WriteRequest: {error}") from error
 
-    def general(given: p4r.Update | bytes) -> StatusError | None:
-        update = p4r.Update.FromString(given) if isinstance(given, bytes) else given
+    def general(update: p4r.Update) -> StatusError | None:
         journal: Journal = []
         try:
             state.apply(update, scope, journal)
@@ -109,8 +101,12 @@ def apply_wire(state: ForwardingState, request: bytes, scope: RoleScope) -> None
             return error
         return None
 
-    errors = apply_updates(state.core, updates, general)
-    if any(error is not None for error in errors):
+    batch = Batch(request, state.tables.decoders)
+    try:
+        errors = p4rt_apply.apply_batch(state.core, batch, p4r.Update.FromString, general)
+    except DecodeError as error:  # before anything was applied
+        raise StatusError(Code.INTERNAL, f"can't decode the WriteRequest: {error}") from error
+    if errors is not None:
         raise WriteError(errors, ())
 
 

@@ -15,7 +15,8 @@ from qplane.switch.pipeline_config import load_config
 from qplane.switch.service import P4RuntimeService
 from qplane.switch.stream import ClientStream
 from qplane_cext.switch.core import SwitchCore
-from qplane_cext.switch.p4rt_fast import decode_updates, frame_entries, parse_header
+from qplane_cext.switch.p4rt_apply import apply_batch
+from qplane_cext.switch.p4rt_fast import Batch, frame_entries, parse_header
 
 from .entries import acl, host, one_of_everything, route
 from .model import CONFIG, NAMES, updates
@@ -107,8 +108,9 @@ def test_both_paths_give_the_same_statuses_and_the_same_state(batches: list[byte
     assert fast.everything() == plain.everything()
 
 
-def test_ordinary_entries_are_decoded_and_odd_ones_handed_back() -> None:
-    tables = Switch().device._state.tables.decoders  # type: ignore[union-attr]
+def test_ordinary_entries_are_written_and_odd_ones_handed_back() -> None:
+    switch = Switch()
+    store = switch.device._state.tables  # type: ignore[union-attr]
     request = p4r.WriteRequest(device_id=1, role="r")
     request.election_id.high, request.election_id.low = 1, 2
     good = [host(NAMES, 1, 300, metadata=b"m", idle_timeout_ns=5), route(NAMES, 0x0A000000, 8)]
@@ -117,14 +119,59 @@ def test_ordinary_entries_are_decoded_and_odd_ones_handed_back() -> None:
         request.updates.add(type=1).entity.table_entry.CopyFrom(entry)
     data = request.SerializeToString()
     assert parse_header(data) == (1, "r", (1 << 64) + 2, 0)
-    decoded = decode_updates(data, tables)
-    assert [isinstance(one, tuple) for one in decoded] == [True, True, False, False, False]
-    kind, _, key, action, params, metadata, cookie, timeout, wire, raw = decoded[0]
-    assert (kind, key, params) == (1, ((b"\0\0\0\0\0\1",), 0), (b"\x01\x2c",))
-    assert action.ref.action.name == "IngressImpl.host"
-    assert (metadata, cookie, timeout) == (b"m", 0, 5)
-    assert wire == good[0].SerializeToString()
-    assert p4r.Update.FromString(raw) == request.updates[0]
+    batch = Batch(data, store.decoders)
+    assert len(batch) == 5
+    handed: list[p4r.Update] = []
+
+    def general(update: p4r.Update) -> None:
+        handed.append(update)
+
+    assert apply_batch(switch.device.core, batch, p4r.Update.FromString, general) is None
+    assert handed == list(request.updates)[2:]
+    everything = [entry for one in store.stores.values() for entry in one.entries.values()]
+    written = [entry for entry in everything if entry.wire is not None]
+    assert [entry.wire for entry in written] == [entry.SerializeToString() for entry in good]
+    first = written[0]
+    assert (first.metadata, first.controller_metadata, first.idle_timeout_ns) == (b"m", 0, 5)
+    assert (first.key, first.action) == (None, None)
+    found = store.store(good[0].table_id).find(good[0])
+    assert found is first and first.key == (b"\0\0\0\0\0\1",)
+    assert found.action.ref.action.name == "IngressImpl.host"
+    assert found.action.params == (b"\x01\x2c",)
+
+
+def test_an_undecodable_update_refuses_the_whole_request() -> None:
+    switch = Switch()
+    request = p4r.WriteRequest(device_id=1)
+    request.election_id.low = 1
+    request.updates.add(type=1).entity.table_entry.CopyFrom(host(NAMES, 1))
+    data = request.SerializeToString() + b"\x22\x02\x12\x7f"  # an entity that is cut off
+    before = switch.everything()
+    assert outcome(switch.service.write, data) == [Code.INTERNAL]
+    assert switch.everything() == before
+
+
+@given(st.data())
+def test_byte_strings_of_any_length_are_read_back_canonically(data: st.DataObject) -> None:
+    """Padded values go the same way, and come back as the general path would keep them."""
+    zeros = st.integers(0, 9).map(bytes)
+    fast, plain = Switch(), Switch()
+    request = p4r.WriteRequest(device_id=1)
+    request.election_id.low = 1
+    for number in range(4):
+        if number % 2:
+            entry = route(NAMES, number << 24, 8)
+            padded = entry.match[0].lpm
+        else:
+            entry = host(NAMES, number, 300 - number, metadata=b"\0x")
+            padded = entry.match[0].exact
+        padded.value = data.draw(zeros) + padded.value
+        for param in entry.action.action.params:
+            param.value = data.draw(zeros) + param.value
+        request.updates.add(type=1).entity.table_entry.CopyFrom(entry)
+    found = outcome(fast.service.write, request.SerializeToString())
+    assert found == outcome(plain.general, request.SerializeToString())
+    assert fast.everything() == plain.everything()
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=50), st.integers(1, 2000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,13 +76,13 @@ class TableStore:
         self.what = f"table {table.name!r}"
         self._core = core
         self._profile = profiles.store(table.profile.id) if table.profile is not None else None
-        self.entries: dict[EntryKey, Entry] = {}
+        self.entries: dict[int, Entry] = {}  # by handle, in the order in which they came
         self.timed: dict[int, Entry] = {}  # by handle: the entries with an idle time-out
         self.default: Entry = FastEntry(DEFAULT_HANDLE, (), 0, None)
         for handle, key, core_priority, target, is_const in core.table_entries(table.name):
             action = self._action_of(target)
             priority = core_priority if table.needs_priority else 0
-            self.entries[tuple(key), priority] = FastEntry(
+            self.entries[handle] = FastEntry(
                 handle, tuple(key), priority, action, is_const=is_const
             )
 
@@ -117,9 +118,22 @@ class TableStore:
             if message.match or message.priority:
                 raise invalid(f"{self.what}: a default entry has no match and no priority")
             return self.default
-        entry = self.entries.get(self.entry_key(message))
+        entry = self._at(self.entry_key(message))
         if entry is None:
             raise not_found(f"{self.what}: no such entry")
+        return entry
+
+    def _at(self, where: EntryKey) -> Entry | None:
+        if not self.table.fields:
+            return None
+        handle = self._core.table_find(self.table.name, *where)
+        return None if handle is None else self._complete(self.entries[handle])
+
+    def _complete(self, entry: Entry) -> Entry:
+        """The entry with its key and action, which the wire path leaves to the packet path."""
+        if entry.action is None and entry is not self.default:
+            entry.key, _, target, _ = self._core.table_entry(self.table.name, entry.handle)
+            entry.action = self._action_of(target)
         return entry
 
     # ---- writing ----
@@ -155,13 +169,19 @@ class TableStore:
             in_table = ref.scope in (Scope.TABLE_AND_DEFAULT, Scope.TABLE_ONLY)
             in_order = [item.id for item in params] == _counting(params)
             if in_table and in_order and not any(item.is_text for item in params):
-                actions[p4_id] = ActionDecoder(ref, [item.bitwidth for item in params])
+                with suppress(ValueError):
+                    actions[p4_id] = ActionDecoder(
+                        self._core.action_index(ref.core_id), [item.bitwidth for item in params]
+                    )
+        writer = TableWriter(self._core, table.name, self.entries, self.timed, table.has_timeout)
         fields = [(item.kind.value, item.bitwidth) for item in table.fields]
-        writer = TableWriter(
-            self._core, table.name, self.entries, self.timed,
-            self._set_timeout if table.has_timeout else None, BoundAction,
-        )  # fmt: skip
-        return TableDecoder(writer, fields, table.needs_priority, table.has_timeout, actions)
+        layout = self._core.table_layout(table.name)
+        try:
+            return TableDecoder(
+                writer, fields, layout, table.needs_priority, table.has_timeout, actions
+            )
+        except ValueError:
+            return None
 
     def _insert(self, message: p4r.TableEntry, journal: Journal) -> None:
         if self.table.is_const:
@@ -175,7 +195,7 @@ class TableStore:
         counts, rates = self._direct_values(message)
         given = self._decode_action(message.action)
         # Malformed is malformed whatever the state is; only now does the state count.
-        if where in self.entries:
+        if self._at(where) is not None:
             raise StatusError(Code.ALREADY_EXISTS, f"{self.what}: the entry exists")
         if self.table.is_initial and len(self.entries) >= self.table.size:
             raise StatusError(Code.RESOURCE_EXHAUSTED, f"{self.what}: size {self.table.size}")
@@ -191,7 +211,7 @@ class TableStore:
         self._check_attributes(message)
         counts, rates = self._direct_values(message)
         given = self._decode_action(message.action) if message.HasField("action") else None
-        entry = self.entries.get(where)
+        entry = self._at(where)
         if entry is None:
             if self.table.is_const:
                 raise StatusError(Code.PERMISSION_DENIED, f"{self.what} is constant")
@@ -214,7 +234,7 @@ class TableStore:
         journal.append(lambda: self._restore(entry, old, old_counts, old_rates))
 
     def _delete(self, message: p4r.TableEntry, journal: Journal) -> None:
-        entry = self.entries.get(self.entry_key(message))
+        entry = self._at(self.entry_key(message))
         if self.table.is_const or (entry is not None and entry.is_const):
             raise StatusError(Code.PERMISSION_DENIED, f"{self.what}: the entry is constant")
         if entry is None:
@@ -369,7 +389,7 @@ class TableStore:
     def _install(
         self, entry: Entry, rates: MeterRates | None, counts: tuple[int, int] | None
     ) -> None:
-        assert entry.action is not None
+        assert entry.key is not None and entry.action is not None
         try:
             entry.handle = self._core.table_add(
                 self.table.name, entry.key, entry.priority, self._target(entry.action)
@@ -379,7 +399,7 @@ class TableStore:
                 self._release(entry.action)
             raise
         self._hold(entry.action, 1)
-        self.entries[entry.key, entry.priority] = entry
+        self.entries[entry.handle] = entry
         self._set_timeout(entry)
         if rates is not None or counts is not None:
             self._write_direct(entry.handle, counts, rates)
@@ -392,7 +412,7 @@ class TableStore:
 
     def _remove(self, entry: Entry) -> None:
         self._core.table_delete(self.table.name, entry.handle)
-        del self.entries[entry.key, entry.priority]
+        del self.entries[entry.handle]
         self.timed.pop(entry.handle, None)
         self._release(entry.action)
 
@@ -503,9 +523,11 @@ class TableStore:
         elif query.match:
             key = decode_key(self.table.fields, self.table.fields_by_id, query.match, self.what)
             if self.table.needs_priority and not query.priority:
-                entries = (entry for (found, _), entry in self.entries.items() if found == key)
+                entries = (
+                    entry for entry in self.entries.values() if self._complete(entry).key == key
+                )
             else:
-                entry = self.entries.get((key, query.priority))
+                entry = self._at((key, query.priority))
                 entries = iter(() if entry is None else (entry,))
         else:
             entries = iter(self.entries.values())
@@ -537,11 +559,16 @@ class TableStore:
 
         return wanted
 
+    def _key(self, entry: Entry) -> Key:
+        key = self._complete(entry).key
+        assert key is not None
+        return key
+
     def action_of(self, entry: Entry) -> EntryAction | None:
         """The entry's action; of a default entry never written, the program's."""
         if entry is self.default and entry.action is None:
             return self._action_of(self._core.table_default(self.table.name))
-        return entry.action
+        return self._complete(entry).action
 
     def key_message(self, entry: Entry) -> p4r.TableEntry:
         """What identifies an entry."""
@@ -549,17 +576,21 @@ class TableStore:
         if entry is self.default:
             message.is_default_action = True
         else:
-            message.match.extend(encode_key(self.table.fields, entry.key))
+            message.match.extend(encode_key(self.table.fields, self._key(entry)))
             message.priority = entry.priority
         return message
 
     def describe(self, handle: int) -> str:
         """An entry's key as text: field=value, and how it matches."""
-        entry = next((one for one in list(self.entries.values()) if one.handle == handle), None)
+        entry = self.entries.get(handle)
         if entry is None:
             return f"entry {handle}"
+        try:
+            key = self._key(entry)
+        except SwitchError:  # gone since: a trace is read while controllers write
+            return f"entry {handle}"
         words = []
-        for key_field, part in zip(self.table.fields, entry.key, strict=True):
+        for key_field, part in zip(self.table.fields, key, strict=True):
             if isinstance(part, bytes):
                 words.append(f"{key_field.name}=0x{part.hex()}")
             else:
