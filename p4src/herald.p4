@@ -96,11 +96,13 @@ control HeraldIngress(inout herald_headers_t hdr, inout herald_metadata_t meta,
         size = 128;
     }
 
-    action set_group(bit<16> group) {
+    action set_group(bit<16> group, bit<8> epoch) {
         standard_metadata.mcast_grp = group;
+        meta.epoch = epoch;
     }
 
-    // The multicast group with a replica for either end of a link.
+    // The multicast group with a replica for either end of a link, and the epoch of its numbers: the
+    // controller gives another one whenever the registers may have been lost.
     table link_group {
         key = { meta.link: exact; }
         actions = { set_group; NoAction; }
@@ -116,11 +118,12 @@ control HeraldIngress(inout herald_headers_t hdr, inout herald_metadata_t meta,
         sample_session = session;
     }
 
-    // Keyless: the controller sets the default action. Pairs whose number has no bit of the mask are
-    // copied to it.
+    // Pairs of a link whose number has no bit of the mask are copied to the controller.
     table sampling {
+        key = { meta.link: exact; }
         actions = { sample; NoAction; }
         default_action = NoAction();
+        size = 32;
     }
 
     action find_records(bit<64> cycle) {
@@ -178,9 +181,11 @@ control HeraldIngress(inout herald_headers_t hdr, inout herald_metadata_t meta,
             bit<64> ahead_b = hdr.outcome.cycle - record_b[RECORD_CYCLE];
             bool kept_a = record_a[RECORD_STATE] == GEN_KEPT && ahead_a == 0;
             bool kept_b = record_b[RECORD_STATE] == GEN_KEPT && ahead_b == 0;
-            bool older_a = record_a[RECORD_STATE] != GEN_EMPTY && !kept_a
+            // The detectors' word counts. A GEN of a later cycle in this place can't have come yet: it
+            // is forged or damaged, and goes, so that it costs this attempt alone.
+            bool older_a = record_a[RECORD_STATE] == GEN_ANSWERED
                            && (ahead_a == 0 || ahead_a[63:63] == 1);
-            bool older_b = record_b[RECORD_STATE] != GEN_EMPTY && !kept_b
+            bool older_b = record_b[RECORD_STATE] == GEN_ANSWERED
                            && (ahead_b == 0 || ahead_b[63:63] == 1);
             if (older_a || older_b) {
                 meta.drop_reason = HERALD_DROP_STALE_OUTCOME;
@@ -194,6 +199,9 @@ control HeraldIngress(inout herald_headers_t hdr, inout herald_metadata_t meta,
                 meta.cycle = hdr.outcome.cycle;
                 meta.detector_port = standard_metadata.ingress_port;
                 pair_seq.read(meta.mhp_seq, (bit<32>)meta.link);
+                if (meta.mhp_seq[31:24] != meta.epoch) {
+                    meta.mhp_seq = meta.epoch ++ 24w0;
+                }
                 meta.error_a = MHP_NONE;
                 meta.error_b = MHP_NONE;
                 bit<8> reply = REPLY_FAIL;
@@ -222,7 +230,7 @@ control HeraldIngress(inout herald_headers_t hdr, inout herald_metadata_t meta,
                            && record_a[RECORD_PRESENT] == 1 && record_b[RECORD_PRESENT] == 1) {
                     reply = REPLY_SUCCESS;
                     meta.outcome = hdr.outcome.outcome;
-                    meta.mhp_seq = meta.mhp_seq + 1;
+                    meta.mhp_seq = meta.epoch ++ (meta.mhp_seq[23:0] + 1);
                     pair_seq.write((bit<32>)meta.link, meta.mhp_seq);
                     is_sampled = 0;
                     sample_session = 0;

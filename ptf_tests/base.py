@@ -120,6 +120,15 @@ class SwitchTest(BaseTest):
         self._written.append(entry)
         return entry
 
+    def modify(self, table, match, action, **parameters):
+        """Give an entry that :meth:`insert` wrote another action or other parameters."""
+        entry = sh.TableEntry(table)(action=action)
+        for name, value in match.items():
+            entry.match[name] = str(value)
+        for name, value in parameters.items():
+            entry.action[name] = str(value)
+        entry.modify()
+
     def set_default(self, table, action, **parameters):
         """Set the action of a table without keys; reset after the test."""
         entry = sh.TableEntry(table)(action=action)

@@ -38,7 +38,7 @@ class HeraldTest(SwitchTest):
                 (ports[0], CONSTANTS["REPLICA_A"]),
                 (ports[1], CONSTANTS["REPLICA_B"]),
             )
-            self.insert("link_group", {"link": link}, "set_group", group=group)
+            self.insert("link_group", {"link": link}, "set_group", group=group, epoch=0)
             for is_b, port in enumerate(ports):
                 self.insert("port_kind", {"ingress_port": port}, "set_node", link=link, is_b=is_b)
                 self.insert(
@@ -91,7 +91,4 @@ class HeraldTest(SwitchTest):
         clones.add(510, 1)
         clones.insert()
         self._written.append(clones)
-        entry = sh.TableEntry("sampling")(action="sample", is_default=True)
-        entry.action["mask"] = str(mask)
-        entry.action["session"] = str(session)
-        entry.modify()
+        self.insert("sampling", {"link": LINK}, "sample", mask=mask, session=session)

@@ -51,6 +51,7 @@ struct herald_metadata_t {
     bit<5> link;
     bit<1> is_b;           // which end of the link the message came from
     bit<32> drop_reason;
+    bit<8> epoch;          // of the link's pair numbers: their left-most 8 bits
 
     // What the replies say. A copy for the controller keeps it.
     @field_list(1)

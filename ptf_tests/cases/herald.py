@@ -140,9 +140,6 @@ class OneEndsCyclesAreNotTheOthersTest(HeraldTest):
             self.expect(A, self.reply(A, cycle, other=(0, 0), error_code=OTHER_GONE))
             self.expect(B, self.reply(B, cycle, own=(0, 0), error_code=TIME))
             self.expect_nothing()
-        self.send(A, self.gen(A, 300))
-        self.send(B, self.gen(B, 300 + 256))
-        self.dropped(DETECTORS, self.outcome(300), "HERALD_DROP_STALE_OUTCOME")
 
 
 @group("herald")
@@ -155,10 +152,46 @@ class ANewerAttemptTakesThePlaceOfAnOldOneTest(HeraldTest):
             self.send(A, self.gen(A, old))
             self.send(A, self.gen(A, new))
             self.dropped(A, self.gen(A, old), "HERALD_DROP_LATE")
-            self.dropped(DETECTORS, self.outcome(old), "HERALD_DROP_STALE_OUTCOME")
             self.send(B, self.gen(B, new))
             self.send(DETECTORS, self.outcome(new, 0))
             self.answered(new, outcome=0)
+            self.dropped(DETECTORS, self.outcome(old), "HERALD_DROP_STALE_OUTCOME")
+
+
+@group("herald")
+class AGenOfACycleFarAheadCostsOneAttemptTest(HeraldTest):
+    """One forged message must not stop a link: the detectors say which cycle it is."""
+
+    def runTest(self):
+        for number, ahead in enumerate((256, 1 << 40, (1 << 63) - 256), start=1):
+            cycle = 1000 * number
+            self.send(A, self.gen(A, cycle + ahead))
+            self.dropped(A, self.gen(A, cycle), "HERALD_DROP_LATE")
+            self.send(B, self.gen(B, cycle))
+            self.send(DETECTORS, self.outcome(cycle))
+            self.expect(A, self.reply(A, cycle, own=(0, 0), mhp_seq=number - 1, error_code=TIME))
+            self.expect(
+                B,
+                self.reply(B, cycle, other=(0, 0), mhp_seq=number - 1, error_code=OTHER_GONE),
+            )
+            self.expect_nothing()
+            self.attempt(cycle + 256)
+            self.answered(cycle + 256, mhp_seq=number, outcome=PSI_PLUS)
+
+
+@group("herald")
+class NumbersBeginAnewInAnotherEpochTest(HeraldTest):
+    """The controller gives one when a station may have lost its registers; other links go on."""
+
+    def runTest(self):
+        self.attempt(1)
+        self.answered(1, mhp_seq=1, outcome=PSI_PLUS)
+        for cycle, epoch in ((2, 1), (4, 255), (6, 0)):
+            self.modify("link_group", {"link": LINK}, "set_group", group=1, epoch=epoch)
+            self.attempt(cycle, 0)
+            self.answered(cycle, mhp_seq=epoch << 24, outcome=0)
+            self.attempt(cycle + 1)
+            self.answered(cycle + 1, mhp_seq=epoch << 24 | 1, outcome=PSI_PLUS)
 
 
 @group("herald")

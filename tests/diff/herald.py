@@ -37,6 +37,7 @@ KNOWN: Mapping[str, Sequence[int]] = {
     "link": LINKS,
     "is_b": (0, 1),
     "group": (1, 2, 11, 12, 13),
+    "epoch": (0, 1, 255),
     "mask": (0, 1, 3),
     "session": SESSIONS,
 }
@@ -52,7 +53,11 @@ def links(program: Program, rng: Random) -> list[p4r.Update]:
         entry.multicast_group_id = group
         for replica, port in enumerate(ports, start=1):
             entry.replicas.add(egress_port=port, instance=replica)
-        updates += [update, make.entry("link_group", {"link": link}, "set_group", group=group)]
+        epoch = rng.choice(KNOWN["epoch"])
+        updates += [
+            update,
+            make.entry("link_group", {"link": link}, "set_group", group=group, epoch=epoch),
+        ]
         for side, port in enumerate(ports):
             updates.append(
                 make.entry("port_kind", {"ingress_port": port}, "set_node", link=link, is_b=side)

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field, replace
 from qplane.link import answers, creation
 from qplane.link.attempts import Attempts
 from qplane.link.dqp import DistributedQueue
-from qplane.link.expiry import Expiry
 from qplane.link.feu import FidelityEstimator
 from qplane.link.items import Item
 from qplane.link.memory import QuantumMemory
 from qplane.link.messages import Consumer, Discard, Failure, Ok
 from qplane.link.mhp import Mhp, MhpError, MhpErrorCode, MhpTiming, Pair, Qubit, QueueId
-from qplane.link.numbers import PairNumbers, SeqRange, ranges
+from qplane.link.numbering import Numbering
+from qplane.link.numbers import SeqRange, ranges
 from qplane.link.outcomes import TestOutcomes
 from qplane.link.peer_memory import PeerMemory
 from qplane.link.policy import TEST_PURPOSE, Policy
 from qplane.link.retry import Retry
 from qplane.link.scheduler import Scheduler
-from qplane.link.serial import pair_after, pairs_ahead
+from qplane.link.serial import pair_after
 from qplane.link.serving import Serving
 from qplane.link.statistics import Statistics
 from qplane.link.timers import Timer, TimerService
@@ -85,8 +85,13 @@ class Egp:
         self._timers = timers
         self._mhp = mhp
         self._send_body = send
-        self._numbers = PairNumbers(options.first_seq)
         round_trip_ps = options.timing.round_trip_ps
+        self.numbering = Numbering(
+            options.first_seq,
+            timing=options.timing,
+            timers=timers,
+            send_expire=self._send_expire,
+        )
         self.queue = DistributedQueue(
             is_master=options.is_master,
             node_id=options.node_id,
@@ -95,7 +100,6 @@ class Egp:
             send=send,
             user=self,
         )
-        self._expiry = Expiry(timers, round_trip_ps, self._send_expire)
         self._peer_memory = PeerMemory(timers, round_trip_ps, self._ask_memory, self._decide)
         self._outcomes = TestOutcomes(estimator, self._send_outcomes)
         self._serving: dict[QueueId, Serving] = {}
@@ -112,8 +116,6 @@ class Egp:
         self._request_timeouts: dict[int, Timer] = {}  # likewise
         self._taken: OrderedDict[int, _Taken] = OrderedDict()
         self._next_create_id = 0
-        self._catching_up: Timer | None = None
-        self._peer_expected = options.first_seq
 
     # ---- higher layer ----
 
@@ -199,8 +201,7 @@ class Egp:
             not self._requests
             and not self._serving
             and self.queue.is_settled
-            and self._expiry.is_settled
-            and self._catching_up is None
+            and self.numbering.is_settled
             and not len(self.memory)
         )
 
@@ -241,7 +242,7 @@ class Egp:
         return self.scheduler.finish(queue, cycles)
 
     def expected_seq(self) -> int:
-        return self._numbers.expected
+        return self.numbering.expected
 
     def added(self, item: Item) -> None:
         at_origin = item.key[0] == self.options.node_id
@@ -273,7 +274,7 @@ class Egp:
 
     def standing(self, item: Item, closing: bool) -> DqpReason:
         serving = self._serving[item.id]
-        if not serving.is_complete or not self._expiry.is_settled:
+        if not serving.is_complete or not self.numbering.is_told:
             return DqpReason.HOLDING
         if closing:
             self._end(serving)
@@ -292,7 +293,7 @@ class Egp:
 
     def receive(self, type: QciType, body: Body) -> None:
         """A message of the other end."""
-        self._hear_expected(body.expected_seq)
+        self.numbering.peer_expects(body.expected_seq)
         if isinstance(body, DqpBody):
             self.queue.receive(type, body)
         elif isinstance(body, OutcomesBody):
@@ -300,7 +301,7 @@ class Egp:
         elif type is QciType.EGP_EXPIRE:
             self._on_expire(SeqRange(body.seq_low, body.seq_high))
         elif type is QciType.EGP_EXPIRE_ACK:
-            self._expiry.acknowledged(SeqRange(body.seq_low, body.seq_high))
+            self.numbering.peer_knows(SeqRange(body.seq_low, body.seq_high))
             self._close_what_is_complete()
         else:
             self._peer_memory.hear(body)
@@ -308,29 +309,16 @@ class Egp:
                 self._send_memory(QciType.EGP_MEMORY_ACK)
 
     def _on_expire(self, pairs: SeqRange) -> None:
-        self._numbers.void(pairs)
+        if not self.numbering.peer_lacks(pairs):
+            return
         self._void(pairs)
         self._send_egp(QciType.EGP_EXPIRE_ACK, seq_low=pairs.low, seq_high=pairs.high)
         self._decide()
 
-    def _hear_expected(self, expected: int) -> None:
-        """The other end has seen pairs up to there; what this end has not, is late or lost."""
-        if pairs_ahead(self._peer_expected, expected) > 0:
-            self._peer_expected = expected
-        behind = pairs_ahead(self._numbers.expected, self._peer_expected) > 0
-        if behind and self._catching_up is None:
-            wait_ps = self._timing.round_trip_ps + (
-                self._timing.reply_cycles * self._timing.cycle_ps
-            )
-            heard = self._peer_expected
-            self._catching_up = self._timers.at(
-                self._timers.now_ps() + wait_ps, lambda: self._catch_up(heard)
-            )
-
-    def _catch_up(self, expected: int) -> None:
-        self._catching_up = None
-        self._miss(self._numbers.catch_up(expected))
-        self._hear_expected(self._peer_expected)
+    def renumber(self, first_seq: int) -> None:
+        """The station was restarted: its next pair has this number. Both ends must be told."""
+        self.numbering.renumber(first_seq)
+        self._decide()
 
     # ---- events of the device ----
 
@@ -339,21 +327,20 @@ class Egp:
         self._attempts.made(pair.id)
         if pair.qubit is not None:
             self.memory.put(pair.qubit, pair.seq)
-        arrival = self._numbers.arrive(pair.seq)
-        self._miss(arrival.missing)
+        counts = self.numbering.arrive(pair.seq, pair.cycle)
         serving = self._serving.get(pair.id)
-        if arrival.counts and serving is not None:
+        if counts and serving is not None:
             self._count(serving, pair)
         else:
             self._discard(pair)
-            if arrival.counts:
-                self._miss(SeqRange(pair.seq, pair_after(pair.seq)))
+            if counts:
+                self.numbering.miss(SeqRange(pair.seq, pair_after(pair.seq)))
         self._attempts.after(pair.cycle)
 
     def on_error(self, error: MhpError) -> None:
         """Attempts were in vain. The station's number tells whether a REPLY was lost."""
         self.statistics.mismatches[error.error.name] += 1
-        self._miss(self._numbers.catch_up(pair_after(error.last_seq)))
+        self.numbering.station_is_at(error.last_seq)
         serving = self._serving.get(error.id)
         if serving is not None and error.error is not MhpErrorCode.GEN_FAIL:
             self._ask_about(serving)
@@ -375,11 +362,6 @@ class Egp:
             if serving.at_origin:
                 self.queue.withdraw(serving.item.key[1])
             self._end(serving, ServiceError.OTHER)
-
-    def _miss(self, missing: SeqRange | None) -> None:
-        """This end does not have these pairs, so nobody may use them."""
-        if missing is not None:
-            self._expiry.expire(missing)
 
     def _discard(self, pair: Pair) -> None:
         if pair.qubit is not None and self.memory.release(pair.qubit):
@@ -449,7 +431,7 @@ class Egp:
         while len(self._taken) > HISTORY:
             seq, taken = next(iter(self._taken.items()))
             is_over = self._serving.get(taken.serving.item.id) is not taken.serving
-            if not is_over or pairs_ahead(self._peer_expected, seq) >= 0:
+            if not is_over or self.numbering.may_be_voided(seq):
                 return
             del self._taken[seq]
 
@@ -457,7 +439,7 @@ class Egp:
 
     def _close(self, serving: Serving) -> None:
         """All pairs are here. The originator asks whether the other end has them too."""
-        if serving.closing is not None or not self._expiry.is_settled:
+        if serving.closing is not None or not self.numbering.is_told:
             return
         if serving.at_origin:
             serving.closing = Retry(
@@ -503,7 +485,7 @@ class Egp:
             self._discard(pair)
         if not was_complete:
             for missing in ranges(pair.seq for pair in kept_back):
-                self._miss(missing)
+                self.numbering.miss(missing)
         create_id = serving.item.key[1]
         if error is not None:
             self._fail(serving.consumer, answers.failure(create_id, error, self.options.node_id))
@@ -547,12 +529,12 @@ class Egp:
         self._send_egp(type, free_communication=free, serial=self._peer_memory.next_serial())
 
     def _send_outcomes(self, seq_low: int, outcomes: int) -> None:
-        body = OutcomesBody(seq_low, self._numbers.expected, outcomes)
+        body = OutcomesBody(seq_low, self.numbering.expected, outcomes)
         self._send_body(QciType.EGP_OUTCOMES, body)
 
     def _send_egp(self, type: QciType, **fields: int) -> None:
         body = EgpBody(
-            origin_node_id=self.options.node_id, expected_seq=self._numbers.expected, **fields
+            origin_node_id=self.options.node_id, expected_seq=self.numbering.expected, **fields
         )
         self._send_body(type, body)
 

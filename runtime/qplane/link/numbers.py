@@ -66,8 +66,20 @@ class PairNumbers:
     def void(self, pairs: SeqRange) -> None:
         """The other end gave these up: should they still come, they do not count."""
         if pairs_ahead(self.expected, pairs.high) > 0:
-            self._void.append(pairs)
+            self._void = _joined([*self._void, pairs], self.expected)
 
     def _go_on(self, expected: int) -> None:
         self.expected = expected
         self._void = [v for v in self._void if pairs_ahead(expected, v.high) > 0]
+
+
+def _joined(pairs: Iterable[SeqRange], origin: int) -> list[SeqRange]:
+    """The same in the fewest ranges, in the order of their distance from `origin`."""
+    found: list[SeqRange] = []
+    for item in sorted(pairs, key=lambda item: pairs_ahead(origin, item.low)):
+        if found and pairs_ahead(found[-1].high, item.low) <= 0:
+            if pairs_ahead(found[-1].high, item.high) > 0:
+                found[-1] = SeqRange(found[-1].low, item.high)
+        else:
+            found.append(item)
+    return found
