@@ -24,6 +24,8 @@ from qplane.wire.service import Basis, OkMeasure, RandomBasis, ServiceError
 
 MS = 1_000_000_000
 PHI_PLUS = 0
+FIRST = 1 << 24 | 1
+"""Number of the first pair: the link layer begins with a new epoch."""
 LINK = {
     "length": '"10 km"',
     "emission_efficiency": 0.5,
@@ -101,9 +103,9 @@ def test_kept_pairs_are_phi_plus_as_good_as_estimated(originator: str) -> None:
         listener.close()
         here = [ok async for ok in request]
         there = [ok async for ok in listener]
-        assert [ok.seq for ok in here] == [ok.seq for ok in there] == [1, 2, 3, 4]
+        assert [ok.seq for ok in here] == [ok.seq for ok in there] == [FIRST + n for n in range(4)]
         true = truth(running)
-        assert set(true) == {1, 2, 3, 4}
+        assert set(true) == {FIRST + n for n in range(4)}
         for ok in here:
             assert true[ok.seq] == pytest.approx(ok.fidelity, abs=0.02)  # 20 ms of a T2 of 1 s
         outcomes = [(await near.measure(here[0], Basis.Z), await far.measure(there[0], Basis.Z))]
@@ -256,6 +258,30 @@ def test_lost_messages_and_replies_leave_no_wrong_ok(seed: int) -> None:
     on(text(seed=seed, faults=FAULTS), test)
 
 
+def test_a_station_that_restarts_begins_a_new_epoch_and_the_link_goes_on() -> None:
+    """Its registers are gone: without the epoch all further pairs would be taken for late ones."""
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        near, far = layer.end("a", "b"), layer.end("b", "a")
+        listener = far.listen(5)
+        keeping = asyncio.create_task(running.controller.keep(10 * MS))
+        request = await near.create(60, keep=False, purpose_id=5, basis=RandomBasis.XZ)
+        seen = 0
+        async for _ in request:
+            seen += 1
+            if seen in (10, 20, 40):
+                running.emulation.restart_switch("ab")
+        keeping.cancel()
+        listener.close()
+        assert request.pairs == 60
+        there = [ok.seq async for ok in listener if ok.seq not in listener.void]
+        assert len(there) == 60
+        assert {seq >> 24 for seq in there} >= {2, 3}
+        assert layer.end("a", "b").egp.numbering.implausible == 0
+
+    on(text(), test)
+
+
 def test_two_links_of_one_node_and_the_same_bytes_again() -> None:
     async def main() -> list[tuple[str, int, int]]:
         seen: list[tuple[str, int, int]] = []
@@ -299,7 +325,7 @@ def test_the_command_orders_pairs_in_virtual_time() -> None:
         timeout=120,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["pair"]["seq"] for line in lines[:-1]] == [1, 2, 3]
+    assert [line["pair"]["seq"] for line in lines[:-1]] == [FIRST, FIRST + 1, FIRST + 2]
     assert lines[-1]["end"]["state"] == "done"
     refused = subprocess.run(
         [*command, "--min-fidelity", "1", "--simulate", str(network)],

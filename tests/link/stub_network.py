@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import TypeVar
 
 from qplane.control.controller import PacketListener
+from qplane.control.events import Events
+from qplane.control.slots import Slots
 from qplane.link.mhp import Measurement, MhpError, Order, Pair, Qubit, QueueId, SlotRange
 from qplane.net import QUANTUM_PORT, loads
 from qplane.wire import link as wire
@@ -83,6 +85,7 @@ class StubNetwork:
         self.network = loads(NETWORK)
         self.names = ("alice", "bob")
         self.listener: PacketListener | None = None
+        self.events = Events()
         self._inbox: list[tuple[str, int, bytes]] = []
         self.clock = WorldClock(self.world, self._deliver)
         for end, device in enumerate(self.station.devices):
@@ -101,6 +104,18 @@ class StubNetwork:
 
     def listen(self, listener: PacketListener | None) -> None:
         self.listener = listener
+
+    async def reserve_links(self) -> None:
+        pass
+
+    def link_slots(self, node: str, number: int) -> Slots:
+        return Slots(0, 8)
+
+    async def renumber(self) -> None:
+        pass
+
+    def epoch(self, station: str) -> int:
+        return 0
 
     async def packet_out(self, node: str, port: int, packet: bytes) -> None:
         end = self.names.index(node)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from qplane.control.slots import Slots
 from qplane.link.end import QubitGoneError
 from qplane.link.errors import LinkLayerError
-from qplane.link.layer import LinkLayer, longest_gap
+from qplane.link.layer import LinkLayer
 from qplane.link.operations import operations
 from qplane.link.request import LinkRequestError, RequestState
 from qplane.live.api import OperationError
@@ -187,18 +186,3 @@ def test_a_wrong_scheduler_is_one_clear_line() -> None:
             await choose(node="alice", remote="bob", name="lifo")
 
     on_a_link_layer(test)
-
-
-@pytest.mark.parametrize(
-    ("taken", "expected"),
-    [
-        ([], Slots(0, 8)),
-        ([Slots(0, 3)], Slots(3, 5)),
-        ([Slots(6, 2), Slots(2, 1)], Slots(3, 3)),
-        ([Slots(0, 8)], Slots(0, 0)),
-    ],
-)
-def test_the_link_layer_takes_the_longest_run_that_circuits_leave(
-    taken: list[Slots], expected: Slots
-) -> None:
-    assert longest_gap(8, taken) == expected

@@ -14,9 +14,10 @@ from qplane.control.errors import ControlError, DrainError
 from qplane.control.events import EventKind, Events
 from qplane.control.generation import LinkStatus
 from qplane.control.intent import Base, Intent, Standing
+from qplane.control.links import reserved
 from qplane.control.plans import CircuitPlan, plan_circuits
 from qplane.control.programmer import Programmer
-from qplane.control.slots import MAX_SLOTS_PER_SIDE
+from qplane.control.slots import MAX_SLOTS_PER_SIDE, Slots
 from qplane.control.timing import LONGEST_PS
 from qplane.net import Circuit, Network
 
@@ -65,6 +66,7 @@ class Circuits:
     async def install(self, circuits: Iterable[Circuit]) -> None:
         """Classical tables, and those of the circuits that do not stand yet."""
         async with self._changing:
+            await self._reserve_links(asked_only=True)
             standing = self.current
             await self._add([circuit for circuit in circuits if circuit.name not in standing])
 
@@ -103,6 +105,7 @@ class Circuits:
             circuits,
             [standing.plan for standing in self._intent.current()],
             [standing.plan for standing in self._intent.draining()],
+            self._reserved(),
         )
         return await self._put([Standing(c, p) for c, p in zip(circuits, plans, strict=True)])
 
@@ -131,6 +134,7 @@ class Circuits:
                 [circuit],
                 [standing.plan for standing in self._intent.current() if standing is not old],
                 [old.plan, *(standing.plan for standing in self._intent.draining())],
+                self._reserved(),
             )
             version = self._intent.next_version(circuit.name)
             running = old.generating
@@ -166,6 +170,28 @@ class Circuits:
         if gone:
             await self._programmer.change(self._intent.without(s.key for s in gone))
         return [standing.plan for standing in gone]
+
+    # ---- the link layer's share ----
+
+    async def reserve_links(self) -> None:
+        """Slots for each end of a link with a heralding station."""
+        async with self._changing:
+            await self._reserve_links(asked_only=False)
+
+    async def _reserve_links(self, *, asked_only: bool) -> None:
+        in_use: dict[str, list[Slots]] = {}
+        for plan in self._intent.plans():
+            for node, slots in plan.use().slots:
+                in_use.setdefault(node, []).append(slots)
+        topology, links = self._programmer.topology, self._intent.links
+        after = reserved(topology, links, in_use, asked_only=asked_only)
+        if after != links:
+            await self._programmer.hold(lambda links: replace(links, slots=after.slots))
+
+    def _reserved(self) -> dict[str, list[Slots]]:
+        """Slots that circuits can't have, by node."""
+        links = self._intent.links
+        return {held.node: links.at(held.node) for held in links.slots}
 
     # ---- taking down ----
 

@@ -23,6 +23,7 @@ from qplane.control.program import schema as program_schema
 from qplane.control.programmer import Programmer
 from qplane.control.reconcile import Difference
 from qplane.control.session import Role
+from qplane.control.slots import Slots
 from qplane.control.store import Store
 from qplane.control.switches import Packets, Switches
 from qplane.control.topology import Topology
@@ -273,6 +274,37 @@ class Controller:
         the circuits stand then, but generate nothing.
         """
         await self._circuits.teardown(None if circuits is None else list(circuits))
+
+    # ---- what the link layer holds ----
+
+    async def reserve_links(self) -> None:
+        """Slots for each end of a link with a heralding station, for good: no circuit gets them.
+
+        Those that a link asks for are reserved before the first circuits (:meth:`install`).
+        Raises SlotsError where there are not as many.
+        """
+        await self._circuits.reserve_links()
+
+    def link_slots(self, node: str, number: int) -> Slots:
+        """Slots of the device of `node` that its link `number` has for itself; perhaps none."""
+        for held in self._programmer.intent.links.slots:
+            if (held.node, held.number) == (node, number):
+                return held.slots
+        return Slots(0, 0)
+
+    async def renumber(self) -> None:
+        """Have all heralding stations number pairs anew: who listens begins anew as well.
+
+        Raises WriteError; stations that are away hear of it when they are back.
+        """
+        nodes = self.network.nodes.values()
+        stations = [node.name for node in nodes if node.is_station]
+        if stations:
+            await self._programmer.hold(lambda links: links.renumbered(stations))
+
+    def epoch(self, station: str) -> int:
+        """In which a station numbers pairs. The event station-renumbered tells of another one."""
+        return self._programmer.intent.links.epoch(station)
 
     # ---- running ----
 

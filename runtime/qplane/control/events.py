@@ -25,6 +25,7 @@ class EventKind(str, Enum):
     CIRCUIT_DOWN = "circuit-down"
     CIRCUIT_REROUTED = "circuit-rerouted"
     CIRCUIT_RESTARTED = "circuit-restarted"
+    STATION_RENUMBERED = "station-renumbered"
     PRIMARY = "primary"
     BACK_UP = "back-up"
 

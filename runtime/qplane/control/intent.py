@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
+from qplane.control.links import LinkHoldings
 from qplane.control.plans import CircuitPlan
 from qplane.control.topology import Device
 from qplane.net import Circuit
@@ -46,6 +47,7 @@ class Intent:
 
     base: Base = Base.NOTHING
     circuits: Mapping[tuple[str, int], Standing] = field(default_factory=dict)
+    links: LinkHoldings = field(default_factory=LinkHoldings)
 
     def current(self) -> Iterator[Standing]:
         """The circuits in the version that carries them."""

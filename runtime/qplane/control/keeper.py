@@ -213,7 +213,13 @@ class Keeper:
         return isinstance(error, ArbitrationError) and error.election_id == self._epoch
 
     async def _restore(self, nodes: Collection[str]) -> list[Difference]:
+        before = self._programmer.intent.links
         repaired, errors = await self._programmer.restore(nodes)
+        epochs = self._programmer.intent.links.epochs
+        for node, epoch in epochs.items():
+            if epoch != before.epoch(node):
+                text = f"{node}: pairs are numbered anew, in epoch {epoch}"
+                self._events.tell(EventKind.STATION_RENUMBERED, text, node=node)
         for node in dict.fromkeys(difference.node for difference in repaired):
             of_node = [difference for difference in repaired if difference.node == node]
             more = f" (and {len(of_node) - 1} more)" if len(of_node) > 1 else ""

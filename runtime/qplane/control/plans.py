@@ -6,11 +6,12 @@ the plans that stand, so a change that fails has nothing to give back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
-from qplane.control.errors import ExhaustedError
+from qplane.control.errors import ExhaustedError, SlotsError
 from qplane.control.planning import Load, Promise, Use, check_turns, choose
 from qplane.control.routing import circuit_path
 from qplane.control.slots import Demand, Slots, divide, foreign_slots, take
@@ -115,20 +116,23 @@ def plan_circuits(
     circuits: Sequence[Circuit],
     standing: Iterable[CircuitPlan] = (),
     replacing: Iterable[CircuitPlan] = (),
+    reserved: Mapping[str, Sequence[Slots]] = MappingProxyType({}),
 ) -> list[CircuitPlan]:
     """Plans for `circuits` beside the `standing` ones and those that they are `replacing`.
+
+    `reserved`: slots that are the link layer's, by node.
 
     What is being replaced keeps its labels and numbers until it is gone, but its slots may be used:
     it generates nothing any more when the new circuit does.
     Raises NoPathError, SlotsError, ExhaustedError, DiscoveryError.
     """
     standing = list(standing)
-    circuits, promises = _admit(topology, circuits, standing)
+    circuits, promises = _admit(topology, circuits, standing, reserved)
     paths = [
         circuit.path if circuit.asks else circuit_path(topology, circuit) for circuit in circuits
     ]
     taken = _Taken(standing, replacing)
-    slots = _divide_slots(topology, circuits, paths, taken)
+    slots = _divide_slots(topology, circuits, paths, taken, reserved)
     for path in paths:
         taken.count(path)
     plans = []
@@ -150,13 +154,17 @@ def plan_circuits(
 
 
 def _admit(
-    topology: Topology, circuits: Sequence[Circuit], standing: Sequence[CircuitPlan]
+    topology: Topology,
+    circuits: Sequence[Circuit],
+    standing: Sequence[CircuitPlan],
+    reserved: Mapping[str, Sequence[Slots]],
 ) -> tuple[list[Circuit], dict[str, Promise]]:
     """Path, slots and cut-off of the circuits that ask for a quality, and what they are promised.
 
     Raises RefusedError where a promise that stands, or one made here, could not be kept.
     """
     load = Load.of(topology, (plan.use() for plan in standing))
+    load.add(Use((), [(node, slots) for node, held in reserved.items() for slots in held], None))
     promises: dict[str, Promise] = {}
     admitted: dict[str, Circuit] = {}
     # Those that ask for nothing come first: their turns on the links count for the others.
@@ -254,6 +262,7 @@ def _divide_slots(
     circuits: Sequence[Circuit],
     paths: Sequence[Sequence[Link]],
     taken: _Taken,
+    reserved: Mapping[str, Sequence[Slots]],
 ) -> dict[tuple[str, str, Side], Slots]:
     """The slots of each (circuit, node, side)."""
     users: dict[tuple[str, str], list[tuple[Circuit, Side]]] = {}
@@ -266,7 +275,15 @@ def _divide_slots(
         total = topology.devices[node].features.slots
         demands = [Demand(circuit.name, circuit.slots) for circuit, _ in sides]
         foreign = foreign_slots(topology.network, node, sides[0][0].slice)
-        ranges = divide(node, total, demands, [*taken.slots.get(node, ()), *foreign])
+        held = reserved.get(node, ())
+        try:
+            ranges = divide(node, total, demands, [*taken.slots.get(node, ()), *foreign, *held])
+        except SlotsError as error:
+            count = sum(slots.count for slots in held)
+            if not count:
+                raise
+            text = f"{error.problem}; the link layer has {count} (link_slots in the network file)"
+            raise SlotsError(text, node=node) from error
         for (circuit, side), slots in zip(sides, ranges, strict=True):
             divided[circuit.name, node, side] = slots
     return divided

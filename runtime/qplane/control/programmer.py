@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from qplane.control import tables
 from qplane.control.entries import Entry, Key, state_of
 from qplane.control.errors import ControlError, Failure, WriteError
 from qplane.control.intent import Base, Intent
+from qplane.control.links import LinkHoldings
 from qplane.control.plans import CircuitPlan
 from qplane.control.reconcile import Difference, compare, read, repair
 from qplane.control.session import Session
@@ -42,7 +44,8 @@ class Programmer:
         self._store = store
         self._time_scale = time_scale
         self._installed: dict[str, dict[Key, Entry]] = {name: {} for name in self._network.nodes}
-        self._base: dict[tuple[Base, frozenset[int]], dict[str, list[Entry]]] = {}
+        self._base: Mapping[str, list[Entry]] = {}
+        self._base_of: tuple[object, ...] = ()  # what that follows from
         self._lock = asyncio.Lock()
 
     def adopt(self, intent: Intent) -> None:
@@ -61,10 +64,12 @@ class Programmer:
         """Make the switches follow another intent: all of them, or none and a WriteError.
 
         Switches that are away are an error only where a circuit that changes passes them; others
-        are repaired when they are back. Raises StoreError.
+        are repaired when they are back. What the link layer holds stays as it is (:meth:`hold`).
+        Raises StoreError.
         """
         async with self._lock:
             before = self.intent
+            after = replace(after, links=before.links)
             touched = _nodes(_changed(before, after))
             strangers = sorted(touched - self._network.nodes.keys())
             if strangers:
@@ -112,8 +117,31 @@ class Programmer:
 
     def note(self, after: Intent) -> None:
         """Change what no entry depends on. Raises StoreError."""
+        after = replace(after, links=self.intent.links)
         self._store.commit(self.intent, after)
         self.intent = after
+
+    async def hold(self, links: Callable[[LinkHoldings], LinkHoldings]) -> None:
+        """Change what the link layer holds; stations that are away hear of it when they are back.
+
+        Raises WriteError, StoreError.
+        """
+        async with self._lock:
+            renumbered = self._hold(links(self.intent.links))
+            here = {name for name in renumbered if self._sessions[name].is_primary}
+            wanted = self._wanted(self.intent, here - self.suspects)
+            self.suspects |= renumbered  # until all is written
+            await apply(self._sessions, difference(self._installed, wanted))
+            self._installed.update(wanted)
+            self.suspects -= wanted.keys()
+
+    def _hold(self, links: LinkHoldings) -> set[str]:
+        """Write it down; the stations whose entries follow."""
+        after = replace(self.intent, links=links)
+        before = self.intent.links
+        self._store.commit(self.intent, after)
+        self.intent = after
+        return {name for name in links.epochs if links.epoch(name) != before.epoch(name)}
 
     def _refuse_away(self, phases: Iterable[Phase], away: Collection[str]) -> None:
         failures: list[Failure] = []
@@ -154,6 +182,10 @@ class Programmer:
         is_empty = await session.ensure_program(
             keep_others=not self._network.nodes[node].has_quantum_port
         )
+        if is_empty and self._network.nodes[node].is_station and self.intent.base > Base.NOTHING:
+            # Its count of pairs is gone with the registers.
+            self._hold(self.intent.links.renumbered([node]))
+            wanted = self._wanted(self.intent, {node})[node]
         wanted = {key: entry for key, entry in wanted.items() if session.supports(entry)}
         repaired = await repair(session, wanted, is_empty=is_empty)
         self._installed[node] = wanted
@@ -174,7 +206,7 @@ class Programmer:
     # ---- what should stand ----
 
     def _wanted(self, intent: Intent, nodes: Collection[str]) -> dict[str, dict[Key, Entry]]:
-        base = self._base_entries(intent.base)
+        base = self._base_entries(intent)
         entries = {node: list(base[node]) for node in self._network.nodes if node in nodes}
         for plan in intent.plans():
             for hop in plan.hops:
@@ -187,17 +219,18 @@ class Programmer:
                 states[node] = {k: entry for k, entry in state.items() if session.supports(entry)}
         return states
 
-    def _base_entries(self, base: Base) -> Mapping[str, list[Entry]]:
-        key = base, self.topology.down
-        if key not in self._base:
-            if base is Base.NOTHING:
-                entries: dict[str, list[Entry]] = {name: [] for name in self._network.nodes}
-            elif base is Base.PORTS:
-                entries = tables.ports(self._network, self._time_scale)
+    def _base_entries(self, intent: Intent) -> Mapping[str, list[Entry]]:
+        follows_from = intent.base, self.topology.down, intent.links.epochs
+        if self._base_of != follows_from:
+            scale, links = self._time_scale, intent.links
+            if intent.base is Base.NOTHING:
+                self._base = {name: [] for name in self._network.nodes}
+            elif intent.base is Base.PORTS:
+                self._base = tables.ports(self._network, scale, links)
             else:
-                entries = tables.classical(self._network, self.topology.down, self._time_scale)
-            self._base = {key: entries}
-        return self._base[key]
+                self._base = tables.classical(self._network, self.topology.down, scale, links)
+            self._base_of = follows_from
+        return self._base
 
 
 def _changed(before: Intent, after: Intent) -> list[CircuitPlan]:

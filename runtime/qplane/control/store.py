@@ -20,6 +20,7 @@ from typing import TypeAlias, TypeVar
 from qplane.control.codec import DecodeError, decode, encode
 from qplane.control.errors import ArbitrationError, StoreError
 from qplane.control.intent import Base, Intent, Remembered, Standing
+from qplane.control.links import LinkHoldings
 from qplane.control.topology import Device
 from qplane.net import Network
 
@@ -125,7 +126,11 @@ class Store:
             journal = self._standings("SELECT name, version, body FROM journal ORDER BY rowid")
             bodies = self._db.execute("SELECT node, body FROM device ORDER BY rowid").fetchall()
             devices = {node: self._decoded(Device, body, f"device {node}") for node, body in bodies}
-            intent = Intent(Base(int(self._fact("base"))), circuits)
+            held = self._db.execute("SELECT value FROM fact WHERE name = 'links'").fetchone()
+            links = LinkHoldings()
+            if held is not None:
+                links = self._decoded(LinkHoldings, held[0], "what the link layer holds")
+            intent = Intent(Base(int(self._fact("base"))), circuits, links)
         interrupted = tuple(
             standing for key, standing in journal.items() if circuits.get(key) != standing
         )
@@ -174,6 +179,8 @@ class Store:
                         (name, version, body),
                     )
             self._set_fact("base", str(int(after.base)))
+            if after.links != before.links:
+                self._set_fact("links", encode(after.links))
             self._db.execute("DELETE FROM journal")
 
     def abort(self) -> None:

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from qplane.control import slices
 from qplane.control.entries import Entry, Group, table_entry
+from qplane.control.links import NOTHING_HELD, LinkHoldings
 from qplane.control.plans import CircuitPlan, HopPlan, Side
 from qplane.control.routing import next_links
 from qplane.net import DEFAULT_SLICE, GATEWAY_IP, QUANTUM_PORT, Network
@@ -39,11 +40,14 @@ def node_mac(node_id: int) -> int:
 
 
 def classical(
-    network: Network, down: Collection[int] = (), time_scale: float = 1.0
+    network: Network,
+    down: Collection[int] = (),
+    time_scale: float = 1.0,
+    links: LinkHoldings = NOTHING_HELD,
 ) -> dict[str, list[Entry]]:
     """Entries that no circuit has a part in, by node: ports, gateways, routes that avoid the links
-    `down` (indices). `time_scale` as in :func:`ports`."""
-    entries = ports(network, time_scale)
+    `down` (indices). `time_scale`, `links` as in :func:`ports`."""
+    entries = ports(network, time_scale, links)
     for name, node in network.nodes.items():
         if not node.is_station:
             entries[name] += _gateways(network, name)
@@ -53,11 +57,16 @@ def classical(
     return entries
 
 
-def ports(network: Network, time_scale: float = 1.0) -> dict[str, list[Entry]]:
+def ports(
+    network: Network,
+    time_scale: float = 1.0,
+    links: LinkHoldings = NOTHING_HELD,
+) -> dict[str, list[Entry]]:
     """What hangs on each port, and the limits of slices, by node. Needed before a device is asked
     anything: its answers are accepted from a quantum port alone.
 
-    `time_scale` is how long a second of the network takes by the switches' own clocks.
+    `time_scale` is how long a second of the network takes by the switches' own clocks; `links` has
+    the epochs in which stations number pairs.
     """
     entries = {
         name: []
@@ -65,7 +74,7 @@ def ports(network: Network, time_scale: float = 1.0) -> dict[str, list[Entry]]:
         else [*_ports(network, name), *slices.limits(network, name, time_scale)]
         for name, node in network.nodes.items()
     }
-    for name, entry in stations(network):
+    for name, entry in stations(network, links):
         entries[name].append(entry)
     return entries
 
@@ -82,7 +91,7 @@ def _ports(network: Network, name: str) -> Iterator[Entry]:
         yield _port(QUANTUM_PORT, PortKind.QUANTUM)
 
 
-def stations(network: Network) -> Iterator[tuple[str, Entry]]:
+def stations(network: Network, links: LinkHoldings) -> Iterator[tuple[str, Entry]]:
     """What carries GEN and REPLY between the ends of links and their heralding stations."""
     for link in network.links:
         herald = link.herald
@@ -97,7 +106,13 @@ def stations(network: Network) -> Iterator[tuple[str, Entry]]:
         yield herald.station, Group(group, replicas)
         yield (
             herald.station,
-            table_entry("link_group", {"link": herald.number}, "set_group", group=group),
+            table_entry(
+                "link_group",
+                {"link": herald.number},
+                "set_group",
+                group=group,
+                epoch=links.epoch(herald.station),
+            ),
         )
         station_mac = node_mac(network.nodes[herald.station].id)
         ends = zip((link.a, link.b), herald.end_ports, herald.station_ports, strict=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import NamedTuple
 
 from qplane.clock import Clock
 from qplane.control import ControlError, Controller
-from qplane.control.slots import Slots
+from qplane.control.events import Event, EventKind
 from qplane.link.device import Calibrated, DeviceMhp
 from qplane.link.egp import Body, Egp, EndOptions
 from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
@@ -26,8 +26,10 @@ from qplane.link.messages import Discard
 from qplane.link.mhp import SlotRange
 from qplane.link.policy import Policy
 from qplane.link.scheduler import scheduler
+from qplane.link.serial import first_of_epoch
 from qplane.link.timers import Timers
 from qplane.net import QUANTUM_PORT, Link
+from qplane.net import LinkEnd as LinkEndpoint
 from qplane.wire.device import WHOLE_DEVICE, DeviceFrame, DeviceType
 from qplane.wire.dqp import DqpBody
 from qplane.wire.egp import EgpBody, OutcomesBody
@@ -80,14 +82,19 @@ class LinkLayer:
         self._devices: dict[tuple[str, int], DeviceMhp] = {}  # by node and link number
         self._egps: dict[tuple[str, int], Egp] = {}  # by node and port
         self._task: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     # ---- beginning and end ----
 
     async def start(self) -> None:
         """Ask the devices about their links, and take requests.
 
-        Links whose devices have no MHP are left out. Raises ConnectionFailedError.
+        Links whose devices have no MHP are left out. Raises ConnectionFailedError, WriteError,
+        SlotsError.
         """
+        await self._controller.reserve_links()
+        await self._controller.renumber()
+        self._unsubscribe = self._controller.events.subscribe(self._on_event)
         self._controller.listen(self._packet_in)
         network = self._controller.network
         links = [link for link in network.links if self._controller.topology.is_quantum(link)]
@@ -107,6 +114,7 @@ class LinkLayer:
     async def close(self) -> None:
         """Take nothing more; orders at the devices go on until the controller's network ends."""
         self._controller.listen(None)
+        self._unsubscribe()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -192,11 +200,12 @@ class LinkLayer:
                     nodes[far.node].id,
                     is_master=near is link.a,
                     timing=said.timing,
+                    first_seq=self._first_seq(link),
                     policy=self._policy,
                 ),
                 timers=self._timers,
                 mhp=device,
-                memory=QuantumMemory(self._slots(near.node, near.number)),
+                memory=QuantumMemory(self._slots(near)),
                 estimator=FidelityEstimator(points),
                 send=self._link_sender(near.node, near.port, far.node),
             )
@@ -206,15 +215,26 @@ class LinkLayer:
             self.ends[near.node, far.node] = end
             egp.listen(DEFAULT_PURPOSE, Discard(egp.release))
 
-    def _slots(self, node: str, number: int) -> SlotRange:
-        """This link's share of the slots that no circuit has."""
-        plans = self._controller.plans.values()
-        hops = [hop for plan in plans for hop in plan.hops if hop.node == node]
-        taken = [side.slots for hop in hops for side in hop.sides]
-        device = self._controller.topology.devices[node]
-        free = longest_gap(device.features.slots, taken)
-        share = free.count // len(device.links)
-        return SlotRange(free.first + number * share, share)
+    def _slots(self, end: LinkEndpoint) -> SlotRange:
+        slots = self._controller.link_slots(end.node, end.number)
+        return SlotRange(slots.first, slots.count)
+
+    # ---- the stations' numbers ----
+
+    def _first_seq(self, link: Link) -> int:
+        station = "" if link.herald is None else link.herald.station
+        return first_of_epoch(self._controller.epoch(station))
+
+    def _on_event(self, event: Event) -> None:
+        """A station was restarted: both ends of its links hear where its numbers begin anew."""
+        if event.kind is not EventKind.STATION_RENUMBERED:
+            return
+        for link in self._controller.network.links:
+            if link.herald is not None and link.herald.station == event.node:
+                for end in (link.a, link.b):
+                    egp = self._egps.get((end.node, end.port))
+                    if egp is not None:
+                        egp.renumber(self._first_seq(link))
 
     # ---- packets ----
 
@@ -278,16 +298,6 @@ class LinkLayer:
             self.malformed += 1
         await self.flush()
         return True
-
-
-def longest_gap(total: int, taken: Iterable[Slots]) -> Slots:
-    """The longest run of free slots in a device of `total`."""
-    best, first = Slots(0, 0), 0
-    for used in (*sorted(taken), Slots(total, 0)):
-        if used.first - first > best.count:
-            best = Slots(first, used.first - first)
-        first = max(first, used.first + used.count)
-    return best
 
 
 def _bright_states(said: Calibrated) -> list[int]:

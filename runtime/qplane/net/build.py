@@ -232,6 +232,7 @@ def _path(
 
 def _check_slots(network: Network) -> None:
     wanted: Counter[tuple[str, str]] = Counter()  # by node and pool of slots
+    held = _link_slots(network)
     for index, circuit in enumerate(network.circuits.values()):
         if circuit.asks:
             continue  # its path and its slots are the controller's choice
@@ -242,6 +243,7 @@ def _check_slots(network: Network) -> None:
         for name in circuit.nodes():
             pool = network.slot_pool(name, circuit.slice)
             usable = _usable_slots(network.nodes[name], pool, network.slices)
+            usable -= 0 if pool else held[name]
             if wanted[name, pool] > usable:
                 share = (f" for slice {pool}" if pool else " for it") if network.slices else ""
                 raise InconsistentError(
@@ -251,6 +253,27 @@ def _check_slots(network: Network) -> None:
                     "circuit needs its slots on each of its links, and the nodes on its way have "
                     "two of them)",
                 )
+
+
+def _link_slots(network: Network) -> Counter[str]:
+    """What links ask for at each node. Emitters must not be held, so they have to be left over."""
+    wanted: Counter[str] = Counter()
+    for link in network.links:
+        for node in (link.a.node, link.b.node):
+            if link.options.link_slots is None:
+                continue
+            wanted[node] += link.options.link_slots
+            memory = network.nodes[node].memory
+            assert memory is not None  # or the link carries no qubits
+            usable = _usable_slots(network.nodes[node], "", network.slices)
+            usable -= memory.emitters or 0
+            if wanted[node] > usable:
+                raise InconsistentError(
+                    ("links", link.index, "link_slots"),
+                    f"the links up to this one ask for {wanted[node]} slots at node {node}, which "
+                    f"has {usable} for them",
+                )
+    return wanted
 
 
 def _usable_slots(node: Node, pool: str, slices: Mapping[str, Slice]) -> int:

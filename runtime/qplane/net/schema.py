@@ -208,6 +208,7 @@ class LinkSection(Section):
     number_resolving: bool = False  # single-click: the detectors
     pair_probability: Probability = 1.0  # source
     cycle: Picoseconds | None = None  # of the MHP; None: as long as a K attempt takes
+    link_slots: int | None = Field(default=None, ge=1, le=16)  # per end, the link layer's
     slice: Name | None = None  # of the plain traffic on it
     every_attempt: bool = False  # the MHP sends GEN and REPLY of failing attempts too
 
@@ -265,8 +266,12 @@ class LinkSection(Section):
                 'with scheme "end-to-end" the second node receives, and the station stands beside '
                 "it: station = 1.0 is wanted"
             )
-        if self.herald is None and (self.cycle is not None or self.every_attempt):
-            raise ValueError("cycle and every_attempt need a heralding station: herald = NODE")
+        if self.herald is None and (
+            self.cycle is not None or self.every_attempt or self.link_slots is not None
+        ):
+            raise ValueError(
+                "cycle, every_attempt and link_slots need a heralding station: herald = NODE"
+            )
         return self
 
     @model_validator(mode="after")
