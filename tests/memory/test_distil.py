@@ -89,6 +89,67 @@ def test_each_end_for_itself_is_the_same(protocol):
     assert close(both.state("ab"), state.state("ab"))
 
 
+def in_turn_reference(both, times, protocol, noises):
+    """Probabilities and states of the true outcomes with times and noise of each end."""
+    state = both.reference.copy()
+    for names, now, sign, (two, one, _) in zip(("ac", "bd"), times, (1, -1), noises, strict=True):
+        for name in names:
+            both.age_reference(state, name, now)
+            if protocol == "dejmps":
+                state.unitary(ref.rotation((1, 0, 0), sign * math.pi / 2), name)
+                state.depolarise(one, name)
+        state.unitary(ref.CNOT, names)
+        state.depolarise(two, names)
+    outcomes = {}
+    for bits in np.ndindex(2, 2):
+        p, after = state.measure((0, 0, 1), bits[0], "c")
+        q, after = after.measure((0, 0, 1), bits[1], "d")
+        outcomes[bits] = (p * q, after)
+    return outcomes
+
+
+@pytest.mark.parametrize(("kind", "profiles"), KINDS)
+@pytest.mark.parametrize("protocol", ["bbpssw", "dejmps", "epl"])
+def test_one_end_after_the_other(kind, profiles, protocol):
+    """End a reports before anything of end b's part is drawn; the joint statistics are exact."""
+    times = 10**8, 3 * 10**8
+    noises = (0.05, 0.03, 0.2), (0.02, 0.1, 0.1)
+
+    def run(noises, *draws):
+        both = Both(kind, 13, profiles)
+        h = both.handles
+        gates = [GateNoise(*noise) for noise in noises]
+        done = both.memory.distil_in_turn(
+            (h["a"], h["b"]), (h["c"], h["d"]), *times, scripted(*draws), protocol, *gates
+        )
+        return both, done
+
+    outcomes = in_turn_reference(run(noises, 0.5, 0.5)[0], times, protocol, noises)
+    reported = {}
+    for (a, b), (p, _) in outcomes.items():
+        for wrong_a, wrong_b in np.ndindex(2, 2):
+            share = p * abs(1 - wrong_a - noises[0][2]) * abs(1 - wrong_b - noises[1][2])
+            reported[a ^ wrong_a, b ^ wrong_b] = reported.get((a ^ wrong_a, b ^ wrong_b), 0) + share
+    # One draw for a, its bit whatever the other; then one for b.
+    first, draws = {}, {}
+    for bit, p in distribution(lambda u: run(noises, u, 0.3)[1][1], 160).items():
+        first[bit] = p
+        draws[bit] = next(u / 640 for u in range(640) if run(noises, u / 640, 0.9)[1][1] == bit)
+    got = {
+        (a, b): first[a] * q
+        for a in first
+        for b, q in distribution(lambda v, a=a: run(noises, draws[a], v)[1][2], 160).items()
+    }
+    assert close([got.get(k, 0.0) for k in reported], list(reported.values()))
+
+    clear = [(*noise[:2], 0.0) for noise in noises]
+    for u, v in ((0.1, 0.05), (0.1, 0.97), (0.9, 0.05), (0.9, 0.97)):
+        both, (success, bit_a, bit_b) = run(clear, u, v)
+        assert success == ((bit_a, bit_b) == (1, 1) if protocol == "epl" else bit_a == bit_b)
+        assert close(both.state("ab"), outcomes[bit_a, bit_b][1].state("ab"))
+        assert (both.memory.clock(both.handles["a"]), both.memory.clock(both.handles["b"])) == times
+
+
 def recurrence(protocol, fidelity, rounds):
     """Fidelity after successful rounds, each with two copies of the last round's state."""
     memory, state = QuantumMemory(16), fidelity

@@ -56,6 +56,13 @@ cdef class QuantumMemory:
     cdef int c_distil(self, int64_t now_a_ps, int64_t now_b_ps, const handle_t* h, int protocol,
                       const gate_noise_t* noise, bitgen_t* rng, int* bits,
                       int* success) noexcept nogil
+    # the same, one end after the other: a's bit at its time (the qubits stay), then all the rest
+    cdef int c_distil_first(self, int64_t now_a_ps, handle_t kept, handle_t spent, int protocol,
+                            const gate_noise_t* noise, bitgen_t* rng, int* bit) noexcept nogil
+    cdef int c_distil_second(self, int64_t now_a_ps, int64_t now_b_ps, const handle_t* h,
+                             int protocol, const gate_noise_t* noise_a,
+                             const gate_noise_t* noise_b, int bit_a, bitgen_t* rng,
+                             int* bit_b) noexcept nogil
     cdef int c_free(self, handle_t q) noexcept nogil
     cdef int c_peek_fidelity(self, handle_t a, int64_t t_a_ps, handle_t b, int64_t t_b_ps,
                              int bell, double* f) noexcept nogil

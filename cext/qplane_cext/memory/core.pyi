@@ -210,6 +210,17 @@ class QuantumMemory:
         protocol: Protocol = "dejmps",
         noise: GateNoise | None = None,
     ) -> int: ...
+    def distil_in_turn(
+        self,
+        keep: tuple[int, int],
+        spend: tuple[int, int],
+        now_a_ps: int,
+        now_b_ps: int,
+        rng: np.random.Generator,
+        protocol: Protocol = "dejmps",
+        noise_a: GateNoise | None = None,
+        noise_b: GateNoise | None = None,
+    ) -> tuple[bool, int, int]: ...
     def pump(
         self,
         keep: tuple[int, int],

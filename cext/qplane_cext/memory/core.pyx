@@ -252,6 +252,18 @@ cdef class QuantumMemory:
         cdef qm_t* m = <qm_t*>self._m
         return qm_distil(m, &m.arena, now_a_ps, now_b_ps, h, protocol, noise, rng, bits, success)
 
+    cdef int c_distil_first(self, int64_t now_a_ps, handle_t kept, handle_t spent, int protocol,
+                            const gate_noise_t* noise, bitgen_t* rng, int* bit) noexcept nogil:
+        return qm_distil_first(<qm_t*>self._m, now_a_ps, kept, spent, protocol, noise, rng, bit)
+
+    cdef int c_distil_second(self, int64_t now_a_ps, int64_t now_b_ps, const handle_t* h,
+                             int protocol, const gate_noise_t* noise_a,
+                             const gate_noise_t* noise_b, int bit_a, bitgen_t* rng,
+                             int* bit_b) noexcept nogil:
+        cdef qm_t* m = <qm_t*>self._m
+        return qm_distil_second(m, &m.arena, now_a_ps, now_b_ps, h, protocol, noise_a, noise_b,
+                                bit_a, rng, bit_b)
+
     cdef int c_free(self, handle_t q) noexcept nogil:
         cdef qm_t* m = <qm_t*>self._m
         return qm_free(m, &m.arena, q, NULL)
@@ -722,6 +734,32 @@ cdef class QuantumMemory:
             self.gate(spend, now_ps, turn, n.g.one_qubit_error)
         self.cnot(keep, spend, now_ps, n.g.two_qubit_error)
         return self.measure(spend, now_ps, rng, "Z", n.g.readout_error)
+
+    def distil_in_turn(self, keep, spend, now_a_ps, now_b_ps, rng, protocol="dejmps",
+                       GateNoise noise_a=None, GateNoise noise_b=None):
+        """``distil`` with times and noise of each end: end a first measures and reports, with what
+        it knows alone; end b's bit, at its own time, then follows from both pairs and that bit."""
+        cdef handle_t[4] h
+        cdef int bit_a, bit_b, code
+        cdef GateNoise na = NOISELESS if noise_a is None else noise_a
+        cdef GateNoise nb = NOISELESS if noise_b is None else noise_b
+        cdef int64_t now_a = as_time(now_a_ps, "now_a_ps"), now_b = as_time(now_b_ps, "now_b_ps")
+        cdef bitgen_t* bitgen = bitgen_of(self, rng)
+        if protocol not in _PROTOCOLS:
+            raise errors.QuantumMemoryError(
+                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
+        h[0], h[1] = as_handle(keep[0], "keep"), as_handle(keep[1], "keep")
+        h[2], h[3] = as_handle(spend[0], "spend"), as_handle(spend[1], "spend")
+        names = {"keep[0]": h[0], "keep[1]": h[1], "spend[0]": h[2], "spend[1]": h[3]}
+        code = self.c_distil_first(now_a, h[0], h[2], _PROTOCOLS[protocol], &na.g, bitgen, &bit_a)
+        if code < 0:
+            fail(self, code, now_a, names, "keep, spend: must be halves of two different pairs")
+        code = self.c_distil_second(now_a, now_b, h, _PROTOCOLS[protocol], &na.g, &nb.g, bit_a,
+                                    bitgen, &bit_b)
+        if code < 0:
+            fail(self, code, now_b, names, "keep, spend: must be two different pairs")
+        success = bit_a & bit_b if protocol == "epl" else bit_a == bit_b
+        return bool(success), bit_a, bit_b
 
     def pump(self, keep, spend, now_ps, rng, protocol="dejmps", GateNoise noise=None):
         """Entanglement pumping: distils each pair of ``spend`` into ``keep`` in turn. Stops at the

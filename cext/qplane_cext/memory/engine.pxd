@@ -94,6 +94,11 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
     int qm_reset(qm_t* m, arena_t* a, int64_t now_ps, handle_t h, double error, bitgen_t* rng)
     int qm_distil(qm_t* m, arena_t* arena, int64_t now_a, int64_t now_b, const handle_t* h,
                   int protocol, const gate_noise_t* g, bitgen_t* rng, int* bits, int* success)
+    int qm_distil_first(const qm_t* m, int64_t now_a, handle_t kept, handle_t spent, int protocol,
+                        const gate_noise_t* g, bitgen_t* rng, int* bit)
+    int qm_distil_second(qm_t* m, arena_t* arena, int64_t now_a, int64_t now_b, const handle_t* h,
+                         int protocol, const gate_noise_t* ga, const gate_noise_t* gb, int bit_a,
+                         bitgen_t* rng, int* bit_b)
     int qm_peek_bit(const qm_t*, int64_t, uint64_t, const double*, double, double, int*)
     int qm_peek_fidelity(const qm_t* m, handle_t ha, int64_t ta_ps, handle_t hb, int64_t tb_ps,
                          int bell, double* f)
