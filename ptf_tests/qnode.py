@@ -63,11 +63,11 @@ class Side:
         """A QCI message as this node sends it on this side."""
         return _message(NODE_MAC, self.mac, self.label, ttl, flags, type_, seq, origin, body)
 
-    def event(self, type_, seq, *, slot=0, generation=0, bell=0, **qubit):
+    def event(self, type_, seq, *, slot=0, generation=0, bell=0, flags=0, **qubit):
         """What the quantum device reports about a pair of this side's link."""
         return (
             Ether(dst=SWITCH_SIDE_MAC, src=DEVICE_MAC, type=0x88B6)
-            / Device(type=CONSTANTS[f"DEVICE_{type_}"], link=self.link, bell=bell)
+            / Device(type=CONSTANTS[f"DEVICE_{type_}"], link=self.link, bell=bell, flags=flags)
             / Qubit(label=self.label, seq=seq, slot=slot, generation=generation, **qubit)
         )
 

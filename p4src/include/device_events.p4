@@ -249,7 +249,8 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
             } else {
                 meta.drop_reason = DROP_DEVICE_STALE;
             }
-        } else if (hdr.device.type == DEVICE_DELIVERED || hdr.device.type == DEVICE_TELEPORTED) {
+        } else if (hdr.device.type == DEVICE_DELIVERED || hdr.device.type == DEVICE_TELEPORTED
+                   || hdr.device.type == DEVICE_DISTILLED) {
             if (meta.is_end == 0) {
                 meta.drop_reason = DROP_DEVICE_MALFORMED;
             } else if (ours == 0 || (identity.state != DELIVERED && identity.state != COMPLETE)) {
@@ -259,6 +260,14 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 message(QCI_CORRECTION, QCI_FLAG_ACK_REQUESTED, hdr.device.bell, 0);
                 to_side(meta, standard_metadata);
                 happened(meta, EVENT_CORRECTION_SENT);
+            } else if (hdr.device.type == DEVICE_DISTILLED) {
+                // What this end read of the spent pair, which the receiver knows by its own number.
+                // The flags of the event are those of the message.
+                message(QCI_DISTIL, hdr.device.flags & DEVICE_FLAG_ASK, hdr.device.bell, 0);
+                meta.down.origin_seq = hdr.qubit.seq2;
+                meta.up.origin_seq = hdr.qubit.seq2;
+                to_side(meta, standard_metadata);
+                happened(meta, EVENT_DISTIL_SENT);
             } else {
                 pair_track.read(track, index);
                 sample_range.read(sample, (bit<32>)meta.circuit);

@@ -39,6 +39,7 @@ const bit<8> QCI_EXPIRE_ACK = 0x03;
 const bit<8> QCI_COMPLETE = 0x04;
 const bit<8> QCI_CORRECTION = 0x05;
 const bit<8> QCI_CORRECTION_ACK = 0x06;
+const bit<8> QCI_DISTIL = 0x07;
 const bit<8> QCI_CIRCUIT_PING = 0x08;
 const bit<8> QCI_CIRCUIT_PONG = 0x09;
 const bit<8> QCI_HELLO = 0x10;
@@ -60,6 +61,7 @@ const bit<4> DEVICE_FLAG_REPORT = 2;
 const bit<4> DEVICE_FLAG_MEASURE = 4;
 const bit<4> DEVICE_FLAG_EARLY = 8;
 const bit<4> DEVICE_FLAG_ANNOUNCE = 1;  // of RELEASE and VOID
+const bit<4> DEVICE_FLAG_ASK = 1;       // of DISTILLED and DISTIL: the other end is to answer
 
 const bit<8> DEVICE_PAIR = 0x01;
 const bit<8> DEVICE_SWAPPED = 0x02;
@@ -67,6 +69,7 @@ const bit<8> DEVICE_SWAP_FAILED = 0x03;
 const bit<8> DEVICE_EXPIRED = 0x04;
 const bit<8> DEVICE_DELIVERED = 0x05;
 const bit<8> DEVICE_TELEPORTED = 0x06;
+const bit<8> DEVICE_DISTILLED = 0x07;
 const bit<8> DEVICE_MHP_GEN = 0x10;
 const bit<8> DEVICE_FEATURES = 0x42;
 const bit<8> DEVICE_LINK_FEATURES = 0x43;
@@ -82,6 +85,7 @@ const bit<8> DEVICE_CONFIRM = 0x86;
 const bit<8> DEVICE_COMPLETED = 0x87;
 const bit<8> DEVICE_APPLY_CORRECTION = 0x88;
 const bit<8> DEVICE_CORRECTION_CONFIRMED = 0x89;
+const bit<8> DEVICE_DISTIL = 0x8a;
 const bit<8> DEVICE_MHP_REPLY = 0x90;
 
 // ARP for IPv4 over Ethernet (RFC 826).

@@ -268,6 +268,18 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                 // Not delivered yet: the sender repeats it.
                 meta.drop_reason = DROP_MESSAGE_STALE;
             }
+        } else if (hdr.qci.type == QCI_DISTIL) {
+            if (ours == 1 && identity.state == DELIVERED) {
+                command(DEVICE_DISTIL);
+                meta.command.flags = hdr.qci.flags & QCI_FLAG_ACK_REQUESTED;
+                meta.command.bell = hdr.pair.bell;
+                meta.command.seq2 = hdr.pair.origin_seq;
+                to_device(meta, standard_metadata);
+                happened(meta, EVENT_DISTIL);
+            } else {
+                // Not delivered yet, or dead: the sender repeats it, or hears of that elsewhere.
+                meta.drop_reason = DROP_MESSAGE_STALE;
+            }
         } else {
             // CORRECTION_ACK
             if (meta.is_end == 1) {

@@ -77,7 +77,7 @@ const bit<32> DROP_ACK_STALE = 15;           // EXPIRE_ACK that nobody waits for
 const bit<32> DROP_SLICE_CLASSICAL = 16;     // red: beyond the slice's rate of classical traffic
 const bit<32> DROP_SLICE_QCI = 17;           // red: beyond the slice's rate of QCI messages
 const bit<32> DROP_SLICE_SLOT = 18;          // device event for a slot that is not the slice's
-const bit<32> DROP_MESSAGE_STALE = 19;       // COMPLETE or CORRECTION for no delivered pair
+const bit<32> DROP_MESSAGE_STALE = 19;       // COMPLETE, CORRECTION or DISTIL for no delivered pair
 const bit<32> DROP_NO_STATION = 24;          // GEN or REPLY: no station of such a link there
 
 // What happened to pairs: the index into the counter `pair_events`.
@@ -105,6 +105,8 @@ const bit<32> EVENT_COMPLETED = 21;          // the other end has delivered too
 const bit<32> EVENT_CORRECTION_SENT = 22;
 const bit<32> EVENT_CORRECTION = 23;         // given to the device
 const bit<32> EVENT_CORRECTION_CONFIRMED = 24;
+const bit<32> EVENT_DISTIL_SENT = 25;        // a bit of a distillation, to the other end
+const bit<32> EVENT_DISTIL = 26;             // ... and from there, given to the device
 
 // One QCI message that leaves on a side.
 struct message_t {

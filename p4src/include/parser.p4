@@ -109,6 +109,7 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             (QCI_VERSION, QCI_COMPLETE, QCI_PAIR_LENGTH): parse_pair;
             (QCI_VERSION, QCI_CORRECTION, QCI_PAIR_LENGTH): parse_pair;
             (QCI_VERSION, QCI_CORRECTION_ACK, QCI_PAIR_LENGTH): parse_pair;
+            (QCI_VERSION, QCI_DISTIL, QCI_PAIR_LENGTH): parse_pair;
             (QCI_VERSION, QCI_CIRCUIT_PING, QCI_CIRCUIT_PING_LENGTH): parse_circuit_ping;
             (QCI_VERSION, QCI_CIRCUIT_PONG, QCI_CIRCUIT_PING_LENGTH): parse_circuit_ping;
             default: accept;
@@ -167,6 +168,7 @@ parser QnodeParser(packet_in packet, out headers_t hdr, inout metadata_t meta,
             DEVICE_EXPIRED: parse_qubit;
             DEVICE_DELIVERED: parse_qubit;
             DEVICE_TELEPORTED: parse_qubit;
+            DEVICE_DISTILLED: parse_qubit;
             DEVICE_MHP_GEN: parse_gen;
             default: accept;
         }

@@ -5,9 +5,9 @@ from base import CONSTANTS
 from ptf.testutils import group
 from qnode import ACK_REQUESTED, DOWN, QUANTUM, UP, HeadEndTest, RepeaterTest, TailEndTest
 
-CORRECT, REPORT, MEASURE, EARLY, ANNOUNCE = (
+CORRECT, REPORT, MEASURE, EARLY, ANNOUNCE, ASK = (
     CONSTANTS[f"DEVICE_FLAG_{name}"]
-    for name in ("CORRECT", "REPORT", "MEASURE", "EARLY", "ANNOUNCE")
+    for name in ("CORRECT", "REPORT", "MEASURE", "EARLY", "ANNOUNCE", "ASK")
 )
 CUTOFF, DEAD_PAIR, TIME_UP, NO_ROOM = (
     CONSTANTS[f"REASON_{name}"] for name in ("CUTOFF", "DEAD_PAIR", "TIME_UP", "NO_ROOM")
@@ -148,17 +148,18 @@ class CompleteForNoDeliveredPairIsStaleTest(CompletingHeadEnd):
 
 @group("requests")
 class MessagesCrossTheSwapTest(RepeaterTest):
-    """COMPLETE, CORRECTION and its acknowledgement are about the pair beyond on the other side;
-    the two bits of a correction stay as they are. Where nothing is swapped they are stale."""
+    """COMPLETE, CORRECTION and its acknowledgement, DISTIL are about the pair beyond on the other
+    side; the bits stay as they are. Where nothing is swapped they are stale."""
 
     def runTest(self):
         self.swap(5, 8, bell_up=1, bell_down=2, outcome=3)
-        for type_ in ("COMPLETE", "CORRECTION", "CORRECTION_ACK"):
+        for type_ in ("COMPLETE", "CORRECTION", "CORRECTION_ACK", "DISTIL"):
             self.send(UP, self.up.arriving(type_, 5, 50, bell=2, ttl=9))
             self.expect_only(DOWN, self.down.leaving(type_, 8, 50, bell=2, ttl=8))
             self.dropped(UP, self.up.arriving(type_, 6, 50), "DROP_MESSAGE_STALE")
         self.dropped(QUANTUM, self.up.event("DELIVERED", 5), "DROP_DEVICE_MALFORMED")
         self.dropped(QUANTUM, self.up.event("TELEPORTED", 5), "DROP_DEVICE_MALFORMED")
+        self.dropped(QUANTUM, self.up.event("DISTILLED", 5), "DROP_DEVICE_MALFORMED")
 
 
 @group("requests")
@@ -334,3 +335,66 @@ class RecordOfALivePairIsNotOverwrittenTest(RepeaterTest):
         self.send(QUANTUM, self.down.event("PAIR", 8))
         swap = self.down.command("SWAP", 8, link2=self.up.link, seq2=5, slot2=1, generation2=10)
         self.expect_only(QUANTUM, swap)
+
+
+class Distillation:
+    """The kept pair is number 1 here and 70 there, the spent one 2 and 71."""
+
+    def deliver_two(self):
+        for seq, origin in ((1, 70), (2, 71)):
+            self.send(QUANTUM, self.end.event("PAIR", seq, slot=seq, generation=9))
+            self.expect(self.port, self.end.leaving("TRACK", seq, seq))
+            self.send(self.port, self.end.arriving("TRACK", seq, origin))
+            handle = {"slot": seq, "generation": 9, "seq2": origin}
+            self.expect(QUANTUM, self.end.command("DELIVER", seq, flags=self.correct, **handle))
+
+    def runTest(self):
+        self.dropped(QUANTUM, self.end.event("DISTILLED", 1, seq2=71), "DROP_DEVICE_STALE")
+        self.dropped(self.port, self.end.arriving("DISTIL", 1, 2), "DROP_MESSAGE_STALE")
+        self.deliver_two()
+        for bit, ask in ((1, True), (0, True), (1, False)):
+            with self.counts(pair_events={"EVENT_DISTIL_SENT": 1}):
+                flags = ASK if ask else 0
+                event = self.end.event("DISTILLED", 1, seq2=71, bell=bit, flags=flags)
+                self.send(QUANTUM, event)
+                flags = ACK_REQUESTED if ask else 0
+                self.expect_only(
+                    self.port, self.end.leaving("DISTIL", 1, 71, bell=bit, flags=flags)
+                )
+            with self.counts(pair_events={"EVENT_DISTIL": 1}):
+                self.send(self.port, self.end.arriving("DISTIL", 1, 2, bell=bit, flags=flags))
+                flags = ASK if ask else 0
+                self.expect_only(
+                    QUANTUM,
+                    self.end.command(
+                        "DISTIL", 1, slot=1, generation=9, seq2=2, bell=bit, flags=flags
+                    ),
+                )
+        self.send(self.port, self.end.arriving("EXPIRE", 1, 70, flags=ACK_REQUESTED, reason=CUTOFF))
+        void = self.end.command("VOID", 1, slot=1, generation=9, seq2=70)
+        self.expect(QUANTUM, void)
+        self.expect_only(self.port, self.end.leaving("EXPIRE_ACK", 1, 70))
+        self.dropped(self.port, self.end.arriving("DISTIL", 1, 2), "DROP_MESSAGE_STALE")
+
+
+@group("requests")
+class DistillationAtTheHeadEndTest(Distillation, HeadEndTest):
+    """What the device measured goes out with the other end's number of the spent pair; what comes
+    is given to the device, as often as it comes, while the kept pair counts as delivered."""
+
+    port, correct = DOWN, 0
+
+    @property
+    def end(self):
+        return self.down
+
+
+@group("requests")
+class DistillationAtTheTailEndTest(Distillation, TailEndTest):
+    """The same from the other side."""
+
+    port, correct = UP, CORRECT
+
+    @property
+    def end(self):
+        return self.up

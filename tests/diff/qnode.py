@@ -256,6 +256,7 @@ _EVENTS = (
     DeviceType.DELIVERED,
     DeviceType.DELIVERED,
     DeviceType.TELEPORTED,
+    DeviceType.DISTILLED,
 )
 _ABOUT_PAIRS = (
     QciType.EXPIRE,
@@ -265,6 +266,8 @@ _ABOUT_PAIRS = (
     QciType.COMPLETE,
     QciType.CORRECTION,
     QciType.CORRECTION_ACK,
+    QciType.DISTIL,
+    QciType.DISTIL,
 )
 
 

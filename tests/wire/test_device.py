@@ -53,9 +53,10 @@ CONTROL = LinkControl(
     unconfirmed=5,
     status=LinkStatusCode.REFUSED,
     slice=7,
+    rounds=2,
 )
 CONTROL_BYTES = (
-    "00000009 54321 000 0004 0002 00000002540be400 0000000000000001 0003 0005 03 07 0000"
+    "00000009 54321 000 0004 0002 00000002540be400 0000000000000001 0003 0005 03 07 02 00"
 )
 CASES = [
     (DeviceFrame(DeviceType.PAIR, 3, QUBIT, BellIndex.PSI_MINUS), "10 01 03 c0" + QUBIT_BYTES),
@@ -66,6 +67,14 @@ CASES = [
     (
         DeviceFrame(DeviceType.DELIVER, 3, QUBIT, BellIndex.PHI_MINUS, DeviceFlag.CORRECT),
         "11 82 03 40" + QUBIT_BYTES,
+    ),
+    (
+        DeviceFrame(DeviceType.DISTILLED, 3, QUBIT, BellIndex(1), DeviceFlag.ASK),
+        "11 07 03 40" + QUBIT_BYTES,
+    ),
+    (
+        DeviceFrame(DeviceType.DISTIL, 3, QUBIT, BellIndex(1), DeviceFlag.ASK),
+        "11 8a 03 40" + QUBIT_BYTES,
     ),
     (DeviceFrame(DeviceType.RELEASE, 3, QUBIT), "10 83 03 00" + QUBIT_BYTES),
     (DeviceFrame(DeviceType.VOID, 3, QUBIT), "10 84 03 00" + QUBIT_BYTES),
@@ -120,6 +129,7 @@ FROM_THE_DEVICE = {
     "EXPIRED",
     "DELIVERED",
     "TELEPORTED",
+    "DISTILLED",
     "DEVICE_FEATURES",
     "LINK_FEATURES",
     "LINK_STATUS",
@@ -168,7 +178,7 @@ def test_a_frame_of_a_wrong_size_is_refused(frame: DeviceFrame, size: int) -> No
         (14, "20", "version"),
         (15, "00", "type"),
         (15, "40", "type"),
-        (15, "8a", "type"),
+        (15, "8b", "type"),
     ],
 )
 def test_a_frame_of_another_kind_is_refused(offset: int, value: str, field: str) -> None:

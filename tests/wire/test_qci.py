@@ -72,6 +72,11 @@ PAIR_CASES = [
         "00000007 00000008 00 00 0000 01020304",
     ),
     (
+        QciMessage(QciType.DISTIL, PairBody(7, 8, BellIndex(1)), QciFlag.ACK_REQUESTED),
+        "1107 0018",
+        "00000007 00000008 40 00 0000 00000000",
+    ),
+    (
         QciMessage(QciType.CORRECTION, PairBody(7, 8, BellIndex.PSI_PLUS)),
         "1005 0018",
         "00000007 00000008 80 00 0000 00000000",
@@ -204,7 +209,7 @@ def rebuilt(data: bytes, offset: int, value: bytes, label: int) -> bytes:
         (0, "20", "version"),
         (0, "18", "flags"),  # the authentication flag
         (1, "00", "type"),
-        (1, "07", "type"),
+        (1, "0a", "type"),
         (1, "ff", "type"),
         (1, "08", "length"),  # a CIRCUIT_PING of 24 bytes
         (2, "0013", "length"),

@@ -15,6 +15,7 @@ cdef enum SlotState:
     HELD
     SWAPPING
     MOVING  # to another slot
+    DISTILLING  # with another qubit
 
 cdef enum:  # counters
     PAIRS
@@ -23,6 +24,13 @@ cdef enum:  # counters
     DELIVERS
     MEASURES  # of these
     COMPLETED
+    HOLDS  # delivered pairs kept for a distillation
+    DISTILLATIONS  # begun by this end's own part
+    DISTILLED_PAIRS  # of these: succeeded, as far as this end knows
+    DISTIL_FAILURES
+    DISTIL_REPEATED
+    STALE_DISTILS
+    HELD_LOST  # held pairs given up: cut-off here or at the other end
     RELEASES
     RELEASES_ANNOUNCED
     VOIDS
@@ -53,6 +61,8 @@ cdef struct Slot:
     uint32_t label
     uint32_t seq
     int32_t half  # in the ledger
+    uint8_t rounds  # of distillation before a delivery
+    int32_t held  # its record among the held pairs, or -1
     int64_t cutoff_ps
     int64_t retry_ps
 
@@ -67,6 +77,7 @@ cdef struct Request:  # what LINK_START asked for
     int32_t peer  # index of the request at the other end of the link, -1: not known yet
     int64_t cutoff_ps
     int64_t retry_ps
+    uint8_t rounds
 
 
 cdef struct DeviceLink:
@@ -109,6 +120,35 @@ cdef struct Move:  # of a qubit to another slot
     Result result
 
 
+cdef struct Held:  # a delivered pair that is kept for a distillation, or was spent in one
+    uint8_t state  # distillation.pyx
+    bint head  # this is the head-end: it chooses what goes with what
+    bint doomed  # the other end gave it up during the gates
+    uint8_t flags  # of its DELIVER
+    uint8_t level  # rounds done
+    uint8_t rounds  # and to be done
+    uint8_t bit  # what this end read
+    uint8_t other_bit  # and the other
+    uint8_t link
+    uint32_t label
+    uint32_t seq
+    uint32_t far_seq  # its number at the other end
+    int32_t slot
+    int32_t mate  # of a kept pair: the record of the spent one
+    uint32_t stamp  # changes with each use of the record, for its timers
+    int64_t retry_ps
+
+
+cdef struct Answered:  # what this end read in a distillation that the other end may ask about again
+    bint used
+    uint8_t link
+    uint8_t bit
+    uint32_t label
+    uint32_t kept
+    uint32_t spent
+    uint32_t far_spent
+
+
 cdef struct Device:
     int32_t node
     uint32_t node_id
@@ -122,6 +162,11 @@ cdef struct Device:
     int32_t expiry_count
     int32_t expiry_capacity
     KeyMap unconfirmed  # (link, seq) -> expiry
+    Held* held
+    int32_t held_count
+    int32_t held_capacity
+    Answered* answered  # a ring, made with the first answer
+    uint32_t answers
     double t1_s
     double t2_s
     int64_t swap_time_ps
@@ -135,7 +180,7 @@ cdef struct Device:
     Move* moves
     int32_t move_count
     int32_t move_capacity
-    uint64_t[32] counters
+    uint64_t[40] counters
 
 
 cdef int device_init(Device* device, int32_t slots) noexcept nogil
@@ -143,6 +188,20 @@ cdef void device_free(Device* device) noexcept nogil
 # To the switch; the frame begins with its Ethernet header, which does not count in the length.
 cdef void device_send(
     Device* device, Queue* queue, const uint8_t* frame, uint32_t behind_ethernet
+) noexcept nogil
+
+cdef void send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil
+# The slot where that very qubit is in memory, or NULL.
+cdef Slot* held(
+    Device* device, uint16_t slot, uint16_t generation, uint8_t link, uint32_t seq
+) noexcept nogil
+cdef void vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil
+cdef void discard(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot
+) noexcept nogil
+# EXPIRED, repeated until it is confirmed, about a pair whose qubit is gone.
+cdef void announce(
+    Device* device, Queue* queue, uint8_t link, uint32_t label, uint32_t seq, int64_t retry_ps
 ) noexcept nogil
 
 # ---- commands ----

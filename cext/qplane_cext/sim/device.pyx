@@ -20,7 +20,7 @@ from qplane_cext.sim.keymap cimport (
     keymap_free, keymap_get, keymap_init, keymap_remove, keymap_set
 )
 from qplane_cext.sim.ledger cimport (
-    NOTHING, VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, half_at, ledger_deliver,
+    NOTHING, VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, half_at, ledger_correct, ledger_deliver,
     ledger_is_complete, ledger_lose, ledger_swap, ledger_void
 )
 from qplane_cext.sim.streams cimport chance
@@ -50,6 +50,8 @@ cdef void device_free(Device* device) noexcept nogil:
     free(device.slots)
     free(device.expiries)
     free(device.moves)
+    free(device.held)
+    free(device.answered)
     keymap_free(&device.unconfirmed)
     memset(device, 0, sizeof(Device))
 
@@ -218,10 +220,11 @@ cdef void device_deliver(
         return
     device.counters[DELIVERS] += 1
     device.counters[MEASURES] += measure
-    read = ledger_deliver(
+    ledger_correct(
         ledger, memory, queue.now_ps, slot.half, command.bell, command.flags & CORRECT != 0,
-        measure, command.seq2,
+        command.seq2,
     )
+    read = ledger_deliver(ledger, memory, queue.now_ps, slot.half, measure)
     vacate(device, queue, slot)
     if command.flags & REPORT:
         command.type = FRAME_DELIVERED
@@ -276,38 +279,60 @@ cdef int32_t new_expiry(Device* device, Queue* queue) noexcept nogil:
     return device.expiry_count - 1
 
 
-cdef void expire(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot, bint repeat
+cdef void report_expiry(
+    Device* device, Queue* queue, Expiry* fields, bint repeat
 ) noexcept nogil:
-    """Discard a qubit and report it as EXPIRED: once, or until it is confirmed."""
-    cdef Expiry once
-    cdef Expiry* expiry = &once
+    """EXPIRED: once, or until it is confirmed."""
+    cdef Expiry* expiry = fields
     cdef int32_t index
-    memset(&once, 0, sizeof(Expiry))
+    cdef uint32_t stamp
+    fields.expired_ps = queue.now_ps
     if repeat:
         index = new_expiry(device, queue)
         if index < 0 or not keymap_set(
-            &device.unconfirmed, expiry_key(slot.link, slot.seq), index
+            &device.unconfirmed, expiry_key(fields.link, fields.seq), index
         ):
             queue.out_of_memory = True
             return
         expiry = &device.expiries[index]
+        stamp = (expiry.stamp + 1) & 0x7FFFFFFF
+        expiry[0] = fields[0]
         expiry.used = True
-        expiry.stamp = (expiry.stamp + 1) & 0x7FFFFFFF
-        if slot.retry_ps > 0:
+        expiry.stamp = stamp
+        if expiry.retry_ps > 0:
             queue_push(
-                queue, time_sum(queue.now_ps, slot.retry_ps), RETRY, device.node,
-                index | <int64_t>expiry.stamp << 32, NULL,
+                queue, time_sum(queue.now_ps, expiry.retry_ps), RETRY, device.node,
+                index | <int64_t>stamp << 32, NULL,
             )
-    expiry.slot = slot - device.slots
-    expiry.generation = slot.generation
-    expiry.link = slot.link
-    expiry.label = slot.label
-    expiry.seq = slot.seq
-    expiry.expired_ps = queue.now_ps
-    expiry.retry_ps = slot.retry_ps
-    discard(device, queue, ledger, memory, slot)
     send_expired(device, queue, expiry)
+
+
+cdef void expire(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot, bint repeat
+) noexcept nogil:
+    """Discard a qubit and report it as EXPIRED: once, or until it is confirmed."""
+    cdef Expiry fields
+    memset(&fields, 0, sizeof(Expiry))
+    fields.slot = slot - device.slots
+    fields.generation = slot.generation
+    fields.link = slot.link
+    fields.label = slot.label
+    fields.seq = slot.seq
+    fields.retry_ps = slot.retry_ps
+    discard(device, queue, ledger, memory, slot)
+    report_expiry(device, queue, &fields, repeat)
+
+
+cdef void announce(
+    Device* device, Queue* queue, uint8_t link, uint32_t label, uint32_t seq, int64_t retry_ps
+) noexcept nogil:
+    cdef Expiry fields
+    memset(&fields, 0, sizeof(Expiry))
+    fields.link = link
+    fields.label = label
+    fields.seq = seq
+    fields.retry_ps = retry_ps
+    report_expiry(device, queue, &fields, True)
 
 
 cdef void device_cutoff(
@@ -383,6 +408,8 @@ cdef void device_reserve(
     s.link = link
     s.label = request.label
     s.half = -1
+    s.held = -1
+    s.rounds = request.rounds
     s.end = request.end
     s.cutoff_ps = request.cutoff_ps
     s.retry_ps = request.retry_ps

@@ -4,9 +4,10 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free
 
 from qplane_cext.sim.device cimport (
-    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_completed, device_deliver,
-    device_expire_confirmed, device_release, device_swap, device_void
+    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_completed,
+    device_expire_confirmed, device_release, device_swap
 )
+from qplane_cext.sim.distillation cimport distil_answer, distil_deliver, distil_void
 from qplane_cext.sim.frames cimport *
 from qplane_cext.sim.mhp_port cimport mhp_command_bytes, mhp_obey
 from qplane_cext.sim.requests cimport answer_features, answer_link_control
@@ -54,11 +55,13 @@ cdef void obey(
     if frame_type == FRAME_SWAP:
         device_swap(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_DELIVER:
-        device_deliver(device, queue, ledger, memory, &command)
+        distil_deliver(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_RELEASE:
         device_release(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_VOID:
-        device_void(device, ledger, memory, &command)
+        distil_void(device, queue, ledger, memory, &command)
+    elif frame_type == FRAME_DISTIL:
+        distil_answer(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_COMPLETED:
         device_completed(device, ledger, &command)
     else:

@@ -7,11 +7,14 @@ from libc.string cimport memset
 from qplane_cext.sim.capture cimport capture_frame
 from qplane_cext.sim.channel cimport channel_send
 from qplane_cext.sim.device cimport (
-    device_cutoff, device_cutoff_void, device_retry, device_retry_void, device_swap_done
+    device_cutoff_void, device_retry, device_retry_void, device_swap_done
 )
 from qplane_cext.sim.device_port cimport device_port_receive
+from qplane_cext.sim.distillation cimport (
+    distil_cutoff, distil_done, distil_retry, distil_timer_void
+)
 from qplane_cext.sim.events cimport (
-    ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, MHP_TIMEOUT,
+    ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, DISTIL_DONE, DISTIL_RETRY, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, MHP_TIMEOUT,
     MHP_TURN, MHP_WAKE, MOVE_DONE, PING,
     PING_TIMEOUT, PROCESS, RETRY, STATION, SWAP_DONE, Event, packet_new, queue_free, queue_pop,
     queue_push, time_sum
@@ -168,7 +171,11 @@ cdef void dispatch(Engine* engine, QuantumMemory memory, Event* event) noexcept 
     elif kind == SWAP_DONE:
         device_swap_done(engine.nodes[where].device, queue, ledger, memory, event.value)
     elif kind == CUTOFF:
-        device_cutoff(engine.nodes[where].device, queue, ledger, memory, event.value)
+        distil_cutoff(engine.nodes[where].device, queue, ledger, memory, event.value)
+    elif kind == DISTIL_DONE:
+        distil_done(engine.nodes[where].device, queue, ledger, memory, event.value)
+    elif kind == DISTIL_RETRY:
+        distil_retry(engine.nodes[where].device, queue, event.value)
     elif kind == RETRY:
         device_retry(engine.nodes[where].device, queue, event.value)
     elif kind == HOST_RECEIVE:
@@ -195,6 +202,8 @@ cdef bint is_void(Engine* engine, const Event* event) noexcept nogil:
         return mhp_timeout_void(engine.mhps[where], event.value)
     if kind == CUTOFF:
         return device_cutoff_void(engine.nodes[where].device, event.value)
+    if kind == DISTIL_DONE or kind == DISTIL_RETRY:
+        return distil_timer_void(engine.nodes[where].device, event.value)
     if kind == RETRY:
         return device_retry_void(engine.nodes[where].device, event.value)
     if kind == PING:

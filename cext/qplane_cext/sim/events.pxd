@@ -9,6 +9,8 @@ cdef enum EventKind:
     DEVICE_RECEIVE  # a frame reaches a quantum device: where = node, packet
     HOST_RECEIVE  # a frame reaches a host: where = host, packet
     SWAP_DONE  # a Bell measurement ends: where = node, value = slots
+    DISTIL_DONE  # gates and measurement of a distillation: where = node, value = record and its stamp
+    DISTIL_RETRY  # repeat DISTILLED: likewise
     CUTOFF  # a qubit reaches its cut-off: where = node, value = slot and generation
     RETRY  # repeat EXPIRED: where = node, value = expiry record and its generation
     LINK_WAKE  # a slot became free or a request changed: where = link

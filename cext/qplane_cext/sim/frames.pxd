@@ -19,6 +19,7 @@ cdef enum:
     MEASURE = 4  # of DELIVER
     MEASURED = 1  # of DELIVERED
     ANNOUNCE = 1  # of RELEASE
+    ASK = 1  # of DISTILLED and DISTIL
     END = 1  # of LINK_START
 
 cdef enum FrameType:
@@ -27,6 +28,7 @@ cdef enum FrameType:
     FRAME_SWAP_FAILED = 0x03
     FRAME_EXPIRED = 0x04
     FRAME_DELIVERED = 0x05
+    FRAME_DISTILLED = 0x07
     FRAME_FEATURES_REQUEST = 0x41
     FRAME_DEVICE_FEATURES = 0x42
     FRAME_LINK_FEATURES = 0x43
@@ -40,6 +42,7 @@ cdef enum FrameType:
     FRAME_VOID = 0x84
     FRAME_EXPIRE_CONFIRMED = 0x85
     FRAME_COMPLETED = 0x87
+    FRAME_DISTIL = 0x8A
 
 cdef enum LinkState:
     LINK_IDLE = 0
@@ -74,6 +77,7 @@ cdef struct LinkControl:
     uint16_t in_use
     uint16_t unconfirmed
     uint8_t status
+    uint8_t rounds
 
 
 cdef uint64_t get_bits(const uint8_t* data, int nbytes) noexcept nogil

@@ -73,6 +73,7 @@ cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil
     fields.slot_count = get_bits(body + 10, 2)
     fields.cutoff_ps = <int64_t>get_bits(body + 12, 8)
     fields.retry_ps = <int64_t>get_bits(body + 20, 8)
+    fields.rounds = body[34]
 
 
 cdef void write_control(
@@ -88,11 +89,14 @@ cdef void write_control(
     put_bits(body + 20, 8, <uint64_t>fields.retry_ps)
     put_bits(body + 28, 2, fields.in_use)
     put_bits(body + 30, 2, fields.unconfirmed)
-    put_bits(body + 32, 4, <uint64_t>fields.status << 24)
+    body[32] = fields.status
+    body[34] = fields.rounds
 
 
 cdef int command_bytes(uint8_t frame_type) noexcept nogil:
-    if FRAME_SWAP <= frame_type <= FRAME_EXPIRE_CONFIRMED or frame_type == FRAME_COMPLETED:
+    if FRAME_SWAP <= frame_type <= FRAME_EXPIRE_CONFIRMED or frame_type in (
+        FRAME_COMPLETED, FRAME_DISTIL
+    ):
         return QUBIT_FRAME_BYTES
     if frame_type == FRAME_FEATURES_REQUEST:
         return TRANSACTION_FRAME_BYTES

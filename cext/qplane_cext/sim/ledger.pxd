@@ -15,6 +15,7 @@ cdef enum HalfState:
     ALIVE  # in a slot, or on its way there
     SWAPPED  # measured with another half
     DELIVERED  # handed to the application; its measurement is evaluated when the partner's is
+    DISTILLED  # measured in a distillation; the memory drops the qubit when both ends have done that
     MEASURED  # by the link layer's user; its qubit is gone
     GONE  # discarded, expired, or lost in a failed swap
 
@@ -44,6 +45,9 @@ cdef struct Half:
     uint8_t voided
     uint8_t measured  # DELIVER carried MEASURE; `bit` is known, and `draw` decided it
     uint8_t bit
+    uint8_t rounds  # of distillation that the pair went through
+    bint tainted  # a pair with a wrong frame was spent on it
+    int32_t mate  # this end distilled this half with that one; the other end has not; else -1
     double draw
     uint32_t other_seq  # DELIVER: the pair at the other end
     int64_t emitted_ps
@@ -94,10 +98,22 @@ cdef int ledger_swap(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t left, int32_t right
 ) noexcept nogil
 cdef void ledger_lose(Ledger* ledger, QuantumMemory memory, int32_t half) noexcept nogil
+# The end's part before a delivery: its frame, and the Pauli if it is the one to correct.
+cdef void ledger_correct(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame, bint correct,
+    uint32_t other_seq
+) noexcept nogil
+# One end's part of a distillation: the head-end's comes first. The bit that it reads; NOTHING
+# where the other end did not do the same with the partners.
+cdef int ledger_distil_first(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t kept, int32_t spent
+) noexcept nogil
+cdef int ledger_distil_second(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t kept, int32_t spent
+) noexcept nogil
 # With `measure`: basis << 1 | bit.
 cdef int ledger_deliver(
-    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame,
-    bint correct, bint measure, uint32_t other_seq
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, bint measure
 ) noexcept nogil
 # Whether both ends of this delivery have delivered (it is one of the last RECENT).
 cdef bint ledger_is_complete(Ledger* ledger, int32_t node, uint8_t link, uint32_t seq) noexcept nogil

@@ -18,6 +18,7 @@ from qplane_cext.sim.record cimport HopRow, PairRow, record_hops, record_pair
 from qplane_cext.sim.streams cimport uniform
 
 cdef enum:
+    DEJMPS = 1  # the memory's number of the protocol
     BUCKET = 8  # of the recent deliveries, by hash
 
 
@@ -84,6 +85,7 @@ cdef int32_t ledger_pair(
     for side in range(2):
         pair.halves[side].partner = 2 * index + 1 - side
         pair.halves[side].joined = -1
+        pair.halves[side].mate = -1
         pair.halves[side].state = ALIVE
         pair.halves[side].outcome = NOTHING
         pair.halves[side].actual = NOTHING
@@ -148,6 +150,19 @@ cdef void read_out(Ledger* ledger, QuantumMemory memory, Half* half) noexcept no
         half.bit = bit
 
 
+cdef uint8_t true_frame(Ledger* ledger, int32_t end) noexcept nogil:
+    """The Pauli frame of the pair that this half is an end of, from what was heralded and read."""
+    cdef uint8_t frame = 0
+    cdef Half* far
+    while end >= 0:
+        far = half_at(ledger, end ^ 1)
+        frame ^= ledger.pairs[end >> 1].bell
+        if far.joined >= 0:
+            frame ^= far.outcome
+        end = far.joined
+    return frame
+
+
 cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept nogil:
     """Both ends are delivered: measure both, take the fidelity, check the frames, record."""
     cdef int32_t head = first, tail = half_at(ledger, first).partner, at, hops = 0, i
@@ -191,17 +206,18 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
     row.tail_basis = b.basis
     row.tail_delivered_ps = b.ended_ps
     row.emitted_ps = a.emitted_ps
+    row.truth_frame = true_frame(ledger, head)
     at = head
     while at >= 0:
         near = half_at(ledger, at)
         far = half_at(ledger, at ^ 1)
         row.emitted_ps = min(row.emitted_ps, min(near.emitted_ps, far.emitted_ps))
-        row.truth_frame ^= ledger.pairs[at >> 1].bell
-        if far.joined >= 0:
-            row.truth_frame ^= far.outcome
         hops += 1
         at = far.joined
-    row.wrong_frame = a.frame != row.truth_frame or b.frame != row.truth_frame
+    row.wrong_frame = (
+        a.frame != row.truth_frame or b.frame != row.truth_frame or a.tainted or b.tainted
+    )
+    row.rounds = a.rounds
     row.mismatch = (
         a.other_seq != row.tail_seq
         or b.other_seq != row.head_seq
@@ -254,6 +270,9 @@ cdef void resolve(Ledger* ledger, QuantumMemory memory, int32_t end) noexcept no
         forget_delivery(ledger, end)
         forget_delivery(ledger, other)
         drop_path(ledger, end)
+        return
+    if a.state == DISTILLED and b.state == DISTILLED:
+        drop_path(ledger, end)  # the memory has dropped the qubits
         return
     marked = &ledger.pairs[min(end, other) >> 1]
     if not marked.one_sided:
@@ -316,28 +335,86 @@ cdef void measure_first(
     half.bit = bit
 
 
-cdef int ledger_deliver(
-    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame,
-    bint correct, bint measure, uint32_t other_seq
+cdef void ledger_correct(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame, bint correct,
+    uint32_t other_seq
 ) noexcept nogil:
-    """Hand a half to the application, which measures it in Z or X.
-
-    The basis is a pseudo-random bit of the sequence number at the head-end, which both ends know.
-    The correction is the Pauli of the frame; no gate is applied, and none fails, for Φ+.
-    """
+    """The correction is the Pauli of the frame; no gate is applied, and none fails, for Φ+."""
     cdef Half* h = half_at(ledger, half)
-    cdef Half* other = half_at(ledger, h.partner)
-    cdef uint32_t seq = seq_of(ledger, half)
     if correct and frame != 0:
         check(ledger, memory.c_pauli(
             now_ps, h.qubit, frame, ledger.sites[h.node].noise.one_qubit_error
         ))
-    h.state = DELIVERED
-    h.ended_ps = now_ps
     h.frame = frame
     h.corrected = correct
     h.other_seq = other_seq
-    h.basis = mix64((other_seq if correct else seq) + <uint64_t>0x9E3779B97F4A7C15) & 1
+
+
+cdef int ledger_distil_first(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t kept, int32_t spent
+) noexcept nogil:
+    """The qubits are left as they are: the memory does the gates of both ends when the other end
+    does its part. Operations on two halves commute, so nothing observable changes."""
+    cdef Half* k = half_at(ledger, kept)
+    cdef Half* s = half_at(ledger, spent)
+    cdef int bit = 0
+    check(ledger, memory.c_distil_first(
+        now_ps, k.qubit, s.qubit, DEJMPS, &ledger.sites[k.node].noise,
+        ledger.sites[k.node].stream, &bit,
+    ))
+    k.mate = spent
+    k.bit = bit
+    k.ended_ps = now_ps
+    s.state = DISTILLED
+    s.ended_ps = now_ps
+    resolve(ledger, memory, spent)
+    return bit
+
+
+cdef int ledger_distil_second(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t kept, int32_t spent
+) noexcept nogil:
+    cdef Half* k = half_at(ledger, kept)
+    cdef Half* s = half_at(ledger, spent)
+    cdef Half* far = half_at(ledger, k.partner)
+    cdef Half* far_spent = half_at(ledger, s.partner)
+    cdef handle_t[4] qubits
+    cdef int bit = 0
+    cdef uint8_t truth
+    if far.mate != s.partner:
+        return NOTHING
+    qubits[0] = far.qubit
+    qubits[1] = k.qubit
+    qubits[2] = far_spent.qubit
+    qubits[3] = s.qubit
+    check(ledger, memory.c_distil_second(
+        far.ended_ps, now_ps, qubits, DEJMPS, &ledger.sites[far.node].noise,
+        &ledger.sites[k.node].noise, far.bit, ledger.sites[k.node].stream, &bit,
+    ))
+    far.mate = -1
+    far.rounds += 1
+    k.rounds = far.rounds
+    truth = true_frame(ledger, spent)
+    if s.tainted or s.frame != truth or far_spent.frame != truth:
+        k.tainted = True
+    s.state = DISTILLED
+    resolve(ledger, memory, spent)
+    return bit
+
+
+cdef int ledger_deliver(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, bint measure
+) noexcept nogil:
+    """Hand a corrected half to the application, which measures it in Z or X.
+
+    The basis is a pseudo-random bit of the sequence number at the head-end, which both ends know.
+    """
+    cdef Half* h = half_at(ledger, half)
+    cdef Half* other = half_at(ledger, h.partner)
+    cdef uint32_t seq = seq_of(ledger, half)
+    h.state = DELIVERED
+    h.ended_ps = now_ps
+    h.basis = mix64((h.other_seq if h.corrected else seq) + <uint64_t>0x9E3779B97F4A7C15) & 1
     if not keymap_set(&ledger.deliveries, delivery_key(h.node, h.link, seq), half):
         ledger.out_of_memory = True
     if measure and (other.state != DELIVERED or other.voided):

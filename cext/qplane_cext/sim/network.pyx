@@ -41,7 +41,9 @@ cdef enum:
 cdef double PROGRESS_S = 0.1
 
 cdef tuple DEVICE_COUNTER_NAMES = (
-    "pairs", "swaps", "swaps_without_outcome", "delivers", "measures", "completed", "releases",
+    "pairs", "swaps", "swaps_without_outcome", "delivers", "measures", "completed", "holds",
+    "distillations", "distilled", "distil_failures", "distil_repeated", "stale_distils",
+    "held_lost", "releases",
     "releases_announced", "device_voids", "expired", "expired_repeated", "expires_confirmed",
     "stale_swaps", "repeated_swaps", "stale_delivers", "stale_releases", "stale_confirms",
     "unknown_voids", "unknown_completed", "voids_after_complete", "device_bad_ethernet",
@@ -57,7 +59,8 @@ cdef tuple MHP_COUNTER_NAMES = (
     "errors", "timeouts", "false_heralds",
 )
 cdef tuple SLOT_STATES = (
-    "free", "attempting", "in memory", "in a Bell measurement", "moving to another slot"
+    "free", "attempting", "in memory", "in a Bell measurement", "moving to another slot",
+    "being distilled",
 )
 
 

@@ -31,7 +31,7 @@ cdef struct PairRow:
     uint8_t tail_basis
     uint8_t head_bit
     uint8_t tail_bit
-    uint8_t reserved
+    uint8_t rounds  # of distillation
     uint32_t head_label
     uint32_t tail_label
     uint32_t head_seq

@@ -184,7 +184,7 @@ ROW = np.dtype(
         ("head_node", "i4"), ("tail_node", "i4"), ("head_link", "u1"), ("tail_link", "u1"),
         ("head_frame", "u1"), ("tail_frame", "u1"), ("truth_frame", "u1"), ("wrong_frame", "?"),
         ("mismatch", "?"), ("head_basis", "u1"), ("tail_basis", "u1"), ("head_bit", "u1"),
-        ("tail_bit", "u1"), ("reserved", "u1"), ("head_label", "u4"), ("tail_label", "u4"),
+        ("tail_bit", "u1"), ("rounds", "u1"), ("head_label", "u4"), ("tail_label", "u4"),
         ("head_seq", "u4"), ("tail_seq", "u4"), ("hop_count", "i4"), ("hop_start", "i8"),
         ("emitted_ps", "i8"), ("head_delivered_ps", "i8"), ("tail_delivered_ps", "i8"),
         ("fidelity", "f8"),

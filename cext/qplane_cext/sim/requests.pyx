@@ -101,6 +101,7 @@ cdef void start(
     request.next_slot = 0
     request.cutoff_ps = control.cutoff_ps
     request.retry_ps = control.retry_ps
+    request.rounds = control.rounds
 
 
 cdef uint8_t status_of(
@@ -115,6 +116,7 @@ cdef uint8_t status_of(
             or control.slot_first + control.slot_count > device.slot_count
             or control.cutoff_ps < 0
             or control.retry_ps < 0
+            or (control.rounds and control.rounds >= control.slot_count)
         ):
             return LINK_REFUSED
         return LINK_IDLE
@@ -159,6 +161,7 @@ cdef void answer_link_control(
         control.slot_count = request.slot_count
         control.cutoff_ps = request.cutoff_ps
         control.retry_ps = request.retry_ps
+        control.rounds = request.rounds
         control.in_use = min(in_use, 0xFFFF)
         control.unconfirmed = min(unconfirmed, 0xFFFF)
         control.status = LINK_GENERATING if request.active else LINK_IDLE

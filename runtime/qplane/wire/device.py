@@ -37,6 +37,7 @@ class DeviceType(IntEnum):
     EXPIRED = 0x04
     DELIVERED = 0x05
     TELEPORTED = 0x06
+    DISTILLED = 0x07
     MHP_GEN = 0x10
     MHP_OUTCOME = 0x11
     FEATURES_REQUEST = 0x41
@@ -68,6 +69,7 @@ class DeviceType(IntEnum):
     COMPLETED = 0x87
     APPLY_CORRECTION = 0x88
     CORRECTION_CONFIRMED = 0x89
+    DISTIL = 0x8A
     MHP_REPLY = 0x90
 
     @property
@@ -84,6 +86,7 @@ _FROM_DEVICE = frozenset(
         DeviceType.EXPIRED,
         DeviceType.DELIVERED,
         DeviceType.TELEPORTED,
+        DeviceType.DISTILLED,
         DeviceType.DEVICE_FEATURES,
         DeviceType.LINK_FEATURES,
         DeviceType.LINK_STATUS,
@@ -107,6 +110,7 @@ class DeviceFlag(IntFlag):
     ANNOUNCE = 1  # RELEASE, VOID
     MEASURED = 1  # DELIVERED
     END = 1  # LINK_START
+    ASK = 1  # DISTILLED, DISTIL
     REPORT = 2  # DELIVER, CONFIRM
     MEASURE = 4  # DELIVER
     EARLY = 8  # DELIVER
@@ -267,7 +271,8 @@ class LinkControl(Record):
         uint("unconfirmed", 16),
         enum("status", 8, LinkStatusCode),
         uint("slice", 8),
-        uint("reserved2", 16),
+        uint("rounds", 8),
+        uint("reserved2", 8),
     )
     transaction: int
     label: int
@@ -279,6 +284,7 @@ class LinkControl(Record):
     unconfirmed: int = 0
     status: LinkStatusCode = LinkStatusCode.IDLE
     slice: int = 0
+    rounds: int = 0
 
 
 DeviceBody: TypeAlias = (

@@ -36,6 +36,7 @@ class QciType(IntEnum):
     COMPLETE = 0x04
     CORRECTION = 0x05
     CORRECTION_ACK = 0x06
+    DISTIL = 0x07
     CIRCUIT_PING = 0x08
     CIRCUIT_PONG = 0x09
     HELLO = 0x10
@@ -204,6 +205,7 @@ BODIES: dict[QciType, type[Body]] = {
     QciType.EXPIRE_ACK: PairBody,
     QciType.COMPLETE: PairBody,
     QciType.CORRECTION: PairBody,
+    QciType.DISTIL: PairBody,
     QciType.CORRECTION_ACK: PairBody,
     QciType.CIRCUIT_PING: CircuitPingBody,
     QciType.CIRCUIT_PONG: CircuitPingBody,

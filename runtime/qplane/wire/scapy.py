@@ -364,7 +364,8 @@ class LinkControl(_Body):
         ShortField("unconfirmed", 0),
         ByteEnumField("status", 0, _names(LinkStatusCode)),
         ByteField("slice", 0),
-        ShortField("reserved2", 0),
+        ByteField("rounds", 0),
+        ByteField("reserved2", 0),
     ]
 
 

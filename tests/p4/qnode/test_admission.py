@@ -162,7 +162,7 @@ def test_a_wrong_version_type_length_or_flag_is_refused(node: Node) -> None:
         *(
             replaced(TRACK, QCI_AT + 1, f"{kind:02x}")
             for kind in range(256)
-            if kind not in (1, 2, 3, 4, 5, 6)
+            if kind not in (1, 2, 3, 4, 5, 6, 7)
         ),
         *(replaced(TRACK, QCI_AT + 2, f"{n:04x}") for n in (0, 8, 20, 23, 25, 52, 0x1800, 0xFFFF)),
         *(replaced(TRACK, QCI_AT, f"1{flags:x}") for flags in range(8, 16)),
