@@ -185,10 +185,22 @@ cdef inline void copy_union(const Prog* prog, uint64_t* F, int d, int a) noexcep
             copy_header(prog, F, prog.members[to.first + i], valid)
 
 
-cdef inline void move_header(const Prog* prog, uint64_t* F, int d, int a) noexcept nogil:
-    """An element of a stack to another place, validity and all."""
-    F[d] = F[a]
-    memcpy(F + prog.headers[d].slot, F + prog.headers[a].slot, prog.headers[d].words * 8)
+cdef inline void swap_headers(const Prog* prog, uint64_t* F, int d, int a) noexcept nogil:
+    """Exchange two elements of a stack, validity and all."""
+    cdef uint64_t* x = F + prog.headers[d].slot
+    cdef uint64_t* y = F + prog.headers[a].slot
+    cdef int i
+    F[d], F[a] = F[a], F[d]
+    for i in range(prog.headers[d].words):
+        x[i], y[i] = y[i], x[i]
+
+
+cdef inline void zero_fields(uint64_t* F, const Header* h) noexcept nogil:
+    """All fields zero; a varbit keeps its length, as in BMv2."""
+    cdef uint64_t length = varbit_bytes(F, h) << 3
+    memset(F + h.slot, 0, h.words * 8)
+    if h.varbit >= 0:
+        F[h.slot + h.varbit] = length
 
 
 cdef inline void clear_header(const Prog* prog, uint64_t* F, int header) noexcept nogil:
@@ -199,29 +211,30 @@ cdef inline void clear_header(const Prog* prog, uint64_t* F, int header) noexcep
 cdef inline void shift_stack(
     const Prog* prog, uint64_t* F, const Group* stack, uint64_t by, bint push
 ) noexcept nogil:
-    """push_front or pop_front of P4_16 on a stack of headers."""
+    """push_front or pop_front of P4_16 on a stack of headers, by exchanges as BMv2 does it: what
+    the elements that become invalid hold shows when they are read."""
     cdef int count = stack.count, i
     cdef const int32_t* element = prog.members + stack.first
     cdef uint64_t next = F[stack.next_slot]
     cdef int n = count if by > <uint64_t>count else <int>by
     if push:
         for i in range(count - 1, n - 1, -1):
-            move_header(prog, F, element[i], element[i - n])
+            swap_headers(prog, F, element[i], element[i - n])
         for i in range(n):
-            clear_header(prog, F, element[i])
+            F[element[i]] = 0
         F[stack.next_slot] = count if next + n > <uint64_t>count else next + n
     else:
         for i in range(count - n):
-            move_header(prog, F, element[i], element[i + n])
+            swap_headers(prog, F, element[i], element[i + n])
         for i in range(count - n, count):
-            clear_header(prog, F, element[i])
+            F[element[i]] = 0
         F[stack.next_slot] = 0 if next < <uint64_t>n else next - n
 
 
-cdef inline void move_union(const Prog* prog, uint64_t* F, int d, int a) noexcept nogil:
+cdef inline void swap_unions(const Prog* prog, uint64_t* F, int d, int a) noexcept nogil:
     cdef int i
     for i in range(prog.unions[d].count):
-        move_header(
+        swap_headers(
             prog, F, prog.members[prog.unions[d].first + i], prog.members[prog.unions[a].first + i]
         )
 
@@ -235,19 +248,17 @@ cdef inline void clear_union(const Prog* prog, uint64_t* F, int number) noexcept
 cdef inline void shift_union_stack(
     const Prog* prog, uint64_t* F, const Group* stack, uint64_t by, bint push
 ) noexcept nogil:
+    """The same on a stack of unions, of which BMv2 makes none invalid: they come in again at the
+    other end."""
     cdef int count = stack.count, i
     cdef const int32_t* element = prog.members + stack.first
     cdef uint64_t next = F[stack.next_slot]
     cdef int n = count if by > <uint64_t>count else <int>by
     if push:
         for i in range(count - 1, n - 1, -1):
-            move_union(prog, F, element[i], element[i - n])
-        for i in range(n):
-            clear_union(prog, F, element[i])
+            swap_unions(prog, F, element[i], element[i - n])
         F[stack.next_slot] = count if next + n > <uint64_t>count else next + n
     else:
         for i in range(count - n):
-            move_union(prog, F, element[i], element[i + n])
-        for i in range(count - n, count):
-            clear_union(prog, F, element[i])
+            swap_unions(prog, F, element[i], element[i + n])
         F[stack.next_slot] = 0 if next < <uint64_t>n else next - n

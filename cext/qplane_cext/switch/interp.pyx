@@ -7,7 +7,7 @@ from qplane_cext.switch.calculate cimport calculation, next_random
 from qplane_cext.switch.headers cimport (
     clear_header, clear_union, copy_header, copy_union, extract_pieces, extract_varbit,
     header_bytes, make_valid, same_header, same_union, same_varbit, shift_stack, shift_union_stack,
-    valid_member, varbit_bytes,
+    valid_member, varbit_bytes, zero_fields,
 )
 from qplane_cext.switch.isa cimport Op
 from qplane_cext.switch.meters cimport execute_meter
@@ -153,7 +153,9 @@ cdef const Target* resolve(Core* core, const Table* table, const Target* target)
     if group.total == 0:
         core.stats[EMPTY_GROUP] += 1
         return NULL
-    at = calculation(core, core.prog.profile_calculation[table.profile]) % group.total
+    # BMv2's selectors see 32 bits of a hash.
+    at = <uint32_t>calculation(core, core.prog.profile_calculation[table.profile])
+    at %= group.total
     high = group.count - 1
     while low < high:
         middle = (low + high) // 2
@@ -438,9 +440,9 @@ cdef void run(Core* core, int pc) noexcept nogil:
         elif i.op == Op.ADDH:
             header = header_operand(F, i.d, i.n & 1)
             if not F[header]:
-                memset(F + prog.headers[header].slot, 0, prog.headers[header].words * 8)
+                zero_fields(F, &prog.headers[header])
                 make_valid(prog, F, header)
-                core.packet_length += prog.headers[header].n_bytes
+                core.packet_length += header_bytes(F, &prog.headers[header])
         elif i.op == Op.REMH:
             header = header_operand(F, i.d, i.n & 1)
             if F[header]:

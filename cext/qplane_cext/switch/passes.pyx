@@ -55,6 +55,16 @@ cdef inline uint64_t get_standard(Core* core, int which) noexcept nogil:
     return core.F[core.prog.standard[which]]
 
 
+cdef void clear_state(Core* core) noexcept nogil:
+    """Ready for a packet: no header is valid, metadata is zero. As in BMv2 the fields of headers
+    keep what the last packet left there, which a program sees that reads an invalid header."""
+    cdef const Prog* prog = core.prog
+    cdef int i
+    memset(core.F, 0, prog.metadata_end * 8)
+    for i in range(prog.n_varbits):
+        core.F[prog.varbits[i]] = 0
+
+
 cdef bint condition_holds(Core* core, const Checksum* checksum) noexcept nogil:
     if checksum.condition >= 0:
         run(core, checksum.condition)
@@ -194,7 +204,7 @@ cdef void clone_ingress(Core* core, uint64_t length_before) noexcept nogil:
     kept = snapshot(core)
     if kept == NULL:
         return
-    memset(core.F, 0, prog.state_words * 8)
+    clear_state(core)
     set_standard(core, SM_INGRESS_PORT, core.ingress_port)
     core.tracing = 0
     parse(core)
@@ -319,7 +329,7 @@ cdef void ingress_pass(Core* core, const Job* job, emit_fn emit, void* ctx) noex
     cdef uint64_t length_before = core.length
     cdef uint64_t spec, group
     cdef uint64_t* state
-    memset(core.F, 0, prog.state_words * 8)
+    clear_state(core)
     if job == NULL:
         set_standard(core, SM_INGRESS_PORT, core.ingress_port)
         set_standard(core, SM_PACKET_LENGTH, core.length)

@@ -153,6 +153,8 @@ cdef struct Prog:
     int32_t metadata_slot
     int32_t metadata_end
     int32_t n_headers
+    int32_t* varbits  # slots of the varbits' lengths
+    int32_t n_varbits
     int32_t n_stacks
     int32_t n_union_stacks
     int32_t n_unions

@@ -99,6 +99,8 @@ cdef class Compiled:
             piece[i].long_piece = position % 8 + bits > 64
             piece[i].shift = position % 8 if piece[i].long_piece else 64 - position % 8 - bits
         self.prog.pieces = piece
+        varbits = [one.slot + one.type.varbit.offset for one in layout.headers if one.type.varbit]
+        self.prog.varbits, self.prog.n_varbits = self._numbers(varbits), len(varbits)
         cdef Pack* pack = <Pack*>self._block(len(packs) * sizeof(Pack))
         for i, (slot, shift, mask, flush) in enumerate(packs):
             pack[i].slot, pack[i].shift, pack[i].mask, pack[i].flush = slot, shift, mask, flush

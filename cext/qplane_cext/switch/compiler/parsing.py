@@ -231,6 +231,12 @@ class ParserCompiler:
                 one = type_field(self.layout.headers[first].type, value[2])
                 slot = self.emit.temp(one.words)
                 self.emit.op(Op.LASTUF, slot, union_stack.id, member, one.offset, n=one.words)
+            elif kind == "expression" and value.get("op") == "last_stack_index":
+                one = Field("lastIndex", 32, False, False)
+                node = self.primitives.builder.data(item)
+                slot = self.emit.temp()
+                held = Node("data", "field", 0, (1 << one.bits) - 1, slot=slot)
+                self.generate.store(held, node)
             elif kind == "lookahead":
                 offset, bits = self._lookahead(value)
                 one = Field("lookahead", bits, False, False, words=limbs(bits))
@@ -283,6 +289,8 @@ def _words(mask: Any, value: Any, widths: list[int]) -> tuple[list[int], list[in
     total = sum((bits + 7) // 8 for bits in widths)
     given = -1 if mask is None else hexstr(mask)
     wanted = 0 if value is None else hexstr(value)
+    if len(widths) == 1 and -1 << (widths[0] - 1) <= wanted < 0:
+        wanted &= (1 << widths[0]) - 1  # a case of an int<N>
     if wanted < 0 or wanted >> (8 * total) or given >> (8 * total) not in (0, -1):
         raise PipelineError(f"a transition's value or mask has more than {total} bytes")
     values: list[int] = []
