@@ -29,10 +29,11 @@ class _BitGen(ctypes.Structure):
 
 
 class _Script:
-    def __init__(self, values: Sequence[float]) -> None:
+    def __init__(self, values: Sequence[float], words: Sequence[int]) -> None:
         self.values = list(values)
+        self.words = list(words)
         self.lock = threading.Lock()
-        self._keep = (_DOUBLE(self._next), _U64(lambda _: 0), _U32(lambda _: 0))
+        self._keep = (_DOUBLE(self._next), _U64(self._next_word), _U32(lambda _: 0))
         double, u64, u32 = self._keep
         self._struct = _BitGen(None, u64, u32, double, u64)
         new = ctypes.pythonapi.PyCapsule_New
@@ -45,10 +46,14 @@ class _Script:
     def _next(self, _: int) -> float:
         return self.values.pop(0)
 
+    def _next_word(self, _: int) -> int:
+        return self.words.pop(0) if self.words else 0
 
-def scripted(*values: float) -> np.random.Generator:
-    """A generator whose uniform doubles are the given ones."""
-    return np.random.Generator(_Script(values))  # type: ignore[arg-type]
+
+def scripted(*values: float, words: Sequence[int] = ()) -> np.random.Generator:
+    """A generator whose uniform doubles are the given ones, and whose 64-bit words are ``words``
+    and then zeros."""
+    return np.random.Generator(_Script(values, words))  # type: ignore[arg-type]
 
 
 def distribution(run: Callable[[float], Hashable], grid: int = 96) -> dict[Hashable, float]:

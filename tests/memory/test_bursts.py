@@ -10,6 +10,7 @@ from qplane_cext.memory import errors
 from qplane_cext.memory.core import GateNoise, QuantumMemory
 
 from .reference import PAULI
+from .scripted import scripted
 
 N = 300
 NOISE = GateNoise(0.05, 0.02, 0.1)
@@ -26,20 +27,22 @@ def memory_with_profiles(capacity=2 * N):
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_burst_equals_its_elements(which):
+    """In all but the draws: those of Bell-diagonal pairs (which = 0) are taken together."""
     results = []
+    noise = NOISE if which else GateNoise(0.05, 0.02)
     for burst in (True, False):
         memory, *profiles = memory_with_profiles(4 * N)
-        p, rng = profiles[which], generator()
+        p, rng, other = profiles[which], generator(), generator(2)
         times = np.arange(N, dtype=np.int64) * 1000
         now = times + 10**8
         if burst:
             verbs = memory.bursts
             pairs = [verbs.create_pairs(N, times, 0.9, p, p) for _ in range(4)]
             (a, b), (c, d), (e, f), (g, h) = pairs
-            swapped = verbs.swap(b, c, now, rng, NOISE)
+            swapped = verbs.swap(b, c, now, rng, noise)
             verbs.pauli(a, now, swapped, rng, 0.01)
             verbs.age(d, now, rng)
-            success = verbs.distil(e, f, g, h, now, rng, "dejmps", NOISE)
+            success = verbs.distil(e, f, g, h, now, other, "dejmps", NOISE)
             fidelities = verbs.fidelity(a, d, now + 10**8)
             distilled = verbs.fidelity(e, f)
             bits = verbs.measure(a, now, rng, "X", 0.1)
@@ -49,12 +52,13 @@ def test_a_burst_equals_its_elements(which):
         else:
             pairs = [[memory.create_pair(int(t), 0.9, p, p) for t in times] for _ in range(4)]
             (ab, cd, ef, gh) = pairs
-            swapped = [memory.swap(ab[i][1], cd[i][0], int(now[i]), rng, NOISE) for i in range(N)]
+            swapped = [memory.swap(ab[i][1], cd[i][0], int(now[i]), rng, noise) for i in range(N)]
             for i in range(N):
                 memory.pauli(ab[i][0], int(now[i]), swapped[i], 0.01)
                 memory.age(cd[i][1], int(now[i]))
             success = [
-                memory.distil(ef[i], gh[i], int(now[i]), rng, "dejmps", NOISE)[0] for i in range(N)
+                memory.distil(ef[i], gh[i], int(now[i]), other, "dejmps", NOISE)[0]
+                for i in range(N)
             ]
             fidelities = [
                 memory.fidelity(ab[i][0], cd[i][1], int(now[i]) + 10**8) for i in range(N)
@@ -66,7 +70,8 @@ def test_a_burst_equals_its_elements(which):
                 memory.free(pair[0])
             left = np.array([memory.pauli_vector(f) for _, f in ef])
         assert memory.live == N
-        results.append((swapped, success, bits, ends, fidelities, distilled, left))
+        drawn = (swapped, bits, ends) if which else ()
+        results.append((success, fidelities, distilled, left, *drawn))
     for x, y in zip(*results, strict=True):
         assert np.allclose(
             np.asarray(x, dtype=float), np.asarray(y, dtype=float), rtol=0, atol=1e-12
@@ -102,6 +107,109 @@ def test_both_ends_at_once_have_the_joint_distribution(which, basis, readout):
             assert abs(seen - expected) < 4 * math.sqrt(expected * (1 - expected) / len(a))
 
 
+def far_ends(memory, profiles, n, odd):
+    """Corrected pairs, as matrices, after a burst of swaps of all sorts of ages and profiles."""
+    rng, ages = generator(3), generator(4).integers(0, 10**9, (2, n))
+    verbs = memory.bursts
+    a, b = np.concatenate(
+        [verbs.create_pairs(1, t, 0.8, profiles[i % 2], profiles[i // 2 % 2])
+         for i, t in enumerate(ages[0].tolist())], axis=1)  # fmt: skip
+    c, d = np.concatenate(
+        [verbs.create_pairs(1, t, (0.7, 0.1, 0.15, 0.05), profiles[i // 4 % 2], profiles[0])
+         for i, t in enumerate(ages[1].tolist())], axis=1)  # fmt: skip
+    turned = np.arange(n) % 3 == 0
+    a[turned], b[turned] = b[turned], a[turned]
+    if odd:  # one pair in another form: the whole burst takes the general way
+        memory.damp(int(a[-1]), int(ages[0, -1]), 0.0)
+        e, f = verbs.create_pairs(1, 0, np.diag([1, 0.5, 0.1, 0.2]) + np.eye(4, k=1) * 0.01)
+        g, h = verbs.create_pairs(1, 0, 1.0)
+        a, b, c, d = (np.append(x, y[0]) for x, y in ((a, e), (b, f), (c, g), (d, h)))
+    now = np.full(len(b), 10**9)
+    k = verbs.swap(b, c, now, rng, GateNoise(0.1, 0.05))
+    verbs.pauli(d, now, k, rng)
+    return np.array([memory.pauli_vector(int(x)) for x in a[:n]]), k
+
+
+@pytest.mark.parametrize("n", [1, 3, 64, 65, 200])
+def test_lanes_give_the_states_that_the_general_way_gives(n):
+    results = []
+    for odd in (False, True):
+        memory = QuantumMemory(3 * n + 3)
+        profiles = memory.profile(math.inf, 1e-3), memory.profile(2e-3, 1e-3, 0.5)
+        R, k = far_ends(memory, profiles, n, odd)
+        results.append(R)
+        assert len(k) == n + odd
+        assert set(k.tolist()) <= {0, 1, 2, 3}
+    assert np.abs(results[0] - results[1]).max() < 4e-16
+
+
+@pytest.mark.parametrize("basis", ["X", "Y", "Z", (0.6, 0.0, 0.8)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_chances_of_a_burst_are_exact(basis, swapped):
+    """The threshold of the 16 bits that decide, and of the draw that decides where they do not."""
+    axis = {"X": (1, 0, 0), "Y": (0, 1, 0), "Z": (0, 0, 1)}.get(basis, basis)
+    along = sum(x * s for x, s in zip(axis, PAULI[1:], strict=True))
+
+    def run(word, value):
+        memory = QuantumMemory(8)
+        p = memory.profile(2e-3, 1e-3, 0.5)
+        a, d = memory.bursts.create_pairs(1, 0, (0.6, 0.25, 0.1, 0.05), p, p)
+        if swapped:
+            c, e = memory.bursts.create_pairs(1, 10**8, 0.9, p, 0)
+            memory.bursts.swap(d, c, 2 * 10**8, scripted())
+            d = e
+        rho = memory.density_matrix(int(a[0]), int(d[0]), now_ps=4 * 10**8)
+        draws = scripted(value, words=[0, word])
+        x, y = memory.bursts.measure_pairs(a, d, 4 * 10**8, draws, basis)
+        return int(x[0] == y[0]), len(draws.bit_generator.values) == 0, rho
+
+    equal, _, rho = run(0, 0.0)
+    assert equal
+    expected = (1 + np.trace(np.kron(along, along) @ rho).real) / 2
+    whole = int(expected * 65536)
+    assert run(whole - 1, 0.5)[:2] == (1, False)
+    assert run(whole + 1, 0.5)[:2] == (0, False)
+    low, high = 0.0, 1.0
+    while high - low > 1e-10:
+        middle = (low + high) / 2
+        same, drawn, _ = run(whole, middle)
+        assert drawn
+        low, high = (middle, high) if same else (low, middle)
+    assert abs((whole + low) / 65536 - expected) < 1e-12
+
+
+def test_readout_errors_of_a_burst():
+    n, error = 40_000, 0.2
+    memory, rng = QuantumMemory(2 * n), generator(5)
+    a, b = memory.bursts.create_pairs(n, 0)
+    x, y = memory.bursts.measure_pairs(a, b, 0, rng, "Z", error)
+    unequal = 2 * error * (1 - error)
+    assert abs((x != y).mean() - unequal) < 4 * math.sqrt(unequal * (1 - unequal) / n)
+    assert abs(x.mean() - 0.5) < 2 / math.sqrt(n)
+    (a, b), (c, d) = (memory.bursts.create_pairs(n, 0) for _ in range(2))
+    k = memory.bursts.swap(b, c, 0, rng, GateNoise(readout_error=error))
+    x, y = memory.bursts.measure_pairs(a, d, 0, rng, "X")
+    assert abs(((x ^ y ^ k) & 1).mean() - error) < 4 * math.sqrt(error * (1 - error) / n)
+    for bit in (k & 1, k >> 1):
+        assert abs(bit.mean() - 0.5) < 2 / math.sqrt(n)
+
+
+def test_arrays_of_handles_that_are_held_stay_as_they_are():
+    """Short bursts give an array that nobody holds any more to the next caller."""
+    memory = QuantumMemory(1000)
+    held = [memory.bursts.create_pairs(4, t) for t in range(30)]
+    view = memory.bursts.create_pairs(4, 30)[0][1:3]
+    copy = view.copy()
+    for _ in range(20):
+        memory.bursts.create_pairs(4, 31)
+    assert len(np.unique(np.array(held))) == 30 * 2 * 4
+    assert (view == copy).all()
+    odd = memory.bursts.create_pairs(4, 32)[0]
+    odd.flags.writeable = False
+    del odd
+    assert all(memory.bursts.create_pairs(4, 33)[0].flags.writeable for _ in range(20))
+
+
 def test_ghz_bursts():
     memory, rng = QuantumMemory(64), generator()
     h = memory.bursts.ghz(20, 5, 0)
@@ -131,11 +239,14 @@ def snapshot(memory, handles):
         (lambda a, b: a.__setitem__(5, b[4]), errors.QuantumMemoryError, r"right\[4\].*twice"),
         (lambda a, b: a.__setitem__(5, 77), errors.StaleHandleError, r"left\[5\]"),
         (lambda a, b: b.__setitem__(9, 0), errors.StaleHandleError, r"right\[9\]"),
+        (lambda a, b: b.__setitem__(99, 2**64 - 1), errors.StaleHandleError, r"right\[99\]"),
+        (lambda a, b: a.__setitem__(99, a[3]), errors.QuantumMemoryError, r"left\[99\].*twice"),
+        (lambda a, b: b.__setitem__(7, a[7]), errors.QuantumMemoryError, r"right\[7\].*twice"),
     ],
 )
 def test_a_bad_element_changes_nothing(break_it, error, message):
     memory, p, _ = memory_with_profiles()
-    (a, b), (c, d) = (memory.bursts.create_pairs(16, 0, 0.9, p, p) for _ in range(2))
+    (a, b), (c, d) = (memory.bursts.create_pairs(100, 0, 0.9, p, p) for _ in range(2))
     handles = np.concatenate([a, b, c, d])
     left, right = b.copy(), c.copy()
     break_it(left, right)
@@ -146,7 +257,20 @@ def test_a_bad_element_changes_nothing(break_it, error, message):
     assert snapshot(memory, handles) == before
     assert rng.bit_generator.state["state"]["counter"].tolist() == state
     memory.bursts.swap(b, c, 10**6, rng)  # no mark was left behind
-    assert memory.live == 32
+    assert memory.live == 200
+    for breaks in (a[50], c[50], 77):  # a twice, stale, nonsense; what is left is a and d
+        far = d.copy()
+        far[70] = breaks
+        with pytest.raises(errors.QuantumMemoryError):
+            memory.bursts.measure_pairs(a, far, 10**6, rng)
+        near = a.copy()
+        near[70] = breaks
+        with pytest.raises(errors.QuantumMemoryError):
+            memory.bursts.measure_pairs(near, d, 10**6, rng)
+    with pytest.raises(errors.QuantumMemoryError, match="twice"):
+        memory.bursts.measure_pairs(np.append(a, d[3]), np.append(d, a[3]), 10**6, rng)
+    memory.bursts.measure_pairs(a, d, 10**6, rng)
+    assert memory.live == 0
 
 
 def test_bad_arrays_are_named():

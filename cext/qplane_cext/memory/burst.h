@@ -6,6 +6,7 @@
 
 #include "qplane_cext/memory/create.h"
 #include "qplane_cext/memory/distil.h"
+#include "qplane_cext/memory/lanes.h"
 #include "qplane_cext/memory/peek.h"
 
 #define AHEAD 24 /* records are asked for this many elements before they are used */
@@ -53,8 +54,6 @@ static int may_be_in(burst_t *b, int k, int64_t i, uint32_t q) {
     return !b->max_qubits &&
            may_touch(b->m, q, o->now_ps ? time_at(o, i) : clock_of(b->m, q)) != QM_EPURE;
 }
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* One operand: every handle live, not used twice, not before its clock, in a small block if it
  * must be; marks it. Returns the number of elements that are right; *code says what is wrong with
@@ -166,37 +165,37 @@ static int burst_check_only(burst_t *b) {
 
 /* ---- pairs of one state: everything but the clock is worked out once ---- */
 
+/* What create_lanes() makes of pairs in state R, or 0: other pairs than those are wanted. */
+static int compact_like(const qm_t *m, const double *R, int pa, int pb, record_t *like) {
+    const double v[3] = {R[5], R[10], R[15]};
+    if (m->exact_only || !m->profiles[pa].pauli || !m->profiles[pb].pauli ||
+        !is_bell_diagonal(R) || !rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0))
+        return 0;
+    like->w[0] = 0;
+    rec_set_compact(like, (uint32_t)pa, (uint32_t)pb, 0, v);
+    return 1;
+}
+
+/* `like`: see compact_like(), or NULL; `latest`: no time is later, in the number of its bits. */
 static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now_ps,
-                              int64_t now_step, const double *R, int64_t r_step, int pa, int pb,
-                              qm_handle *ha, qm_handle *hb) {
-    int bell = !m->exact_only && m->profiles[pa].pauli && m->profiles[pb].pauli && !r_step &&
-               is_bell_diagonal(R) && rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0);
-    double v[3] = {R[5], R[10], R[15]};
-    record_t like = {{0}};
-    rec_set_compact(&like, (uint32_t)pa & 2047u, (uint32_t)pb & 2047u, 0, v);
-    int64_t i = 0, compact = 0;
+                              int64_t now_step, int64_t latest, const record_t *like,
+                              const double *R, int64_t r_step, int pa, int pb, qm_handle *ha,
+                              qm_handle *hb) {
+    const int lanes = like && !(latest >> 54);
+    int64_t i = 0;
     int code = QM_OK;
-    for (; i < n && !code; i++) {
-        int64_t now = now_ps[now_step * i];
-        uint32_t rec;
-        if (!bell || now >> 54) {
-            code = place_pair(m, a, now, R + r_step * i, pa, pb, &ha[i], &hb[i]);
-            continue;
-        }
-        if (n - i < a->batch) a->batch = (uint32_t)(n - i); /* and none that others could use */
-        if (!(rec = new_record(m, a))) {
-            code = QM_EFULL;
-            continue;
-        }
-        uint64_t c = (uint64_t)now, *w = m->records[rec].w, generation = w[0];
-        w[0] = generation | like.w[0] | c >> 48 << 56;
-        for (int j = 0; j < 3; j++) w[1 + j] = like.w[1 + j] | (c >> (16 * j) & 0xffff);
-        ha[i] = generation << 32 | 2 * rec;
-        hb[i] = ha[i] + 1;
-        compact++;
+    while (lanes && i < n) {
+        if (a != &m->arena && n - i < a->batch) /* none that others could use */
+            a->batch = (uint32_t)(n - i);
+        int64_t got = create_lanes(m, a, like, now_ps + now_step * i, now_step, n - i, ha + i,
+                                   hb + i);
+        if (!got) code = QM_EFULL;
+        if (!got) break;
+        i += got;
     }
-    a->live += 2 * compact;
-    for (i--; code && i--;) { /* none of them */
+    for (; i < n && !code; i += !code)
+        code = place_pair(m, a, now_ps[now_step * i], R + r_step * i, pa, pb, &ha[i], &hb[i]);
+    while (code && i--) { /* none of them */
         qm_free(m, a, ha[i], NULL);
         qm_free(m, a, hb[i], NULL);
     }
@@ -384,6 +383,17 @@ WIDE static int swap_checked(burst_t *b, const gate_noise_t *g, bitgen_t *rng, i
 }
 
 static int burst_swap(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *outcomes) {
+    const qm_handle *l = b->o[0].h, *r = b->o[1].h;
+    swap_lanes_t *lanes = (swap_lanes_t *)b->xy;
+    if (swap_lanes_read(b->m, l, r, b->o[0].now_ps, b->o[0].now_step, b->n, g, lanes)) {
+        for (int64_t i = 0; b->m->slots && i < b->n; i++) {
+            release_slot(b->m, (uint32_t)l[i]);
+            release_slot(b->m, (uint32_t)r[i]);
+        }
+        swap_lanes_write(b->m, l, r, b->n, g->readout_error, rng, lanes, outcomes);
+        b->arena->live -= 2 * b->n;
+        return QM_OK;
+    }
     int code = burst_check(b);
     if (code || !(code = swap_checked(b, g, rng, outcomes))) return code;
     unmark(b, b->operands, b->n);
@@ -577,6 +587,16 @@ WIDE static int measure_pairs_checked(burst_t *b, const double *axis, double rea
 /* Measures both halves of pairs along one axis; operands: the first and the second halves. */
 static int burst_measure_pairs(burst_t *b, const double *axis, double readout_error,
                                bitgen_t *rng, int8_t *bits_a, int8_t *bits_b) {
+    const qm_handle *ha = b->o[0].h, *hb = b->o[1].h;
+    if (pairs_lanes_read(b->m, ha, hb, b->o[0].now_ps, b->o[0].now_step, b->n, axis, b->xy)) {
+        for (int64_t i = 0; b->m->slots && i < b->n; i++) {
+            release_slot(b->m, (uint32_t)ha[i]);
+            release_slot(b->m, (uint32_t)hb[i]);
+        }
+        pairs_lanes_write(b->m, b->arena, ha, hb, b->n, b->xy, readout_error, rng, bits_a,
+                          bits_b);
+        return QM_OK;
+    }
     int code = burst_check(b);
     return code ? code : measure_pairs_checked(b, axis, readout_error, rng, bits_a, bits_b);
 }

@@ -1,7 +1,9 @@
-# cython: language_level=3
+# cython: language_level=3, binding=False
 """The memory's verbs over NumPy arrays, without the GIL."""
 
 cimport cython
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.object cimport PyObject
 from libc.math cimport fabs
 from libc.stdint cimport int8_t, int64_t
 from libc.stdlib cimport free, malloc
@@ -20,10 +22,13 @@ from qplane_cext.memory.core import pair_matrices
 
 cnp.import_array()
 
-cdef GateNoise NOISELESS = GateNoise()
+cdef gate_noise_t NOISELESS
+NOISELESS.two_qubit_error = NOISELESS.one_qubit_error = NOISELESS.readout_error = 0
 cdef dict TYPES = {cnp.NPY_UINT64: "uint64", cnp.NPY_INT64: "int64", cnp.NPY_INT8: "int8"}
 
 cdef extern from "qplane_cext/memory/burst.h" nogil:
+    ctypedef struct record_t:
+        pass
     ctypedef struct operand_t:
         const handle_t* h
         const int64_t* now_ps
@@ -40,10 +45,14 @@ cdef extern from "qplane_cext/memory/burst.h" nogil:
         double* z
         int64_t at
         int which
+    const int LANES
+    int64_t all_bits(const int64_t* x, int64_t n)
     void arena_start(arena_t* a, int64_t n)
     int burst_create_pairs(qm_t* m, arena_t* a, int64_t n, const int64_t* now_ps,
-                           int64_t now_step, const double* R, int64_t r_step, int pa, int pb,
-                           handle_t* ha, handle_t* hb)
+                           int64_t now_step, int64_t latest, const record_t* like,
+                           const double* R, int64_t r_step, int pa, int pb, handle_t* ha,
+                           handle_t* hb)
+    int compact_like(const qm_t* m, const double* R, int pa, int pb, record_t* like)
     int burst_swap(burst_t* b, const gate_noise_t* g, bitgen_t* rng, int8_t* outcomes)
     int burst_measure(burst_t* b, const double* axis, double readout_error, bitgen_t* rng,
                       int8_t* bits)
@@ -60,6 +69,8 @@ cdef extern from "qplane_cext/memory/burst.h" nogil:
 
 cdef enum:
     SHORT = 256  # up to this many elements (microseconds) a burst keeps the GIL and its stack
+    GIVEN = 8  # arrays that are looked at again
+    WORDS = 7  # of scratch for each element of a swap or measurement, in blocks of LANES
 
 
 cdef object as_array(value, str name, int kind, Py_ssize_t n=-1):
@@ -77,24 +88,37 @@ cdef object as_array(value, str name, int kind, Py_ssize_t n=-1):
     return value
 
 
-cdef object as_times(value, Py_ssize_t n, int64_t* one, const int64_t** times, int64_t* step):
-    """Times: one for all (kept in ``one``), or one for each; the array that must be kept alive."""
-    cdef int64_t* t
-    cdef int64_t least = 0
-    cdef Py_ssize_t i
+cdef object as_times(value, Py_ssize_t n, int64_t* one, const int64_t** times, int64_t* step,
+                     int64_t* latest):
+    """Times: one for all (kept in ``one``), or one for each; the array that must be kept alive.
+    ``latest``: all of their bits."""
     if not cnp.PyArray_Check(value) or not cnp.PyArray_NDIM(value):
-        one[0] = as_time(value, "now_ps")
+        one[0] = latest[0] = as_time(value, "now_ps")
         times[0], step[0] = one, 0
         return None
     array = as_array(value, "now_ps", cnp.NPY_INT64, n)
-    t = <int64_t*>cnp.PyArray_DATA(array)
-    for i in range(n):
-        least |= t[i]
-    if least < 0:
+    times[0], step[0] = <int64_t*>cnp.PyArray_DATA(array), 1
+    latest[0] = all_bits(times[0], n)
+    if latest[0] < 0:
         i = int(np.argmax(array < 0))
         raise errors.QuantumMemoryError(f"now_ps: has a negative time, [{i}]")
-    times[0], step[0] = t, 1
     return array
+
+
+cdef extern from *:
+    """
+    /* Whether nobody but a list has this array, and it is what PyArray_SimpleNew() would give. */
+    static inline int is_ours_alone(PyObject *o, int kind, npy_intp n) {
+        const int plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS | NPY_ARRAY_OWNDATA |
+                          NPY_ARRAY_ALIGNED | NPY_ARRAY_WRITEABLE;
+        PyArrayObject *a = (PyArrayObject *)o;
+        return o != Py_None && Py_REFCNT(o) == 1 && PyArray_NDIM(a) == 1 &&
+               PyArray_DIM(a, 0) == n && PyArray_TYPE(a) == kind && PyArray_FLAGS(a) == plain &&
+               PyArray_ISNOTSWAPPED(a) && !PyArray_BASE(a);
+    }
+    """
+    bint is_ours_alone(PyObject* array, int kind, cnp.npy_intp n)
+    PyObject* PyList_GET_ITEM(list given, Py_ssize_t k)
 
 
 cdef object new_array(Py_ssize_t n, int kind):
@@ -112,34 +136,49 @@ cdef object operand(burst_t* b, int k, value, str name):
     return array
 
 
-cdef int start(QuantumMemory memory, burst_t* b, arena_t* arena, int max_qubits, double* here,
+cdef arena_t* arena_for(qm_t* m, int64_t n, bint keeps_gil, arena_t* own):
+    """Where a burst of n elements allocates: the memory's arena where it keeps the GIL, else its
+    own, to which the memory's leaves everything."""
+    if keeps_gil:
+        return &m.arena
+    arena_start(own, n)
+    arena_return(m, &m.arena)
+    return own
+
+
+cdef int leave_arena(qm_t* m, arena_t* arena):
+    if arena != &m.arena:
+        arena_return(m, arena)
+    return 0
+
+
+cdef int start(QuantumMemory memory, burst_t* b, arena_t* own, int max_qubits, double* here,
                bint pairs=False) except -1:
-    """The rest of a burst whose operands are set; ``here``: room for two exponentials of each of
-    SHORT elements of two operands, or NULL where none are taken."""
-    b.m, b.arena, b.max_qubits, b.pairs = <qm_t*>memory._m, arena, max_qubits, pairs
-    arena_start(arena, b.n)
-    arena_return(b.m, &b.m.arena)
+    """The rest of a burst whose operands are set; ``here``: scratch for SHORT elements, or NULL
+    where none is needed (and the GIL is never kept)."""
+    b.m, b.max_qubits, b.pairs = <qm_t*>memory._m, max_qubits, pairs
     b.xy = here
     if here != NULL and b.n > SHORT:
-        b.xy = <double*>malloc(2 * b.operands * b.n * sizeof(double))
+        b.xy = <double*>malloc(WORDS * (b.n + LANES) * sizeof(double))
         if b.xy == NULL:
             raise MemoryError("the machine is out of memory")
     b.z = b.xy + b.operands * b.n
+    b.arena = arena_for(b.m, b.n, here != NULL and b.n <= SHORT, own)
     return 0
 
 
 cdef object set_times(burst_t* b, now_ps, int64_t* one):
     cdef const int64_t* t
-    cdef int64_t step
+    cdef int64_t step, latest
     cdef int k
-    array = as_times(now_ps, b.n, one, &t, &step)
+    array = as_times(now_ps, b.n, one, &t, &step, &latest)
     for k in range(b.operands):
         b.o[k].now_ps, b.o[k].now_step = t, step
     return array
 
 
 cdef int finish(QuantumMemory memory, burst_t* b, int code, tuple names, double* here) except -1:
-    arena_return(b.m, b.arena)
+    leave_arena(b.m, b.arena)
     if b.xy != here:
         free(b.xy)
     if code < 0:
@@ -175,42 +214,78 @@ cdef class Bursts:
     """
 
     cdef QuantumMemory memory
-    cdef object last_state, last_matrices  # of the last create_pairs() with a fidelity
+    # The last state that create_pairs() was given, and what it made of it for which profiles.
+    cdef object last_state
+    cdef object last_matrix
+    cdef int last_a, last_b
+    cdef bint last_fits
+    cdef record_t last_like
+    cdef list given  # arrays of handles that were returned
+    cdef int next_given
 
     def __init__(self, QuantumMemory memory):
         self.memory = memory
+        self.given = [None] * GIVEN
 
-    cdef object matrices(self, state, int64_t n):
-        if type(state) is not float:
-            return pair_matrices(state, n)
-        if state != self.last_state:
-            self.last_state, self.last_matrices = None, pair_matrices(state, n)
-            self.last_state = state
-        return self.last_matrices
+    cdef object handles(self, int64_t n):
+        """An array for n handles: where they are few, one that was returned before and that nobody
+        else has any more (to make one takes longer than to fill it)."""
+        if n > SHORT:
+            return new_array(n, cnp.NPY_UINT64)
+        cdef int k = self.next_given
+        self.next_given = (k + 1) % GIVEN
+        cdef PyObject* old = PyList_GET_ITEM(self.given, k)
+        if is_ours_alone(old, cnp.NPY_UINT64, n):
+            return <object>old
+        array = new_array(n, cnp.NPY_UINT64)
+        self.given[k] = array
+        return array
+
+    cdef int understand(self, state, int64_t n, int pa, int pb) except -1:
+        """Sets what is kept of the last state; a float is known by its identity or its value."""
+        cdef qm_t* m = <qm_t*>self.memory._m
+        if PyFloat_CheckExact(state) and pa == self.last_a and pb == self.last_b:
+            if state is self.last_state:
+                return 0
+            if PyFloat_CheckExact(self.last_state) and PyFloat_AS_DOUBLE(
+                    state) == PyFloat_AS_DOUBLE(self.last_state):
+                return 0
+        self.last_state = None
+        self.last_matrix = pair_matrices(state, n)
+        self.last_a, self.last_b = pa, pb
+        self.last_fits = cnp.PyArray_DIM(self.last_matrix, 0) == 1 and compact_like(
+            m, <const double*>cnp.PyArray_DATA(self.last_matrix), pa, pb, &self.last_like)
+        self.last_state = state
+        return 0
 
     def create_pairs(self, n, now_ps, state=1.0, profile_a=0, profile_b=0):
         """n fresh pairs: two arrays of handles. ``state`` as for ``create_pair``, or a float64
         column of fidelities, shape (n, 1)."""
-        cdef int64_t size = as_size(n, 0, MAX_RECORDS, "n"), one, step
+        cdef int64_t size = as_size(n, 0, MAX_RECORDS, "n"), one, step, latest
         cdef const int64_t* t
-        times, matrices = as_times(now_ps, size, &one, &t, &step), self.matrices(state, size)
-        cdef const double* R = <const double*>cnp.PyArray_DATA(matrices)
+        times = as_times(now_ps, size, &one, &t, &step, &latest)
         cdef int pa = self.memory._profile_index(profile_a, "profile_a")
         cdef int pb = self.memory._profile_index(profile_b, "profile_b"), code
-        ha, hb = new_array(size, cnp.NPY_UINT64), new_array(size, cnp.NPY_UINT64)
+        self.understand(state, size, pa, pb)
+        matrix = self.last_matrix  # another thread may come while the GIL is not held
+        cdef const double* R = <const double*>cnp.PyArray_DATA(matrix)
+        cdef int64_t r_step = 16 if cnp.PyArray_DIM(matrix, 0) > 1 else 0
+        cdef record_t like = self.last_like
+        cdef const record_t* lanes = &like if self.last_fits else NULL
+        ha, hb = self.handles(size), self.handles(size)
         cdef handle_t* a = <handle_t*>cnp.PyArray_DATA(ha)
         cdef handle_t* b = <handle_t*>cnp.PyArray_DATA(hb)
-        cdef int64_t r_step = 16 if cnp.PyArray_DIM(matrices, 0) > 1 else 0
-        cdef arena_t arena
         cdef qm_t* m = <qm_t*>self.memory._m
-        arena_start(&arena, size)
-        arena_return(m, &m.arena)
+        cdef arena_t own
+        cdef arena_t* arena = arena_for(m, size, size <= SHORT, &own)
         if size > SHORT:
             with nogil:
-                code = burst_create_pairs(m, &arena, size, t, step, R, r_step, pa, pb, a, b)
+                code = burst_create_pairs(m, arena, size, t, step, latest, lanes, R, r_step, pa,
+                                          pb, a, b)
         else:
-            code = burst_create_pairs(m, &arena, size, t, step, R, r_step, pa, pb, a, b)
-        arena_return(m, &arena)
+            code = burst_create_pairs(m, arena, size, t, step, latest, lanes, R, r_step, pa, pb, a,
+                                      b)
+        leave_arena(m, arena)
         if code < 0:
             self.full(code)
         return ha, hb
@@ -229,13 +304,16 @@ cdef class Bursts:
         cdef int[::1] profiles = np.full(qubits, p, dtype=np.intc)
         out = np.empty((size, qubits), dtype=np.uint64)
         cdef handle_t* h = <handle_t*>cnp.PyArray_DATA(out)
-        cdef arena_t arena
+        cdef arena_t own
         cdef qm_t* m = <qm_t*>self.memory._m
-        arena_start(&arena, size)
-        arena_return(m, &m.arena)
-        with nogil:
-            code = burst_ghz(m, &arena, size, qubits, now, &profiles[0], h)
-        arena_return(m, &arena)
+        cdef bint short = size * qubits <= SHORT
+        cdef arena_t* arena = arena_for(m, size, short, &own)
+        if not short:
+            with nogil:
+                code = burst_ghz(m, arena, size, qubits, now, &profiles[0], h)
+        else:
+            code = burst_ghz(m, arena, size, qubits, now, &profiles[0], h)
+        leave_arena(m, arena)
         if code == QM_EPURE:
             raise errors.TooManyQubitsError(
                 f"n: {qubits} qubits of profile {p} would need an exact vector; see ghz()")
@@ -245,11 +323,11 @@ cdef class Bursts:
 
     def swap(self, left, right, now_ps, rng, GateNoise noise=None):
         """Entanglement swapping of left[i] with right[i]: reported Bell indices, int8."""
-        cdef const gate_noise_t* g = &(NOISELESS if noise is None else noise).g
+        cdef const gate_noise_t* g = &NOISELESS if noise is None else &noise.g
         cdef bitgen_t* draws = bitgen_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
-        cdef double[4 * SHORT] here
+        cdef double[WORDS * SHORT] here
         cdef int64_t one
         l = operand(&b, 0, left, "left")
         r = operand(&b, 1, right, "right")
@@ -274,7 +352,7 @@ cdef class Bursts:
         cdef bitgen_t* draws = bitgen_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
-        cdef double[4 * SHORT] here
+        cdef double[WORDS * SHORT] here
         cdef int64_t one
         q = operand(&b, 0, qubits, "qubits")
         times = set_times(&b, now_ps, &one)
@@ -300,7 +378,7 @@ cdef class Bursts:
         cdef bitgen_t* draws = bitgen_of(self.memory, rng)
         cdef burst_t burst
         cdef arena_t arena
-        cdef double[4 * SHORT] here
+        cdef double[WORDS * SHORT] here
         cdef int64_t one
         x = operand(&burst, 0, a, "a")
         y = operand(&burst, 1, b, "b")
@@ -354,7 +432,7 @@ cdef class Bursts:
     def distil(self, keep_a, keep_b, spend_a, spend_b, now_ps, rng, protocol="dejmps",
                GateNoise noise=None):
         """``QuantumMemory.distil`` on pairs: success, bool."""
-        cdef const gate_noise_t* g = &(NOISELESS if noise is None else noise).g
+        cdef const gate_noise_t* g = &NOISELESS if noise is None else &noise.g
         cdef int p = {"bbpssw": 0, "dejmps": 1, "epl": 2}.get(protocol, -1), code
         if p < 0:
             raise errors.QuantumMemoryError(

@@ -1020,11 +1020,12 @@ cdef int as_bell(value, str name) except -1:
 
 
 cdef int as_size(value, int least, int64_t most=4096, str name="n") except -1:
-    cdef int64_t n
-    try:
-        n = operator.index(value)
-    except (TypeError, OverflowError):
-        n = -1
+    cdef int64_t n = small_int(value)
+    if n < 0:
+        try:
+            n = operator.index(value)
+        except (TypeError, OverflowError):
+            pass
     if not least <= n <= most:
         raise errors.QuantumMemoryError(f"{name}: must be {least} to {most}, not {value!r}")
     return <int>n

@@ -2,7 +2,6 @@
 #ifndef QPLANE_MEMORY_ENGINE_H
 #define QPLANE_MEMORY_ENGINE_H
 
-#include "qplane_cext/memory/burst.h"
 #include "qplane_cext/memory/create.h"
 #include "qplane_cext/memory/distil.h"
 #include "qplane_cext/memory/peek.h"

@@ -20,9 +20,9 @@ typedef struct {
 
 /* Compiled once more for wider registers, where the loader can choose; without fused
  * multiply-adds (-ffp-contract=off), so that results are the same bit for bit. */
-#if defined(__x86_64__) && defined(__GLIBC__) && __GNUC__ >= 11 && !defined(__clang__) && \
+#if defined(__x86_64__) && defined(__GLIBC__) && __GNUC__ >= 12 && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define WIDE
 #endif
