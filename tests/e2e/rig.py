@@ -153,7 +153,7 @@ def deviation_of_fidelity(outcome):
 def deviation_of_qber(outcome, basis):
     """Errors counted minus expected, in standard errors; basis 0: Z, 1: X."""
     pairs = outcome.pairs
-    chosen = pairs["head_basis"] == basis
+    chosen = (pairs["head_basis"] == basis) & (pairs["tail_basis"] == basis)
     errors = (pairs["head_bit"] != pairs["tail_bit"])[chosen].sum()
     chance = (outcome.expected.x_error if basis else outcome.expected.z_error)[chosen]
     spread = math.sqrt((chance * (1 - chance)).sum())

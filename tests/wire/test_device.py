@@ -16,6 +16,10 @@ from qplane.wire import (
     LinkScheme,
     LinkStatusCode,
     QubitBody,
+    TeleportOrder,
+    TeleportResult,
+    TeleportRole,
+    TeleportStatus,
     Transaction,
     WireError,
     from_fraction,
@@ -54,10 +58,17 @@ CONTROL = LinkControl(
     status=LinkStatusCode.REFUSED,
     slice=7,
     rounds=2,
+    linger_ms=0x0102,
+    last_seq=0x03040506,
 )
 CONTROL_BYTES = (
     "00000009 54321 000 0004 0002 00000002540be400 0000000000000001 0003 0005 03 07 02 00"
+    "0102 0000 03040506"
 )
+TELEPORT = TeleportOrder(
+    1, 0x54321, TeleportRole.SENDER, TeleportStatus.UNKNOWN_LABEL, 0x0304, 1 << 31, 1 << 30
+)
+TELEPORT_BYTES = "00000001 54321 000 01 02 0304 80000000 40000000"
 CASES = [
     (DeviceFrame(DeviceType.PAIR, 3, QUBIT, BellIndex.PSI_MINUS), "10 01 03 c0" + QUBIT_BYTES),
     (DeviceFrame(DeviceType.SWAPPED, 3, QUBIT, BellIndex.PSI_PLUS), "10 02 03 80" + QUBIT_BYTES),
@@ -121,6 +132,19 @@ CASES = [
     (DeviceFrame(DeviceType.LINK_STATUS_REQUEST, 2, CONTROL), "10 46 02 00" + CONTROL_BYTES),
     (DeviceFrame(DeviceType.LINK_STATUS, 2, CONTROL), "10 47 02 00" + CONTROL_BYTES),
     *MHP_CASES,
+    *(
+        (DeviceFrame(type_, 3, TELEPORT), f"10 {type_:02x} 03 00 {TELEPORT_BYTES}")
+        for type_ in (DeviceType.TELEPORT_ORDER, DeviceType.TELEPORT_ANSWER)
+    ),
+    (
+        DeviceFrame(
+            DeviceType.TELEPORT_RESULT,
+            3,
+            TeleportResult(1, 0x54321, 2, TeleportRole.RECEIVER, 1, -1),
+            BellIndex.PSI_MINUS,
+        ),
+        "10 5f 03 c0 00000001 54321 000 00000002 02 80 0000 ffffffffffffffff",
+    ),
 ]
 FROM_THE_DEVICE = {
     "PAIR",
@@ -141,6 +165,8 @@ FROM_THE_DEVICE = {
     "MHP_ERROR",
     "QUBIT_DONE",
     "CALIBRATION",
+    "TELEPORT_ANSWER",
+    "TELEPORT_RESULT",
 }
 
 

@@ -54,6 +54,8 @@ FORMATS = [
     Format("MHP result", None, wire.MhpResult, layers.MhpResult),
     Format("Qubit action", None, wire.QubitAction, layers.QubitAction),
     Format("Calibration", None, wire.Calibration, layers.Calibration),
+    Format("Teleport order", None, wire.TeleportOrder, layers.TeleportOrder),
+    Format("Teleport result", None, wire.TeleportResult, layers.TeleportResult),
     Format("Transaction", None, wire.Transaction, layers.Transaction),
     Format("Device features", None, wire.DeviceFeatures, layers.DeviceFeatures),
     Format("Link features", None, wire.LinkFeatures, layers.LinkFeatures),
@@ -121,7 +123,7 @@ def test_message_types_are_the_same() -> None:
 
 def test_device_frames_come_from_where_the_docs_say() -> None:
     documented = bit_tables.doc_senders(DOCS)
-    assert set(documented) == {m.name for m in wire.DeviceType if not 0x41 <= m <= 0x5C}
+    assert set(documented) == {m.name for m in wire.DeviceType if not 0x41 <= m <= 0x5F}
     for name, sender in documented.items():
         assert wire.DeviceType[name].is_from_device == (sender == "device")
 
@@ -205,7 +207,7 @@ def test_documented_sizes_are_right() -> None:
         "Qubit body": 32,
         "Device features": 52,
         "Link features": 40,
-        "Link control": 36,
+        "Link control": 44,
         "GEN body": 12,
         "REPLY body": 20,
         "Outcome body": 12,
@@ -214,6 +216,8 @@ def test_documented_sizes_are_right() -> None:
         "MHP result": 40,
         "Qubit action": 28,
         "Calibration": 96,
+        "Teleport order": 20,
+        "Teleport result": 24,
     }
     for title, size in sizes.items():
         assert f"{title}, {size} bytes" in DOCS or f"**{title}**, {size} bytes" in DOCS

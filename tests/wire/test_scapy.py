@@ -41,6 +41,8 @@ LAYER_OF: dict[type[Record], type[Packet]] = {
     device_codec.MhpResult: layers.MhpResult,
     device_codec.QubitAction: layers.QubitAction,
     device_codec.Calibration: layers.Calibration,
+    device_codec.TeleportOrder: layers.TeleportOrder,
+    device_codec.TeleportResult: layers.TeleportResult,
 }
 
 QCI_LAYER_OF: dict[type[Record], type[Packet]] = {

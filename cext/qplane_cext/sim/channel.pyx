@@ -1,10 +1,10 @@
 """Classical channels; see channel.pxd."""
 
 from libc.math cimport rint
-from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport free
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
 
-from qplane_cext.sim.events cimport packet_new, queue_push, time_sum
+from qplane_cext.sim.events cimport CHANNEL_FREE, packet_new, queue_push, time_sum
 from qplane_cext.sim.streams cimport chance, exponential, uniform
 
 cdef enum:
@@ -102,12 +102,9 @@ cdef void send_faulty(
     )
 
 
-cdef void channel_send(Queue* queue, Direction* direction, Packet* packet) noexcept nogil:
+cdef void transmit(Queue* queue, Direction* direction, Packet* packet, bint qci) noexcept nogil:
+    """Put a frame on the line behind what is on it."""
     cdef int64_t arrival_ps
-    cdef bint qci = is_qci(packet)
-    direction.counters.frames += 1
-    direction.counters.bytes += packet.length
-    direction.counters.qci += qci
     if direction.cut:
         direction.counters.lost += 1
         free(packet)
@@ -123,3 +120,63 @@ cdef void channel_send(Queue* queue, Direction* direction, Packet* packet) noexc
         queue_push(
             queue, arrival_ps, direction.arrival_kind, direction.where, direction.port, packet
         )
+
+
+cdef void overflow(Direction* direction, Packet* packet) noexcept nogil:
+    direction.counters.overflowed += 1
+    free(packet)
+
+
+cdef void wait_for_line(Queue* queue, Direction* direction, Packet* packet) noexcept nogil:
+    if direction.waiting == NULL:
+        direction.waiting = <Packet**>calloc(QUEUE_FRAMES, sizeof(Packet*))
+        if direction.waiting == NULL:
+            queue.out_of_memory = True
+            free(packet)
+            return
+    if direction.waiting_count == QUEUE_FRAMES:
+        overflow(direction, packet)
+        return
+    direction.waiting[
+        (direction.first_waiting + direction.waiting_count) % QUEUE_FRAMES
+    ] = packet
+    direction.waiting_count += 1
+    if direction.waiting_count == 1:
+        queue_push(
+            queue, direction.busy_until_ps, CHANNEL_FREE, 0, <int64_t><size_t>direction, NULL
+        )
+
+
+cdef void channel_send(Queue* queue, Direction* direction, Packet* packet) noexcept nogil:
+    cdef bint qci = is_qci(packet)
+    cdef int64_t busy_ps = direction.busy_until_ps - queue.now_ps
+    direction.counters.frames += 1
+    direction.counters.bytes += packet.length
+    direction.counters.qci += qci
+    if not qci and (busy_ps > 0 or direction.waiting_count):
+        wait_for_line(queue, direction, packet)
+    elif busy_ps > QUEUE_FRAMES * direction.ps_per_byte * packet.length:
+        overflow(direction, packet)
+    else:
+        transmit(queue, direction, packet, qci)
+
+
+cdef void channel_free_now(Queue* queue, Direction* direction) noexcept nogil:
+    cdef Packet* packet
+    if direction.busy_until_ps <= queue.now_ps:
+        packet = direction.waiting[direction.first_waiting]
+        direction.first_waiting = (direction.first_waiting + 1) % QUEUE_FRAMES
+        direction.waiting_count -= 1
+        transmit(queue, direction, packet, False)
+    if direction.waiting_count:
+        queue_push(
+            queue, direction.busy_until_ps, CHANNEL_FREE, 0, <int64_t><size_t>direction, NULL
+        )
+
+
+cdef void direction_free(Direction* direction) noexcept nogil:
+    """What a direction itself has allocated."""
+    cdef int32_t i
+    for i in range(direction.waiting_count):
+        free(direction.waiting[(direction.first_waiting + i) % QUEUE_FRAMES])
+    free(direction.waiting)

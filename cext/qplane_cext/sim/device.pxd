@@ -16,6 +16,12 @@ cdef enum SlotState:
     SWAPPING
     MOVING  # to another slot
     DISTILLING  # with another qubit
+    TELEPORTING  # delivered: in the Bell measurement with the application's qubit
+    AWAITING  # delivered: a teleportation's correction is to come
+
+cdef enum:
+    PAIRS_PER_LINK = 4096  # records of pairs that a switch has for a link (docs/p4.md)
+    SLICES = 64
 
 cdef enum:  # counters
     PAIRS
@@ -23,6 +29,8 @@ cdef enum:  # counters
     SWAPS_WITHOUT_OUTCOME
     DELIVERS
     MEASURES  # of these
+    EARLY_DELIVERS  # and of these
+    CONFIRMS  # of early deliveries
     COMPLETED
     HOLDS  # delivered pairs kept for a distillation
     DISTILLATIONS  # begun by this end's own part
@@ -37,11 +45,17 @@ cdef enum:  # counters
     EXPIRED
     EXPIRED_REPEATED
     EXPIRES_CONFIRMED
+    TELEPORTED
+    TELEPORTS_FAILED  # no outcome
+    TELEPORTS_CONFIRMED
+    CORRECTIONS
+    UNKNOWN_CORRECTIONS
     STALE_SWAPS
     REPEATED_SWAPS
     STALE_DELIVERS
     STALE_RELEASES
     STALE_CONFIRMS
+    UNKNOWN_CONFIRMS
     UNKNOWN_VOIDS
     UNKNOWN_COMPLETED  # the other end has not delivered: an error of the protocol
     VOIDS_AFTER_COMPLETE
@@ -50,6 +64,10 @@ cdef enum:  # counters
     BAD_TYPE
     BAD_LENGTH
     DEVICE_COUNTERS
+
+
+cdef struct Axis:  # a unit vector of the Bloch sphere
+    double[3] data
 
 
 cdef struct Slot:
@@ -65,6 +83,18 @@ cdef struct Slot:
     int32_t held  # its record among the held pairs, or -1
     int64_t cutoff_ps
     int64_t retry_ps
+    uint32_t order  # TELEPORTING, AWAITING: whose it is, by its transaction
+    uint32_t other_seq  # and what DELIVER said
+    bint corrected
+    bint voided
+    Axis axis
+
+
+cdef struct Teleport:  # an application's order for a circuit
+    uint8_t role
+    uint32_t transaction
+    uint16_t left  # 0: no end
+    Axis axis  # of the state to send, or of the measurement of what comes
 
 
 cdef struct Request:  # what LINK_START asked for
@@ -75,9 +105,11 @@ cdef struct Request:  # what LINK_START asked for
     uint16_t slot_count
     uint16_t next_slot  # slots are taken in turn, so that generations last
     int32_t peer  # index of the request at the other end of the link, -1: not known yet
+    uint8_t slice
     int64_t cutoff_ps
     int64_t retry_ps
     uint8_t rounds
+    Teleport teleport
 
 
 cdef struct DeviceLink:
@@ -89,6 +121,9 @@ cdef struct DeviceLink:
     Request* requests
     int32_t request_count
     int32_t request_capacity
+    int64_t* over_ps  # by sequence number modulo PAIRS_PER_LINK: since when a pair is not held here
+    uint32_t last_seq  # of a pair that came up here
+    int64_t linger_ps  # how long messages about a pair may be under way afterwards
     uint32_t remote_node_id  # from here on: LINK_FEATURES
     uint8_t remote_link
     uint8_t scheme
@@ -99,8 +134,10 @@ cdef struct DeviceLink:
     int64_t delay_ps
 
 
-cdef struct Expiry:  # an EXPIRED that the other end has not confirmed
+cdef struct Expiry:  # an EXPIRED, or TELEPORTED, that the other end has not confirmed
     bint used
+    uint8_t type
+    uint8_t bell
     uint16_t slot
     uint16_t generation
     uint8_t link
@@ -109,6 +146,12 @@ cdef struct Expiry:  # an EXPIRED that the other end has not confirmed
     uint32_t seq
     int64_t expired_ps
     int64_t retry_ps
+
+
+cdef struct Early:  # an early delivery whose frame is still to come
+    bint used
+    uint32_t stamp  # changes with each use, for the timer
+    Expiry delivery  # what is announced if it does not come
 
 
 cdef struct Move:  # of a qubit to another slot
@@ -167,6 +210,10 @@ cdef struct Device:
     int32_t held_capacity
     Answered* answered  # a ring, made with the first answer
     uint32_t answers
+    Early* earlies
+    int32_t early_count
+    int32_t early_capacity
+    KeyMap early  # (link, seq) -> early delivery
     double t1_s
     double t2_s
     int64_t swap_time_ps
@@ -180,7 +227,7 @@ cdef struct Device:
     Move* moves
     int32_t move_count
     int32_t move_capacity
-    uint64_t[40] counters
+    uint64_t[48] counters
 
 
 cdef int device_init(Device* device, int32_t slots) noexcept nogil
@@ -190,35 +237,33 @@ cdef void device_send(
     Device* device, Queue* queue, const uint8_t* frame, uint32_t behind_ethernet
 ) noexcept nogil
 
-cdef void send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil
+# An event about a qubit, at the present time.
+cdef void device_send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil
 # The slot where that very qubit is in memory, or NULL.
-cdef Slot* held(
+cdef Slot* device_held(
     Device* device, uint16_t slot, uint16_t generation, uint8_t link, uint32_t seq
 ) noexcept nogil
-cdef void vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil
-cdef void discard(
+# Free a slot, and tell the links that wait for one: circuits may share slots across links.
+cdef void device_vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil
+# Report this until it is confirmed.
+cdef void device_announce(Device* device, Queue* queue, const Expiry* what) noexcept nogil
+# Discard a qubit, and report it as EXPIRED until that is confirmed.
+cdef void device_lose(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot
 ) noexcept nogil
-# EXPIRED, repeated until it is confirmed, about a pair whose qubit is gone.
-cdef void announce(
-    Device* device, Queue* queue, uint8_t link, uint32_t label, uint32_t seq, int64_t retry_ps
-) noexcept nogil
+cdef uint64_t pair_key(uint8_t link, uint32_t seq) noexcept nogil
 
 # ---- commands ----
 cdef void device_swap(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil
-cdef void device_deliver(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
-) noexcept nogil
 cdef void device_release(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil
-cdef void device_completed(Device* device, Ledger* ledger, QubitFrame* command) noexcept nogil
-cdef void device_void(
-    Device* device, Ledger* ledger, QuantumMemory memory, QubitFrame* command
-) noexcept nogil
-cdef void device_expire_confirmed(Device* device, QubitFrame* command) noexcept nogil
+# EXPIRE_CONFIRMED or CORRECTION_CONFIRMED.
+cdef void device_confirmed(Device* device, Queue* queue, QubitFrame* command) noexcept nogil
+# A delivery is void: nothing is reported of it any more.
+cdef void device_withdraw(Device* device, Queue* queue, QubitFrame* command) noexcept nogil
 
 # ---- timers ----
 cdef void device_swap_done(
@@ -233,6 +278,13 @@ cdef bint device_retry_void(Device* device, int64_t value) noexcept nogil
 cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nogil
 
 # ---- for the quantum link ----
+# A pair of a circuit has begun; false where the machine has no memory.
+cdef bint device_pair_begins(Device* device, uint8_t link, uint32_t seq) noexcept nogil
+# From when on nothing can be under way about the pair which has that place (LATER: it is held).
+cdef int64_t device_pair_over(Device* device, uint8_t link, uint32_t seq) noexcept nogil
+cdef void device_pair_ends(Device* device, uint8_t link, uint32_t seq, int64_t now_ps) noexcept nogil
+# Let links that wait try again.
+cdef void device_wake_links(Device* device, Queue* queue) noexcept nogil
 cdef int32_t device_free_slot(Device* device, Request* request) noexcept nogil  # -1: none
 cdef void device_reserve(
     Device* device, int32_t slot, uint8_t link, Request* request

@@ -5,6 +5,7 @@ all name one qubit in memory; anything else is counted as stale and changes noth
 whose other qubit would be of no use: it is discarded and SWAP_FAILED reported.
 """
 
+from libc.stdint cimport INT64_MAX
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
@@ -12,17 +13,14 @@ from qplane_cext.sim.events cimport (
     ARRIVE, CUTOFF, LINK_WAKE, MHP_WAKE, RETRY, SWAP_DONE, Packet, packet_new, queue_push, time_sum
 )
 from qplane_cext.sim.frames cimport (
-    ANNOUNCE, CORRECT, ETHERNET_BYTES, FRAME_DELIVERED, FRAME_EXPIRED, FRAME_PAIR,
-    FRAME_SWAP_FAILED, FRAME_SWAPPED, LARGEST_FRAME_BYTES, MEASURE, MEASURED, QUBIT_FRAME_BYTES,
-    REPORT, QubitFrame, write_qubit
+    ANNOUNCE, ETHERNET_BYTES, FRAME_EXPIRE_CONFIRMED, FRAME_EXPIRED, FRAME_PAIR,
+    FRAME_SWAP_FAILED, FRAME_SWAPPED, FRAME_TELEPORTED, LARGEST_FRAME_BYTES, QUBIT_FRAME_BYTES,
+    QubitFrame, write_qubit
 )
 from qplane_cext.sim.keymap cimport (
     keymap_free, keymap_get, keymap_init, keymap_remove, keymap_set
 )
-from qplane_cext.sim.ledger cimport (
-    NOTHING, VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, half_at, ledger_correct, ledger_deliver,
-    ledger_is_complete, ledger_lose, ledger_swap, ledger_void
-)
+from qplane_cext.sim.ledger cimport NOTHING, ledger_lose, ledger_swap
 from qplane_cext.sim.streams cimport chance
 
 
@@ -31,6 +29,7 @@ cdef int device_init(Device* device, int32_t slots) noexcept nogil:
     cdef int i
     memset(device, 0, sizeof(Device))
     keymap_init(&device.unconfirmed)
+    keymap_init(&device.early)
     device.slot_count = slots
     device.slots = <Slot*>calloc(max(slots, 1), sizeof(Slot))
     device.links = <DeviceLink*>calloc(256, sizeof(DeviceLink))
@@ -46,13 +45,16 @@ cdef void device_free(Device* device) noexcept nogil:
     if device.links != NULL:
         for i in range(256):
             free(device.links[i].requests)
+            free(device.links[i].over_ps)
     free(device.links)
     free(device.slots)
     free(device.expiries)
+    free(device.earlies)
     free(device.moves)
     free(device.held)
     free(device.answered)
     keymap_free(&device.unconfirmed)
+    keymap_free(&device.early)
     memset(device, 0, sizeof(Device))
 
 
@@ -66,7 +68,7 @@ cdef void device_send(
         queue_push(queue, queue.now_ps, ARRIVE, device.node, device.quantum_port, packet)
 
 
-cdef void send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil:
+cdef void device_send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept nogil:
     cdef uint8_t[LARGEST_FRAME_BYTES] frame
     fields.time_ps = queue.now_ps
     memset(frame, 0, LARGEST_FRAME_BYTES)
@@ -74,11 +76,12 @@ cdef void send_event(Device* device, Queue* queue, QubitFrame* fields) noexcept 
     device_send(device, queue, frame, QUBIT_FRAME_BYTES)
 
 
-cdef void send_expired(Device* device, Queue* queue, Expiry* expiry) noexcept nogil:
+cdef void send_expired(Device* device, Queue* queue, const Expiry* expiry) noexcept nogil:
     cdef QubitFrame event
     cdef uint8_t[LARGEST_FRAME_BYTES] frame
     memset(&event, 0, sizeof(QubitFrame))
-    event.type = FRAME_EXPIRED
+    event.type = expiry.type
+    event.bell = expiry.bell
     event.link = expiry.link
     event.label = expiry.label
     event.seq = expiry.seq
@@ -92,10 +95,9 @@ cdef void send_expired(Device* device, Queue* queue, Expiry* expiry) noexcept no
 
 # ---- slots ----
 
-cdef Slot* held(
+cdef Slot* device_held(
     Device* device, uint16_t slot, uint16_t generation, uint8_t link, uint32_t seq
 ) noexcept nogil:
-    """The slot where that very qubit is in memory, or NULL."""
     cdef Slot* s
     if slot >= device.slot_count:
         return NULL
@@ -105,11 +107,16 @@ cdef Slot* held(
     return s
 
 
-cdef void vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil:
-    """Free a slot, and tell the links that wait for one: circuits may share slots across links."""
+cdef void device_vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil:
+    if slot.half >= 0:
+        device_pair_ends(device, slot.link, slot.seq, queue.now_ps)
+    slot.state = FREE
+    device_wake_links(device, queue)
+
+
+cdef void device_wake_links(Device* device, Queue* queue) noexcept nogil:
     cdef DeviceLink* link
     cdef int32_t i
-    slot.state = FREE
     for i in range(device.link_count):
         link = &device.links[device.link_numbers[i]]
         if link.blocked:
@@ -124,7 +131,7 @@ cdef void discard(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot
 ) noexcept nogil:
     ledger_lose(ledger, memory, slot.half)
-    vacate(device, queue, slot)
+    device_vacate(device, queue, slot)
 
 
 # ---- commands from the switch ----
@@ -133,7 +140,7 @@ cdef void swap_failed(Device* device, Queue* queue, QubitFrame* fields) noexcept
     fields.type = FRAME_SWAP_FAILED
     fields.bell = 0
     fields.flags = 0
-    send_event(device, queue, fields)
+    device_send_event(device, queue, fields)
 
 
 cdef bint in_swap(Device* device, QubitFrame* command) noexcept nogil:
@@ -153,8 +160,8 @@ cdef bint in_swap(Device* device, QubitFrame* command) noexcept nogil:
 cdef void device_swap(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
-    cdef Slot* a = held(device, command.slot, command.generation, command.link, command.seq)
-    cdef Slot* b = held(device, command.slot2, command.generation2, command.link2, command.seq2)
+    cdef Slot* a = device_held(device, command.slot, command.generation, command.link, command.seq)
+    cdef Slot* b = device_held(device, command.slot2, command.generation2, command.link2, command.seq2)
     if a != NULL and a.label != command.label:
         a = NULL
     if a != NULL and b != NULL and a != b:
@@ -202,61 +209,16 @@ cdef void device_swap_done(
         swap_failed(device, queue, &event)
         return
     device.counters[SWAPS] += 1
-    vacate(device, queue, a)
-    vacate(device, queue, b)
+    device_vacate(device, queue, a)
+    device_vacate(device, queue, b)
     event.type = FRAME_SWAPPED
     event.bell = outcome
-    send_event(device, queue, &event)
-
-
-cdef void device_deliver(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
-) noexcept nogil:
-    cdef Slot* slot = held(device, command.slot, command.generation, command.link, command.seq)
-    cdef bint measure = command.flags & MEASURE != 0
-    cdef int read
-    if slot == NULL or slot.label != command.label:
-        device.counters[STALE_DELIVERS] += 1
-        return
-    device.counters[DELIVERS] += 1
-    device.counters[MEASURES] += measure
-    ledger_correct(
-        ledger, memory, queue.now_ps, slot.half, command.bell, command.flags & CORRECT != 0,
-        command.seq2,
-    )
-    read = ledger_deliver(ledger, memory, queue.now_ps, slot.half, measure)
-    vacate(device, queue, slot)
-    if command.flags & REPORT:
-        command.type = FRAME_DELIVERED
-        command.flags = MEASURED if measure else 0
-        command.bell = read if measure else 0
-        send_event(device, queue, command)
-
-
-cdef void device_completed(Device* device, Ledger* ledger, QubitFrame* command) noexcept nogil:
-    if ledger_is_complete(ledger, device.node, command.link, command.seq):
-        device.counters[COMPLETED] += 1
-    else:
-        device.counters[UNKNOWN_COMPLETED] += 1
-
-
-cdef void device_void(
-    Device* device, Ledger* ledger, QuantumMemory memory, QubitFrame* command
-) noexcept nogil:
-    cdef VoidResult result = ledger_void(
-        ledger, memory, device.node, command.link, command.seq
-    )
-    if result == VOID_UNKNOWN:
-        device.counters[UNKNOWN_VOIDS] += 1
-    elif result == VOID_AFTER_COMPLETE:
-        device.counters[VOIDS_AFTER_COMPLETE] += 1
-    else:
-        device.counters[VOIDS] += 1
+    device_send_event(device, queue, &event)
 
 
 # ---- cut-off, release, and the expiries that an end node repeats ----
 
-cdef inline uint64_t expiry_key(uint8_t link, uint32_t seq) noexcept nogil:
+cdef uint64_t pair_key(uint8_t link, uint32_t seq) noexcept nogil:
     return <uint64_t>link << 32 | seq
 
 
@@ -279,31 +241,23 @@ cdef int32_t new_expiry(Device* device, Queue* queue) noexcept nogil:
     return device.expiry_count - 1
 
 
-cdef void report_expiry(
-    Device* device, Queue* queue, Expiry* fields, bint repeat
-) noexcept nogil:
-    """EXPIRED: once, or until it is confirmed."""
-    cdef Expiry* expiry = fields
-    cdef int32_t index
+cdef void device_announce(Device* device, Queue* queue, const Expiry* what) noexcept nogil:
+    cdef int32_t index = new_expiry(device, queue)
+    cdef Expiry* expiry
     cdef uint32_t stamp
-    fields.expired_ps = queue.now_ps
-    if repeat:
-        index = new_expiry(device, queue)
-        if index < 0 or not keymap_set(
-            &device.unconfirmed, expiry_key(fields.link, fields.seq), index
-        ):
-            queue.out_of_memory = True
-            return
-        expiry = &device.expiries[index]
-        stamp = (expiry.stamp + 1) & 0x7FFFFFFF
-        expiry[0] = fields[0]
-        expiry.used = True
-        expiry.stamp = stamp
-        if expiry.retry_ps > 0:
-            queue_push(
-                queue, time_sum(queue.now_ps, expiry.retry_ps), RETRY, device.node,
-                index | <int64_t>stamp << 32, NULL,
-            )
+    if index < 0 or not keymap_set(&device.unconfirmed, pair_key(what.link, what.seq), index):
+        queue.out_of_memory = True
+        return
+    expiry = &device.expiries[index]
+    stamp = (expiry.stamp + 1) & 0x7FFFFFFF
+    expiry[0] = what[0]
+    expiry.used = True
+    expiry.stamp = stamp
+    if expiry.retry_ps > 0:
+        queue_push(
+            queue, time_sum(queue.now_ps, expiry.retry_ps), RETRY, device.node,
+            index | <int64_t>stamp << 32, NULL,
+        )
     send_expired(device, queue, expiry)
 
 
@@ -311,28 +265,27 @@ cdef void expire(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot, bint repeat
 ) noexcept nogil:
     """Discard a qubit and report it as EXPIRED: once, or until it is confirmed."""
-    cdef Expiry fields
-    memset(&fields, 0, sizeof(Expiry))
-    fields.slot = slot - device.slots
-    fields.generation = slot.generation
-    fields.link = slot.link
-    fields.label = slot.label
-    fields.seq = slot.seq
-    fields.retry_ps = slot.retry_ps
+    cdef Expiry lost
+    memset(&lost, 0, sizeof(Expiry))
+    lost.type = FRAME_EXPIRED
+    lost.slot = slot - device.slots
+    lost.generation = slot.generation
+    lost.link = slot.link
+    lost.label = slot.label
+    lost.seq = slot.seq
+    lost.expired_ps = queue.now_ps
+    lost.retry_ps = slot.retry_ps
     discard(device, queue, ledger, memory, slot)
-    report_expiry(device, queue, &fields, repeat)
+    if repeat:
+        device_announce(device, queue, &lost)
+    else:
+        send_expired(device, queue, &lost)
 
 
-cdef void announce(
-    Device* device, Queue* queue, uint8_t link, uint32_t label, uint32_t seq, int64_t retry_ps
+cdef void device_lose(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Slot* slot
 ) noexcept nogil:
-    cdef Expiry fields
-    memset(&fields, 0, sizeof(Expiry))
-    fields.link = link
-    fields.label = label
-    fields.seq = seq
-    fields.retry_ps = retry_ps
-    report_expiry(device, queue, &fields, True)
+    expire(device, queue, ledger, memory, slot, True)
 
 
 cdef void device_cutoff(
@@ -365,7 +318,7 @@ cdef void device_retry(Device* device, Queue* queue, int64_t value) noexcept nog
 cdef void device_release(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
-    cdef Slot* slot = held(device, command.slot, command.generation, command.link, command.seq)
+    cdef Slot* slot = device_held(device, command.slot, command.generation, command.link, command.seq)
     if slot == NULL or slot.label != command.label:
         device.counters[STALE_RELEASES] += 1
         return
@@ -377,18 +330,58 @@ cdef void device_release(
         discard(device, queue, ledger, memory, slot)
 
 
-cdef void device_expire_confirmed(Device* device, QubitFrame* command) noexcept nogil:
-    cdef uint64_t key = expiry_key(command.link, command.seq)
-    cdef int32_t index = keymap_get(&device.unconfirmed, key)
-    if index < 0:
+cdef void withdraw(Device* device, Queue* queue, int32_t index) noexcept nogil:
+    cdef Expiry* expiry = &device.expiries[index]
+    if expiry.type == FRAME_TELEPORTED:
+        device_pair_ends(device, expiry.link, expiry.seq, queue.now_ps)
+        device_wake_links(device, queue)
+    expiry.used = False
+    keymap_remove(&device.unconfirmed, pair_key(expiry.link, expiry.seq))
+
+
+cdef void device_confirmed(Device* device, Queue* queue, QubitFrame* command) noexcept nogil:
+    cdef bint expiry = command.type == FRAME_EXPIRE_CONFIRMED
+    cdef int32_t index = keymap_get(&device.unconfirmed, pair_key(command.link, command.seq))
+    if index < 0 or (device.expiries[index].type == FRAME_EXPIRED) != expiry:
         device.counters[STALE_CONFIRMS] += 1
         return
-    device.counters[EXPIRES_CONFIRMED] += 1
-    device.expiries[index].used = False
-    keymap_remove(&device.unconfirmed, key)
+    device.counters[EXPIRES_CONFIRMED if expiry else TELEPORTS_CONFIRMED] += 1
+    withdraw(device, queue, index)
+
+
+cdef void device_withdraw(Device* device, Queue* queue, QubitFrame* command) noexcept nogil:
+    cdef int32_t index = keymap_get(&device.unconfirmed, pair_key(command.link, command.seq))
+    if index >= 0:
+        withdraw(device, queue, index)
 
 
 # ---- for the quantum link ----
+
+cdef bint device_pair_begins(Device* device, uint8_t link, uint32_t seq) noexcept nogil:
+    cdef DeviceLink* l = &device.links[link]
+    if l.over_ps == NULL:
+        l.over_ps = <int64_t*>calloc(PAIRS_PER_LINK, sizeof(int64_t))
+        if l.over_ps == NULL:
+            return False
+    l.over_ps[seq & (PAIRS_PER_LINK - 1)] = INT64_MAX
+    return True
+
+
+cdef int64_t device_pair_over(Device* device, uint8_t link, uint32_t seq) noexcept nogil:
+    cdef DeviceLink* l = &device.links[link]
+    if l.over_ps == NULL:
+        return 0
+    return time_sum(l.over_ps[seq & (PAIRS_PER_LINK - 1)], l.linger_ps)
+
+
+cdef void device_pair_ends(
+    Device* device, uint8_t link, uint32_t seq, int64_t now_ps
+) noexcept nogil:
+    cdef DeviceLink* l = &device.links[link]
+    if l.over_ps != NULL:
+        l.over_ps[seq & (PAIRS_PER_LINK - 1)] = now_ps
+
+
 
 cdef int32_t device_free_slot(Device* device, Request* request) noexcept nogil:
     cdef int32_t i, slot
@@ -423,7 +416,7 @@ cdef void device_discard(
 
 
 cdef void device_unreserve(Device* device, Queue* queue, int32_t slot) noexcept nogil:
-    vacate(device, queue, &device.slots[slot])
+    device_vacate(device, queue, &device.slots[slot])
 
 
 cdef void device_heralded(
@@ -433,6 +426,7 @@ cdef void device_heralded(
     cdef Slot* s = &device.slots[slot]
     cdef QubitFrame event
     s.state = HELD
+    device.links[s.link].last_seq = s.seq
     device.counters[PAIRS] += 1
     memset(&event, 0, sizeof(QubitFrame))
     event.type = FRAME_PAIR
@@ -442,7 +436,7 @@ cdef void device_heralded(
     event.seq = s.seq
     event.slot = slot
     event.generation = s.generation
-    send_event(device, queue, &event)
+    device_send_event(device, queue, &event)
     if s.cutoff_ps > 0:
         queue_push(
             queue, time_sum(emitted_ps, s.cutoff_ps), CUTOFF, device.node,

@@ -3,14 +3,15 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free
 
+from qplane_cext.sim.deliveries cimport device_completed, device_confirm
 from qplane_cext.sim.device cimport (
-    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_completed,
-    device_expire_confirmed, device_release, device_swap
+    BAD_ETHERNET, BAD_LENGTH, BAD_TYPE, BAD_VERSION, device_confirmed, device_release, device_swap
 )
 from qplane_cext.sim.distillation cimport distil_answer, distil_deliver, distil_void
 from qplane_cext.sim.frames cimport *
 from qplane_cext.sim.mhp_port cimport mhp_command_bytes, mhp_obey
 from qplane_cext.sim.requests cimport answer_features, answer_link_control
+from qplane_cext.sim.teleport cimport teleport_apply_correction, teleport_order
 
 
 cdef int refusal(Packet* packet) noexcept nogil:
@@ -48,6 +49,9 @@ cdef void obey(
         read_control(frame, &control)
         answer_link_control(device, queue, frame[14] & 0xF, frame_type, frame[16], &control)
         return
+    if frame_type == FRAME_TELEPORT_ORDER:
+        teleport_order(device, queue, ledger, memory, frame)
+        return
     if mhp_command_bytes(frame_type):
         mhp_obey(device, queue, ledger, memory, frame)
         return
@@ -62,10 +66,14 @@ cdef void obey(
         distil_void(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_DISTIL:
         distil_answer(device, queue, ledger, memory, &command)
+    elif frame_type == FRAME_APPLY_CORRECTION:
+        teleport_apply_correction(device, queue, ledger, memory, &command)
+    elif frame_type == FRAME_CONFIRM:
+        device_confirm(device, queue, ledger, memory, &command)
     elif frame_type == FRAME_COMPLETED:
         device_completed(device, ledger, &command)
     else:
-        device_expire_confirmed(device, &command)
+        device_confirmed(device, queue, &command)
 
 
 cdef void device_port_receive(

@@ -14,12 +14,14 @@ from libc.string cimport memset
 
 from qplane_cext.sim.device cimport (
     DELIVERS, DISTIL_FAILURES, DISTIL_REPEATED, DISTILLATIONS, DISTILLED_PAIRS, DISTILLING,
-    HELD, HELD_LOST, HOLDS, MEASURES, STALE_DELIVERS, STALE_DISTILS, Answered, Held, Slot, announce,
-    device_cutoff, device_deliver, device_void, discard, held, send_event, vacate
+    HELD, HELD_LOST, HOLDS, MEASURES, STALE_DELIVERS, STALE_DISTILS, Answered, Expiry, Held,
+    Slot, device_announce, device_cutoff, device_discard, device_held, device_send_event,
+    device_vacate
 )
+from qplane_cext.sim.deliveries cimport device_deliver, device_void
 from qplane_cext.sim.events cimport CUTOFF, DISTIL_DONE, DISTIL_RETRY, queue_push, time_sum
 from qplane_cext.sim.frames cimport (
-    ASK, CORRECT, FRAME_DELIVERED, FRAME_DISTILLED, MEASURE, MEASURED, REPORT
+    ASK, CORRECT, EARLY, FRAME_DELIVERED, FRAME_DISTILLED, FRAME_EXPIRED, MEASURE, MEASURED, REPORT
 )
 from qplane_cext.sim.ledger cimport (
     NOTHING, half_at, ledger_correct, ledger_deliver, ledger_distil_first, ledger_distil_second
@@ -114,7 +116,7 @@ cdef void send_bit(
     event.label = label
     event.seq = kept
     event.seq2 = spent
-    send_event(device, queue, &event)
+    device_send_event(device, queue, &event)
 
 
 # ---- what becomes of a held pair ----
@@ -132,7 +134,7 @@ cdef void hand_over(
     device.counters[MEASURES] += measure
     read = ledger_deliver(ledger, memory, queue.now_ps, slot.half, measure)
     slot.held = -1
-    vacate(device, queue, slot)
+    device_vacate(device, queue, slot)
     if pair.flags & REPORT:
         memset(&event, 0, sizeof(QubitFrame))
         event.type = FRAME_DELIVERED
@@ -144,7 +146,7 @@ cdef void hand_over(
         event.seq2 = pair.far_seq
         event.slot = pair.slot
         event.generation = slot.generation
-        send_event(device, queue, &event)
+        device_send_event(device, queue, &event)
     forget(device, record)
 
 
@@ -153,15 +155,21 @@ cdef void drop(
 ) noexcept nogil:
     """Discard its qubit, which is in memory."""
     slot_of(device, record).held = -1
-    discard(device, queue, ledger, memory, slot_of(device, record))
+    device_discard(device, queue, ledger, memory, device.held[record].slot)
     forget(device, record)
 
 
 cdef void announce_dead(Device* device, Queue* queue, int32_t record) noexcept nogil:
-    announce(
-        device, queue, device.held[record].link, device.held[record].label,
-        device.held[record].seq, device.held[record].retry_ps,
-    )
+    """EXPIRED, repeated until it is confirmed, about a pair whose qubit is gone."""
+    cdef Expiry lost
+    memset(&lost, 0, sizeof(Expiry))
+    lost.type = FRAME_EXPIRED
+    lost.link = device.held[record].link
+    lost.label = device.held[record].label
+    lost.seq = device.held[record].seq
+    lost.retry_ps = device.held[record].retry_ps
+    lost.expired_ps = queue.now_ps
+    device_announce(device, queue, &lost)
 
 
 cdef void drop_keeper(
@@ -228,11 +236,13 @@ cdef void match(Device* device, Queue* queue, int32_t record) noexcept nogil:
 cdef void distil_deliver(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
-    cdef Slot* slot = held(device, command.slot, command.generation, command.link, command.seq)
+    cdef Slot* slot = device_held(device, command.slot, command.generation, command.link, command.seq)
     cdef Held* pair
     cdef int32_t record
     cdef uint32_t stamp
-    if slot == NULL or slot.label != command.label or slot.rounds == 0:
+    if slot == NULL or slot.label != command.label or slot.rounds == 0 or (
+        command.flags & EARLY
+    ):
         device_deliver(device, queue, ledger, memory, command)
         return
     if slot.held >= 0:
@@ -292,7 +302,7 @@ cdef void distil_done(
             ledger, memory, queue.now_ps, slot_of(device, record).half, slot_of(device, spent).half
         )
         slot_of(device, spent).held = -1
-        vacate(device, queue, slot_of(device, spent))
+        device_vacate(device, queue, slot_of(device, spent))
         pair.bit = bit
         pair.state = ASKED
         if pair.doomed:
@@ -311,7 +321,7 @@ cdef void distil_done(
         drop(device, queue, ledger, memory, record)
         return
     slot_of(device, spent).held = -1
-    vacate(device, queue, slot_of(device, spent))
+    device_vacate(device, queue, slot_of(device, spent))
     remember(device, queue, pair, &device.held[spent], bit)
     send_bit(
         device, queue, pair.link, pair.label, pair.seq, device.held[spent].far_seq, bit, 0
@@ -424,7 +434,7 @@ cdef void distil_void(
     if record >= 0 and device.held[record].state == SPENT:
         record = keeper_of(device, record)
     if record < 0:
-        device_void(device, ledger, memory, command)
+        device_void(device, queue, ledger, memory, command)
     elif device.held[record].state == GATES:
         device.held[record].doomed = True
     elif device.held[record].state == ASKED:

@@ -5,7 +5,8 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from qplane_cext.sim.capture cimport capture_frame
-from qplane_cext.sim.channel cimport channel_send
+from qplane_cext.sim.channel cimport Direction, channel_free_now, channel_send
+from qplane_cext.sim.deliveries cimport device_early_cutoff, device_early_cutoff_void
 from qplane_cext.sim.device cimport (
     device_cutoff_void, device_retry, device_retry_void, device_swap_done
 )
@@ -14,9 +15,10 @@ from qplane_cext.sim.distillation cimport (
     distil_cutoff, distil_done, distil_retry, distil_timer_void
 )
 from qplane_cext.sim.events cimport (
-    ARP_TIMEOUT, ARRIVE, CUTOFF, DEVICE_RECEIVE, DISTIL_DONE, DISTIL_RETRY, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, MHP_TIMEOUT,
-    MHP_TURN, MHP_WAKE, MOVE_DONE, PING,
-    PING_TIMEOUT, PROCESS, RETRY, STATION, SWAP_DONE, Event, packet_new, queue_free, queue_pop,
+    ARP_TIMEOUT, ARRIVE, CHANNEL_FREE, CUTOFF, DEVICE_RECEIVE, DISTIL_DONE, DISTIL_RETRY,
+    EARLY_CUTOFF, HERALD, HOST_RECEIVE, LINK_NEXT, LINK_WAKE, MHP_TIMEOUT, MHP_TURN, MHP_WAKE,
+    MOVE_DONE, PING, PING_TIMEOUT, PROCESS, RETRY, STATION, SWAP_DONE, TELEPORT_DONE, Event,
+    packet_new, queue_free, queue_pop,
     queue_push, time_sum
 )
 from qplane_cext.sim.host cimport (
@@ -32,6 +34,7 @@ from qplane_cext.sim.quantum_link cimport (
 )
 from qplane_cext.sim.qubit_actions cimport device_move_done
 from qplane_cext.sim.record cimport record_free
+from qplane_cext.sim.teleport cimport teleport_done
 
 cdef void engine_free(Engine* engine) noexcept nogil:
     """What the engine itself allocated; nodes, links and hosts are their owner's."""
@@ -176,8 +179,14 @@ cdef void dispatch(Engine* engine, QuantumMemory memory, Event* event) noexcept 
         distil_done(engine.nodes[where].device, queue, ledger, memory, event.value)
     elif kind == DISTIL_RETRY:
         distil_retry(engine.nodes[where].device, queue, event.value)
+    elif kind == TELEPORT_DONE:
+        teleport_done(engine.nodes[where].device, queue, ledger, memory, event.value)
+    elif kind == EARLY_CUTOFF:
+        device_early_cutoff(engine.nodes[where].device, queue, ledger, memory, event.value)
     elif kind == RETRY:
         device_retry(engine.nodes[where].device, queue, event.value)
+    elif kind == CHANNEL_FREE:
+        channel_free_now(queue, <Direction*><size_t>event.value)
     elif kind == HOST_RECEIVE:
         host_receive(
             engine.hosts[where], queue, engine.flows, engine.flow_count, event.packet
@@ -204,6 +213,8 @@ cdef bint is_void(Engine* engine, const Event* event) noexcept nogil:
         return device_cutoff_void(engine.nodes[where].device, event.value)
     if kind == DISTIL_DONE or kind == DISTIL_RETRY:
         return distil_timer_void(engine.nodes[where].device, event.value)
+    if kind == EARLY_CUTOFF:
+        return device_early_cutoff_void(engine.nodes[where].device, event.value)
     if kind == RETRY:
         return device_retry_void(engine.nodes[where].device, event.value)
     if kind == PING:

@@ -7,11 +7,14 @@ cdef enum EventKind:
     ARRIVE  # a frame reaches a switch port: where = node, value = port, packet
     PROCESS  # the switch has looked at it for its delay: likewise
     DEVICE_RECEIVE  # a frame reaches a quantum device: where = node, packet
+    CHANNEL_FREE  # a frame that waits for its channel may go: value = the Direction
     HOST_RECEIVE  # a frame reaches a host: where = host, packet
     SWAP_DONE  # a Bell measurement ends: where = node, value = slots
     DISTIL_DONE  # gates and measurement of a distillation: where = node, value = record and its stamp
     DISTIL_RETRY  # repeat DISTILLED: likewise
     CUTOFF  # a qubit reaches its cut-off: where = node, value = slot and generation
+    EARLY_CUTOFF  # the frame of an early delivery did not come: where = node, value as of RETRY
+    TELEPORT_DONE  # the Bell measurement of one ends: where = node, value = slot
     RETRY  # repeat EXPIRED: where = node, value = expiry record and its generation
     LINK_WAKE  # a slot became free or a request changed: where = link
     STATION  # the midpoint station heralds: where = link, value = epoch

@@ -12,13 +12,16 @@ cdef enum:
     TRANSACTION_FRAME_BYTES = 8
     DEVICE_FEATURES_BYTES = 56
     LINK_FEATURES_BYTES = 44
-    LINK_CONTROL_BYTES = 40
+    LINK_CONTROL_BYTES = 48
+    TELEPORT_ORDER_BYTES = 24
+    TELEPORT_RESULT_BYTES = 28
     LARGEST_FRAME_BYTES = 114  # with the Ethernet header
     CORRECT = 1  # flag of DELIVER
     REPORT = 2  # of DELIVER
     MEASURE = 4  # of DELIVER
+    EARLY = 8  # of DELIVER
     MEASURED = 1  # of DELIVERED
-    ANNOUNCE = 1  # of RELEASE
+    ANNOUNCE = 1  # of RELEASE and VOID
     ASK = 1  # of DISTILLED and DISTIL
     END = 1  # of LINK_START
 
@@ -28,6 +31,7 @@ cdef enum FrameType:
     FRAME_SWAP_FAILED = 0x03
     FRAME_EXPIRED = 0x04
     FRAME_DELIVERED = 0x05
+    FRAME_TELEPORTED = 0x06
     FRAME_DISTILLED = 0x07
     FRAME_FEATURES_REQUEST = 0x41
     FRAME_DEVICE_FEATURES = 0x42
@@ -36,12 +40,18 @@ cdef enum FrameType:
     FRAME_LINK_STOP = 0x45
     FRAME_LINK_STATUS_REQUEST = 0x46
     FRAME_LINK_STATUS = 0x47
+    FRAME_TELEPORT_ORDER = 0x5d
+    FRAME_TELEPORT_ANSWER = 0x5e
+    FRAME_TELEPORT_RESULT = 0x5f
     FRAME_SWAP = 0x81
     FRAME_DELIVER = 0x82
     FRAME_RELEASE = 0x83
     FRAME_VOID = 0x84
     FRAME_EXPIRE_CONFIRMED = 0x85
+    FRAME_CONFIRM = 0x86
     FRAME_COMPLETED = 0x87
+    FRAME_APPLY_CORRECTION = 0x88
+    FRAME_CORRECTION_CONFIRMED = 0x89
     FRAME_DISTIL = 0x8A
 
 cdef enum LinkState:
@@ -78,6 +88,9 @@ cdef struct LinkControl:
     uint16_t unconfirmed
     uint8_t status
     uint8_t rounds
+    uint8_t slice
+    uint16_t linger_ms
+    uint32_t last_seq
 
 
 cdef uint64_t get_bits(const uint8_t* data, int nbytes) noexcept nogil

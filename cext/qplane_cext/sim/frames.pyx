@@ -73,7 +73,9 @@ cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil
     fields.slot_count = get_bits(body + 10, 2)
     fields.cutoff_ps = <int64_t>get_bits(body + 12, 8)
     fields.retry_ps = <int64_t>get_bits(body + 20, 8)
+    fields.slice = body[33]
     fields.rounds = body[34]
+    fields.linger_ms = get_bits(body + 36, 2)
 
 
 cdef void write_control(
@@ -90,14 +92,17 @@ cdef void write_control(
     put_bits(body + 28, 2, fields.in_use)
     put_bits(body + 30, 2, fields.unconfirmed)
     body[32] = fields.status
+    body[33] = fields.slice
     body[34] = fields.rounds
+    put_bits(body + 36, 2, fields.linger_ms)
+    put_bits(body + 40, 4, fields.last_seq)
 
 
 cdef int command_bytes(uint8_t frame_type) noexcept nogil:
-    if FRAME_SWAP <= frame_type <= FRAME_EXPIRE_CONFIRMED or frame_type in (
-        FRAME_COMPLETED, FRAME_DISTIL
-    ):
+    if FRAME_SWAP <= frame_type <= FRAME_DISTIL:
         return QUBIT_FRAME_BYTES
+    if frame_type == FRAME_TELEPORT_ORDER:
+        return TELEPORT_ORDER_BYTES
     if frame_type == FRAME_FEATURES_REQUEST:
         return TRANSACTION_FRAME_BYTES
     if FRAME_LINK_START <= frame_type <= FRAME_LINK_STATUS_REQUEST:

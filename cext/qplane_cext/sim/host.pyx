@@ -3,7 +3,7 @@
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from qplane_cext.sim.channel cimport channel_send
+from qplane_cext.sim.channel cimport channel_send, direction_free
 from qplane_cext.sim.events cimport (
     ARP_TIMEOUT, PING, PING_TIMEOUT, packet_new, queue_push, time_sum
 )
@@ -44,6 +44,7 @@ cdef void flow_free(Flow* flow) noexcept nogil:
 
 cdef void host_free(Host* host) noexcept nogil:
     cdef int32_t i, j
+    direction_free(&host.link)
     for i in range(host.neighbour_count):
         for j in range(host.neighbours[i].waiting_count):
             free(host.neighbours[i].waiting[j])

@@ -19,6 +19,11 @@ cdef enum HalfState:
     MEASURED  # by the link layer's user; its qubit is gone
     GONE  # discarded, expired, or lost in a failed swap
 
+cdef enum EarlyState:
+    NOT_EARLY
+    UNFRAMED  # handed over early; its frame is still to come
+    FRAMED  # ... and has come
+
 cdef enum VoidResult:
     VOIDED
     VOID_UNKNOWN  # no such delivery is outstanding
@@ -43,6 +48,7 @@ cdef struct Half:
     uint8_t corrected  # DELIVER carried CORRECT
     uint8_t basis
     uint8_t voided
+    uint8_t early
     uint8_t measured  # DELIVER carried MEASURE; `bit` is known, and `draw` decided it
     uint8_t bit
     uint8_t rounds  # of distillation that the pair went through
@@ -115,18 +121,32 @@ cdef int ledger_distil_second(
 cdef int ledger_deliver(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, bint measure
 ) noexcept nogil
+# Early: without a frame, which follows. That changes nothing where the delivery is forgotten.
+cdef void ledger_hand(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half
+) noexcept nogil
+cdef void ledger_confirm(
+    Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq, uint8_t frame,
+    bint correct, uint32_t other_seq
+) noexcept nogil
 # Whether both ends of this delivery have delivered (it is one of the last RECENT).
 cdef bint ledger_is_complete(Ledger* ledger, int32_t node, uint8_t link, uint32_t seq) noexcept nogil
 cdef VoidResult ledger_void(
     Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq
 ) noexcept nogil
 
-# ---- for the link layer ----
-# The number that the station gave a pair which was heralded without one.
-cdef void ledger_number(Ledger* ledger, int32_t half, uint32_t seq) noexcept nogil
+# Measure a half with a qubit in that state (a Bloch vector): the outcome.
+cdef int ledger_teleport(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, const double* state
+) noexcept nogil
+# The Pauli of a frame; for 0 no gate is applied, and none fails.
 cdef void ledger_pauli(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, int pauli
 ) noexcept nogil
+
+# ---- for the link layer ----
+# The number that the station gave a pair which was heralded without one.
+cdef void ledger_number(Ledger* ledger, int32_t half, uint32_t seq) noexcept nogil
 cdef void ledger_depolarise(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, double error
 ) noexcept nogil

@@ -221,7 +221,7 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
     row.mismatch = (
         a.other_seq != row.tail_seq
         or b.other_seq != row.head_seq
-        or a.basis != b.basis
+        or (a.basis != b.basis and not a.early and not b.early)
         or a.corrected == b.corrected
     )
     hop = record_hops(ledger.record, hops)
@@ -260,7 +260,16 @@ cdef void resolve(Ledger* ledger, QuantumMemory memory, int32_t end) noexcept no
     cdef LinkPair* marked
     if a.state == ALIVE or b.state == ALIVE:
         return
+    if a.state == MEASURED or b.state == MEASURED:  # not as halves of a pair
+        free_half(ledger, memory, a)
+        free_half(ledger, memory, b)
+        forget_delivery(ledger, end)
+        forget_delivery(ledger, other)
+        drop_path(ledger, end)
+        return
     if a.state == DELIVERED and b.state == DELIVERED:
+        if a.early == UNFRAMED or b.early == UNFRAMED:
+            return
         if a.voided or b.voided:
             ledger.void_mismatches += 1
             check(ledger, memory.c_free(a.qubit))
@@ -333,6 +342,20 @@ cdef void measure_first(
     ))
     half.measured = True
     half.bit = bit
+
+
+cdef inline uint8_t basis_of(uint32_t seq) noexcept nogil:
+    return mix64(seq + <uint64_t>0x9E3779B97F4A7C15) & 1
+
+
+cdef void note_delivery(Ledger* ledger, int64_t now_ps, int32_t half) noexcept nogil:
+    cdef Half* h = half_at(ledger, half)
+    h.state = DELIVERED
+    h.ended_ps = now_ps
+    if not keymap_set(
+        &ledger.deliveries, delivery_key(h.node, h.link, seq_of(ledger, half)), half
+    ):
+        ledger.out_of_memory = True
 
 
 cdef void ledger_correct(
@@ -412,15 +435,45 @@ cdef int ledger_deliver(
     cdef Half* h = half_at(ledger, half)
     cdef Half* other = half_at(ledger, h.partner)
     cdef uint32_t seq = seq_of(ledger, half)
-    h.state = DELIVERED
-    h.ended_ps = now_ps
-    h.basis = mix64((h.other_seq if h.corrected else seq) + <uint64_t>0x9E3779B97F4A7C15) & 1
-    if not keymap_set(&ledger.deliveries, delivery_key(h.node, h.link, seq), half):
-        ledger.out_of_memory = True
-    if measure and (other.state != DELIVERED or other.voided):
+    note_delivery(ledger, now_ps, half)
+    h.basis = basis_of(h.other_seq if h.corrected else seq)
+    if measure and (other.state != DELIVERED or other.voided or other.early == UNFRAMED):
         measure_first(ledger, memory, now_ps, h)
     resolve(ledger, memory, half)
     return h.basis << 1 | h.bit  # the pair may be forgotten by now; its memory still says it
+
+
+cdef void ledger_hand(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half
+) noexcept nogil:
+    """The application can't know the sequence number at the other end yet: it chooses the basis by
+    its own, so that of pairs delivered early to the tail-end half are measured alike."""
+    cdef Half* h = half_at(ledger, half)
+    note_delivery(ledger, now_ps, half)
+    h.early = UNFRAMED
+    h.basis = basis_of(seq_of(ledger, half))
+    resolve(ledger, memory, half)
+
+
+cdef void ledger_confirm(
+    Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq, uint8_t frame,
+    bint correct, uint32_t other_seq
+) noexcept nogil:
+    """The application corrects what it has measured: a Pauli without error, at that time."""
+    cdef int32_t half = keymap_get(&ledger.deliveries, delivery_key(node, link, seq))
+    cdef Half* h
+    if half < 0:
+        return
+    h = half_at(ledger, half)
+    h.early = FRAMED
+    h.frame = frame
+    h.corrected = correct
+    h.other_seq = other_seq
+    if ledger.pairs[min(half, h.partner) >> 1].one_sided:
+        return  # the other half is lost: there is no state left, and a VOID will follow
+    if correct and frame != 0:
+        check(ledger, memory.c_pauli(h.ended_ps, h.qubit, frame, 0.0))
+    resolve(ledger, memory, half)
 
 
 cdef bint ledger_is_complete(
@@ -446,7 +499,12 @@ cdef VoidResult ledger_void(
             return VOID_AFTER_COMPLETE
         return VOID_UNKNOWN
     h = half_at(ledger, half)
-    if not h.voided:
+    if h.early == UNFRAMED:  # it has never counted
+        forget_delivery(ledger, half)
+        h.state = GONE
+        ledger.voids += 1
+        resolve(ledger, memory, half)
+    elif not h.voided:
         h.voided = True
         ledger.voids += 1
         resolve(ledger, memory, half)
@@ -457,6 +515,29 @@ cdef VoidResult ledger_void(
 
 cdef void ledger_number(Ledger* ledger, int32_t half, uint32_t seq) noexcept nogil:
     ledger.pairs[half >> 1].seq = seq
+
+
+cdef int ledger_teleport(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, const double* state
+) noexcept nogil:
+    cdef Half* h = half_at(ledger, half)
+    cdef double[16] product
+    cdef handle_t sent, idle
+    cdef int outcome = 0, actual = 0, i
+    for i in range(16):  # the state, beside a qubit in |0> that plays no part
+        product[i] = (state[(i >> 2) - 1] if i >> 2 else 1.0) if (i & 3) % 3 == 0 else 0.0
+    check(ledger, memory.c_create_pair(now_ps, product, 0, 0, &sent, &idle))
+    if ledger.failure:
+        return 0
+    check(ledger, memory.c_bell(
+        now_ps, sent, h.qubit, &ledger.sites[h.node].noise, ledger.sites[h.node].stream,
+        &outcome, &actual,
+    ))
+    check(ledger, memory.c_free(idle))
+    h.state = MEASURED
+    h.ended_ps = now_ps
+    resolve(ledger, memory, half)
+    return outcome
 
 
 cdef void ledger_pauli(

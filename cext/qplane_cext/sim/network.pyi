@@ -108,7 +108,7 @@ class Network:
         rate_bps: float = 1e10,
         faults: Faults | None = None,
     ) -> int:
-        """A classical duplex link: first in, first out; serialisation then propagation."""
+        """A classical duplex link: serialisation then propagation, frames with QCI first."""
     def add_quantum_link(
         self,
         node_a: int,
@@ -258,13 +258,17 @@ class Network:
     def node_counters(self, node: int) -> dict[str, int]:
         """frames_in, frames_out, frames_to_nowhere, frames_to_cpu; and of the device: unconfirmed
         (expiries that are repeated now), pairs, swaps,
-        swaps_without_outcome, delivers, releases, releases_announced, device_voids, expired (by
+        swaps_without_outcome, delivers (measures and early_delivers of these), confirms (of early
+        deliveries), completed, teleported, teleports_failed (no outcome), teleports_confirmed,
+        corrections, releases, releases_announced, device_voids, expired (by
         cut-off), expired_repeated, expires_confirmed; commands that named no qubit in memory
-        (stale_swaps, stale_delivers, stale_releases, stale_confirms, unknown_voids) or one already
+        (stale_swaps, stale_delivers, stale_releases, stale_confirms, unknown_confirms,
+        unknown_corrections, unknown_voids) or one already
         dealt with (repeated_swaps, voids_after_complete); frames refused (device_bad_ethernet,
         device_bad_version, device_bad_type, device_bad_length)."""
     def link_counters(self, link: int) -> dict[str, Any]:
-        """attempts, heralds; success_probability, fidelity, attempt_ps, delay_ps as calibrated."""
+        """attempts, heralds, times_held_back (no record was free); success_probability, fidelity,
+        attempt_ps, delay_ps as calibrated."""
     def mhp_counters(self, link: int) -> dict[str, int]:
         """Of a link with a station, over both ends.
 
@@ -279,7 +283,8 @@ class Network:
         (index), link (number there), slot ((slot, generation), or None where it is gone),
         emitted_ps; fidelities: to the four Bell states now, None where one half is gone."""
     def channel_counters(self, channel: int) -> dict[str, int]:
-        """Both directions: frames, bytes, qci, lost, duplicated, reordered, delayed, corrupted."""
+        """Both directions: frames, bytes, qci, lost, duplicated, reordered, delayed, corrupted,
+        overflowed."""
     def pings(self) -> list[dict[str, Any]]:
         """Per flow: host, destination_ip, sent, received, timed_out, outstanding, rtt_ps (as
         fidelity in circuits()), rtt_sample_ps (array, the first 10,000)."""

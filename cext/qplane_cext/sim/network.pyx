@@ -8,12 +8,15 @@ from libc.stdlib cimport free
 from qplane_cext.memory.core cimport QuantumMemory
 from qplane_cext.sim.capture cimport capture_flush
 from qplane_cext.sim.channel cimport ChannelCounters
-from qplane_cext.sim.device cimport DEVICE_COUNTERS, FREE, Device, DeviceLink, Expiry, Request, Slot
+from qplane_cext.sim.device cimport (
+    DEVICE_COUNTERS, FREE, PAIRS_PER_LINK, Device, DeviceLink, Early, Expiry, Request, Slot
+)
 from qplane_cext.sim.engine cimport (
     PORTS, SLICE_OVER, STOP_CPU, STOP_DELIVERED, STOP_FAILED, STOP_IDLE, STOP_UNTIL, CpuPacket,
     Engine, Node, Stop, engine_run
 )
 from qplane_cext.sim.events cimport ARRIVE, packet_new, queue_push
+from qplane_cext.sim.frames cimport FRAME_TELEPORTED
 from qplane_cext.sim.host cimport HOST_COUNTERS, Flow, Host
 from qplane_cext.sim.ledger cimport ALIVE, Half, Ledger, half_at
 from qplane_cext.sim.pacing cimport Pacer, pace_sockets, paced_run
@@ -37,17 +40,19 @@ __all__ = ["Faults", "Network"]
 
 cdef enum:
     SLICE_EVENTS = 2000
+    MOST_RECORDS = 1 << 20
 
 cdef double PROGRESS_S = 0.1
 
 cdef tuple DEVICE_COUNTER_NAMES = (
-    "pairs", "swaps", "swaps_without_outcome", "delivers", "measures", "completed", "holds",
-    "distillations", "distilled", "distil_failures", "distil_repeated", "stale_distils",
-    "held_lost", "releases",
-    "releases_announced", "device_voids", "expired", "expired_repeated", "expires_confirmed",
-    "stale_swaps", "repeated_swaps", "stale_delivers", "stale_releases", "stale_confirms",
-    "unknown_voids", "unknown_completed", "voids_after_complete", "device_bad_ethernet",
-    "device_bad_version", "device_bad_type", "device_bad_length",
+    "pairs", "swaps", "swaps_without_outcome", "delivers", "measures", "early_delivers", "confirms",
+    "completed", "holds", "distillations", "distilled", "distil_failures", "distil_repeated",
+    "stale_distils", "held_lost", "releases", "releases_announced", "device_voids", "expired",
+    "expired_repeated", "expires_confirmed", "teleported", "teleports_failed",
+    "teleports_confirmed", "corrections", "unknown_corrections", "stale_swaps", "repeated_swaps",
+    "stale_delivers", "stale_releases", "stale_confirms", "unknown_confirms", "unknown_voids",
+    "unknown_completed", "voids_after_complete", "device_bad_ethernet", "device_bad_version",
+    "device_bad_type", "device_bad_length",
 )
 cdef tuple HOST_COUNTER_NAMES = (
     "arp_requests_sent", "arp_replies_sent", "arp_resolved", "arp_failed", "echo_requests_sent",
@@ -60,7 +65,8 @@ cdef tuple MHP_COUNTER_NAMES = (
 )
 cdef tuple SLOT_STATES = (
     "free", "attempting", "in memory", "in a Bell measurement", "moving to another slot",
-    "being distilled",
+    "being distilled", "in the Bell measurement of a teleportation",
+    "waiting for the bits of a teleportation",
 )
 
 
@@ -105,8 +111,11 @@ cdef class Network(Topology):
             device = self.engine.nodes[i].device
             if device != NULL:
                 slots += device.slot_count
-        # An entangled pair keeps at most two records, and has at least one half in a slot.
-        self.memory = QuantumMemory(2 * slots + 64)
+        # An entangled pair keeps at most two records. One of its halves is in a slot, or it was
+        # delivered early; a link has less than PAIRS_PER_LINK of those under way.
+        self.memory = QuantumMemory(
+            min(2 * slots + 64 + PAIRS_PER_LINK * self.engine.link_count, MOST_RECORDS)
+        )
         for i in range(self.engine.link_count):
             for side in range(2):
                 device = self.engine.links[i].devices[side]
@@ -300,9 +309,10 @@ cdef class Network(Topology):
         for i in range(device.expiry_count):
             expiry = &device.expiries[i]
             if expiry.used:
+                what = "teleported" if expiry.type == FRAME_TELEPORTED else "expired"
                 lines.append(
                     f"{name}: nobody confirmed that pair {expiry.seq} of link {expiry.link} "
-                    f"(label {expiry.label}) expired"
+                    f"(label {expiry.label}) {what}"
                 )
         return lines
 
@@ -408,6 +418,7 @@ cdef class Network(Topology):
         return {
             "attempts": l.attempts,
             "heralds": l.heralds,
+            "times_held_back": l.times_held_back,
             "success_probability": herald.p_success,
             "fidelity": herald.fidelity,
             "attempt_ps": l.attempt_ps,
@@ -493,6 +504,7 @@ cdef class Network(Topology):
                 "reordered": c.reordered,
                 "delayed": c.delayed,
                 "corrupted": c.corrupted,
+                "overflowed": c.overflowed,
             })
         return dict(total)
 

@@ -32,7 +32,8 @@ cdef struct QuantumLink:
     bitgen_t* stream
     uint32_t next_seq
     uint8_t phase
-    int32_t turn  # request of device 0 to be served next
+    int slice_turn  # slice to be served next
+    int32_t[64] turns  # and of each slice the request of device 0
     uint32_t label
     int32_t[2] slots
     int64_t started_ps
@@ -40,6 +41,7 @@ cdef struct QuantumLink:
     int64_t epoch  # tells events of a cancelled sequence
     uint64_t attempts
     uint64_t heralds
+    uint64_t times_held_back
 
 
 # Whether a STATION or LINK_NEXT belongs to attempts that were called off.

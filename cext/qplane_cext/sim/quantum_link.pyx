@@ -10,9 +10,10 @@ given; a real link spends messages on it.
 from libc.stdint cimport INT64_MAX
 
 from qplane_cext.sim.device cimport (
-    DeviceLink, Request, Slot, device_free_slot, device_heralded, device_reserve, device_unreserve
+    PAIRS_PER_LINK, SLICES, DeviceLink, Request, Slot, device_free_slot, device_heralded,
+    device_pair_begins, device_pair_over, device_reserve, device_unreserve
 )
-from qplane_cext.sim.events cimport HERALD, LINK_NEXT, STATION, queue_push, time_sum
+from qplane_cext.sim.events cimport HERALD, LINK_NEXT, LINK_WAKE, STATION, queue_push, time_sum
 from qplane_cext.sim.ledger cimport Half, half_at, ledger_pair
 from qplane_cext.sim.requests cimport request_for
 from qplane_cext.sim.streams cimport geometric, uniform
@@ -54,25 +55,57 @@ cdef bint reserve(QuantumLink* link, Request* near) noexcept nogil:
     return True
 
 
+cdef bint reserve_in_turn(QuantumLink* link) noexcept nogil:
+    """Slices take turns, and within a slice its circuits: what a circuit gets does not depend on how
+    many of them another slice has."""
+    cdef DeviceLink* near = &link.devices[0].links[link.numbers[0]]
+    cdef uint64_t slices = 0
+    cdef int32_t i, index
+    cdef int k, turn
+    for i in range(near.request_count):
+        slices |= <uint64_t>1 << near.requests[i].slice
+    for k in range(SLICES):
+        turn = (link.slice_turn + k) % SLICES
+        if not slices >> turn & 1:
+            continue
+        for i in range(near.request_count):
+            index = (link.turns[turn] + i) % near.request_count
+            if near.requests[index].slice == turn and reserve(link, &near.requests[index]):
+                link.turns[turn] = index + 1
+                link.slice_turn = turn + 1
+                return True
+    return False
+
+
+cdef bint held_back(QuantumLink* link, Queue* queue) noexcept nogil:
+    """Whether the pair that had the next one's record in the switches is held, or messages about it
+    may be under way. Then the link is woken when that is over."""
+    cdef int64_t over_ps
+    if link.heralds < PAIRS_PER_LINK:
+        return False
+    over_ps = max(
+        device_pair_over(link.devices[0], link.numbers[0], link.next_seq),
+        device_pair_over(link.devices[1], link.numbers[1], link.next_seq),
+    )
+    if over_ps <= queue.now_ps:
+        return False
+    link.times_held_back += 1
+    if over_ps != INT64_MAX:
+        queue_push(queue, over_ps, LINK_WAKE, link.index, 0, NULL)
+    return True
+
+
 cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
     """Start a sequence of attempts for the next request in turn, or wait for a slot or one."""
-    cdef DeviceLink* near = &link.devices[0].links[link.numbers[0]]
-    cdef DeviceLink* far = &link.devices[1].links[link.numbers[1]]
-    cdef int32_t i, index
     cdef int64_t last_ps, late_ps
     if link.lent:
         link.phase = BLOCKED
         return
-    for i in range(near.request_count):
-        index = (link.turn + i) % near.request_count
-        if reserve(link, &near.requests[index]):
-            break
-    else:
+    if held_back(link, queue) or not reserve_in_turn(link):
         link.phase = BLOCKED
-        near.blocked = True
-        far.blocked = True
+        link.devices[0].links[link.numbers[0]].blocked = True
+        link.devices[1].links[link.numbers[1]].blocked = True
         return
-    link.turn = index + 1
     link.phase = ATTEMPTING
     link.started_ps = queue.now_ps
     if link.aligned:
@@ -129,6 +162,9 @@ cdef void link_station(
     if pair < 0:
         return  # out of memory; the run ends with an error
     for side in range(2):
+        if not device_pair_begins(link.devices[side], link.numbers[side], link.next_seq):
+            ledger.out_of_memory = True
+            return
         slot = &link.devices[side].slots[link.slots[side]]
         slot.seq = link.next_seq
         slot.bell = bell

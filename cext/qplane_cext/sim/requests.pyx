@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
-from qplane_cext.sim.device cimport FREE, DeviceLink, device_send
+from qplane_cext.sim.device cimport FREE, SLICES, DeviceLink, device_send
 from qplane_cext.sim.events cimport LINK_WAKE, queue_push
 from qplane_cext.sim.frames cimport *
 
@@ -102,6 +102,10 @@ cdef void start(
     request.cutoff_ps = control.cutoff_ps
     request.retry_ps = control.retry_ps
     request.rounds = control.rounds
+    request.slice = control.slice
+    device.links[link].linger_ps = max(
+        device.links[link].linger_ps, control.linger_ms * <int64_t>1000000000
+    )
 
 
 cdef uint8_t status_of(
@@ -117,6 +121,7 @@ cdef uint8_t status_of(
             or control.cutoff_ps < 0
             or control.retry_ps < 0
             or (control.rounds and control.rounds >= control.slot_count)
+            or control.slice >= SLICES
         ):
             return LINK_REFUSED
         return LINK_IDLE
@@ -156,12 +161,20 @@ cdef void answer_link_control(
                 and device.expiries[i].link == link
                 and device.expiries[i].label == control.label
             )
+        for i in range(device.early_count):
+            unconfirmed += (
+                device.earlies[i].used
+                and device.earlies[i].delivery.link == link
+                and device.earlies[i].delivery.label == control.label
+            )
         flags = END if request.end else 0
         control.slot_first = request.slot_first
         control.slot_count = request.slot_count
         control.cutoff_ps = request.cutoff_ps
         control.retry_ps = request.retry_ps
         control.rounds = request.rounds
+        control.slice = request.slice
+        control.last_seq = device.links[link].last_seq
         control.in_use = min(in_use, 0xFFFF)
         control.unconfirmed = min(unconfirmed, 0xFFFF)
         control.status = LINK_GENERATING if request.active else LINK_IDLE

@@ -6,7 +6,7 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from qplane_cext.sim.capture cimport Capture, capture_close, capture_open
-from qplane_cext.sim.channel cimport MAX_FLIPPED_BITS, Direction, FaultRates
+from qplane_cext.sim.channel cimport MAX_FLIPPED_BITS, Direction, FaultRates, direction_free
 from qplane_cext.sim.device cimport Device, DeviceLink, device_free, device_init
 from qplane_cext.sim.engine cimport (
     PORTS, TO_CHANNEL, TO_CPU, TO_DEVICE, UNCONNECTED, Node, Port, engine_free, process_in_python
@@ -90,6 +90,8 @@ cdef class Topology:
             free(self.captures[i])
         free(self.captures)
         for i in range(2 * self.channel_count):
+            if self.directions[i] != NULL:
+                direction_free(self.directions[i])
             free(self.directions[i])
         free(self.directions)
         for i in range(self.engine.node_count):

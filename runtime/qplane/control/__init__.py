@@ -26,9 +26,12 @@ from qplane.control.generation import LinkStatus
 from qplane.control.ping import Ping, Reply
 from qplane.control.plans import CircuitPlan
 from qplane.control.reconcile import Difference
+from qplane.control.teleport import CARDINAL, BlochState, Teleportation
 
 __all__ = [
+    "CARDINAL",
     "ArbitrationError",
+    "BlochState",
     "CircuitPlan",
     "ConnectionFailedError",
     "ControlError",
@@ -49,5 +52,6 @@ __all__ = [
     "Reply",
     "SlotsError",
     "StoreError",
+    "Teleportation",
     "WriteError",
 ]

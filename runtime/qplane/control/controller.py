@@ -26,6 +26,7 @@ from qplane.control.session import Role
 from qplane.control.slots import Slots
 from qplane.control.store import Store
 from qplane.control.switches import Packets, Switches
+from qplane.control.teleport import BlochState, Teleportation, Teleports
 from qplane.control.topology import Topology
 from qplane.net import QUANTUM_PORT, Circuit, Network
 
@@ -34,6 +35,9 @@ ELECTION_ID = 10
 
 PING_TIMEOUT_PS = PS_PER_SECOND
 """How long a ping waits for the last answer."""
+
+TELEPORT_TIMEOUT_PS = 10 * PS_PER_SECOND
+"""How long a series of teleportations waits for the last result."""
 
 PacketListener = Callable[[str, int, bytes], Awaitable[bool]]
 """Called with the node, the port where a packet came in, and the packet."""
@@ -78,6 +82,7 @@ class Controller:
         )
         sessions = self._switches.sessions
         self._devices = Devices(sessions, clock, answer_timeout_ps)
+        self._teleports = Teleports(self._devices, clock)
         secret = os.urandom(16) if secret is None else secret
         self._neighbours = Neighbours(network, sessions, clock, secret)
         self._pings = Pings(network, sessions, clock, secret)
@@ -101,6 +106,8 @@ class Controller:
         if self._listener is not None and await self._listener(node, port, packet):
             return
         if port == QUANTUM_PORT:
+            if self._teleports.packet_in(node, packet):
+                return
             self._devices.packet_in(node, packet)
         elif not self._pings.packet_in(node, packet):
             self._neighbours.packet_in(node, port, packet)
@@ -337,6 +344,26 @@ class Controller:
         """
         plan = find_circuit(self.plans, source, target, circuit)
         return await self._pings.ping(plan, source, timeout_ps)
+
+    async def teleport(
+        self,
+        source: str,
+        target: str,
+        state: BlochState,
+        count: int = 1,
+        circuit: str | None = None,
+        *,
+        timeout_ps: int = TELEPORT_TIMEOUT_PS,
+    ) -> list[Teleportation]:
+        """Teleport a state `count` times over the circuit between two nodes, from `source`.
+
+        Each takes one pair. The result is shorter where `timeout_ps` passed before all were done.
+        Raises ControlError, DeviceError, ConnectionFailedError.
+        """
+        plan = find_circuit(self.plans, source, target, circuit)
+        if not self.is_generating(plan.name):
+            raise ControlError(f"circuit {plan.name} generates no pairs to teleport over; start it")
+        return await self._teleports.teleport(plan, source, state, count, timeout_ps)
 
     async def drain(self, circuits: Iterable[str] | None = None) -> None:
         """Wait until no slot is in use and no expiry unconfirmed. The circuits must be stopped.

@@ -21,6 +21,7 @@ from qplane.wire import (
     DeviceType,
     LinkControl,
     LinkFeatures,
+    TeleportOrder,
     Transaction,
     WireError,
 )
@@ -129,7 +130,7 @@ class Devices:
             return
         body = frame.body
         transaction = 0
-        if isinstance(body, (DeviceFeatures, LinkFeatures, LinkControl)):
+        if isinstance(body, (DeviceFeatures, LinkFeatures, LinkControl, TeleportOrder)):
             transaction = body.transaction
         waiting = self._pending.get(transaction)
         if waiting is None or waiting.question.node != node:

@@ -16,12 +16,16 @@ from qplane.wire import (
     LinkStatusCode,
 )
 
+PS_PER_MS = 1_000_000_000
+LONGEST_LINGER_MS = 0xFFFF
+
 
 @dataclass(frozen=True)
 class LinkStatus:
     """What a device says of one side of a circuit.
 
-    `in_use`: slots that hold a qubit; `unconfirmed`: expiries that the other end has not confirmed.
+    `in_use`: slots that hold a qubit; `unconfirmed`: expiries that the other end has not confirmed,
+    and early deliveries whose frame is still to come.
     """
 
     circuit: str
@@ -141,6 +145,8 @@ def _question(type_: DeviceType, plan: CircuitPlan, hop: HopPlan, side: SidePlan
             slot_count=side.slots.count,
             cutoff_ps=plan.timing.end_cutoff_ps if hop.is_end else plan.timing.cutoff_ps,
             retry_ps=plan.timing.retry_ps if hop.is_end else 0,
+            slice=hop.slice_number,
+            linger_ms=min(-(-plan.timing.retry_ps // PS_PER_MS), LONGEST_LINGER_MS),
         )
         flags = DeviceFlag.END if hop.is_end else DeviceFlag.NONE
         return DeviceFrame(type_, side.number, body, flags=flags)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
+from qplane.control import slices
 from qplane.control.errors import ExhaustedError, SlotsError
 from qplane.control.planning import Load, Promise, Use, check_turns, choose
 from qplane.control.routing import circuit_path
 from qplane.control.slots import Demand, Slots, divide, foreign_slots, take
 from qplane.control.timing import LinkUse, Timing, timing
 from qplane.control.topology import Topology
-from qplane.net import DEFAULT_SLICE, QUANTUM_PORT, Circuit, Link
+from qplane.net import DEFAULT_SLICE, QUANTUM_PORT, Circuit, Link, Network
 from qplane.wire import FIRST_LABEL, LAST_LABEL
 
 MAX_CIRCUITS = 1024
@@ -41,6 +42,7 @@ class Request(IntEnum):
 
     KEEP = 0
     MEASURE = 1
+    EARLY = 2
 
 
 TO_DEVICE = 3
@@ -70,6 +72,7 @@ class HopPlan:
     sides: tuple[SidePlan, ...]  # up, then down
     group_both: int  # 0 at an end
     slice: str = DEFAULT_SLICE
+    slice_number: int = 0
     request: Request = Request.KEEP
     complete: bool = False  # COMPLETE tells the other end of each delivery
 
@@ -137,7 +140,7 @@ def plan_circuits(
         taken.count(path)
     plans = []
     for circuit, path in zip(circuits, paths, strict=True):
-        hops = _hops(circuit, path, slots, taken)
+        hops = _hops(topology.network, circuit, path, slots, taken)
         promise = promises.get(circuit.name)
         uses = [
             LinkUse(
@@ -290,6 +293,7 @@ def _divide_slots(
 
 
 def _hops(
+    network: Network,
     circuit: Circuit,
     path: Sequence[Link],
     slots: dict[tuple[str, str, Side], Slots],
@@ -321,6 +325,7 @@ def _hops(
                 (first, *rest),
                 both,
                 circuit.slice,
+                slices.number(network, circuit.slice),
                 Request[circuit.request.upper()],
                 circuit.complete,
             )

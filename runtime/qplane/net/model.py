@@ -144,7 +144,7 @@ class Circuit:
     fidelity: float = 0.0
     rate_per_s: float = 0.0
     slice: str = DEFAULT_SLICE
-    request: str = "keep"  # or "measure"
+    request: str = "keep"  # or "measure", "early"
     complete: bool = False
 
     @property

@@ -292,7 +292,7 @@ class CircuitSection(Section):
     fidelity: Fidelity | None = None
     rate: Hertz | None = None  # pairs a second
     slice: Name | None = None
-    request: Literal["keep", "measure"] = "keep"
+    request: Literal["keep", "measure", "early"] = "keep"
     complete: bool = False
 
     @model_validator(mode="after")

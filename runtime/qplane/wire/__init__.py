@@ -69,6 +69,7 @@ from qplane.wire.qci import (
     QciType,
     qci_checksum,
 )
+from qplane.wire.teleport import TeleportOrder, TeleportResult, TeleportRole, TeleportStatus
 
 __all__ = [
     "CHANNEL_TYPE_QCI",
@@ -125,6 +126,10 @@ __all__ = [
     "QubitAction",
     "QubitBody",
     "ReplyBody",
+    "TeleportOrder",
+    "TeleportResult",
+    "TeleportRole",
+    "TeleportStatus",
     "Transaction",
     "WireError",
     "format_mac",

@@ -19,6 +19,7 @@ from qplane.wire.link import (
     ReplyBody,
 )
 from qplane.wire.qci import BellIndex
+from qplane.wire.teleport import TeleportOrder, TeleportResult
 
 DEVICE_VERSION = 1
 SWITCH_MAC = 0x020000000001
@@ -60,6 +61,9 @@ class DeviceType(IntEnum):
     QUBIT_DONE = 0x5A
     CALIBRATION_REQUEST = 0x5B
     CALIBRATION = 0x5C
+    TELEPORT_ORDER = 0x5D
+    TELEPORT_ANSWER = 0x5E
+    TELEPORT_RESULT = 0x5F
     SWAP = 0x81
     DELIVER = 0x82
     RELEASE = 0x83
@@ -98,6 +102,8 @@ _FROM_DEVICE = frozenset(
         DeviceType.MHP_ERROR,
         DeviceType.QUBIT_DONE,
         DeviceType.CALIBRATION,
+        DeviceType.TELEPORT_ANSWER,
+        DeviceType.TELEPORT_RESULT,
     }
 )
 
@@ -273,6 +279,9 @@ class LinkControl(Record):
         uint("slice", 8),
         uint("rounds", 8),
         uint("reserved2", 8),
+        uint("linger_ms", 16),
+        uint("reserved3", 16),
+        uint("last_seq", 32),
     )
     transaction: int
     label: int
@@ -285,6 +294,8 @@ class LinkControl(Record):
     status: LinkStatusCode = LinkStatusCode.IDLE
     slice: int = 0
     rounds: int = 0
+    linger_ms: int = 0
+    last_seq: int = 0
 
 
 DeviceBody: TypeAlias = (
@@ -301,6 +312,8 @@ DeviceBody: TypeAlias = (
     | MhpResult
     | QubitAction
     | Calibration
+    | TeleportOrder
+    | TeleportResult
 )
 
 BODIES: dict[DeviceType, type[DeviceBody]] = {
@@ -327,6 +340,9 @@ BODIES: dict[DeviceType, type[DeviceBody]] = {
     DeviceType.QUBIT_DONE: QubitAction,
     DeviceType.CALIBRATION_REQUEST: Calibration,
     DeviceType.CALIBRATION: Calibration,
+    DeviceType.TELEPORT_ORDER: TeleportOrder,
+    DeviceType.TELEPORT_ANSWER: TeleportOrder,
+    DeviceType.TELEPORT_RESULT: TeleportResult,
 }
 BODIES |= {type_: QubitBody for type_ in DeviceType if type_ not in BODIES}
 

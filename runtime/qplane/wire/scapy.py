@@ -72,6 +72,9 @@ from qplane.wire.qci import (
     qci_checksum,
 )
 from qplane.wire.service import RandomBasis, RequestType
+from qplane.wire.teleport import TeleportOrder as TeleportOrderBody
+from qplane.wire.teleport import TeleportResult as TeleportResultBody
+from qplane.wire.teleport import TeleportRole, TeleportStatus
 
 
 def _names(values: Any) -> dict[int, str]:
@@ -366,6 +369,9 @@ class LinkControl(_Body):
         ByteField("slice", 0),
         ByteField("rounds", 0),
         ByteField("reserved2", 0),
+        ShortField("linger_ms", 0),
+        ShortField("reserved3", 0),
+        IntField("last_seq", 0),
     ]
 
 
@@ -474,6 +480,38 @@ class MhpResult(_Body):
         ShortField("generation", 0),
         LongField("cycle", 0),
         LongField("attempts", 0),
+        SignedLongField("time_ps", 0),
+    ]
+
+
+class TeleportOrder(_Body):
+    """Body of TELEPORT_ORDER and TELEPORT_ANSWER."""
+
+    name = "Teleport order"
+    fields_desc = [
+        IntField("transaction", 0),
+        BitField("label", 0, 20),
+        BitField("reserved", 0, 12),
+        ByteEnumField("role", 0, _names(TeleportRole)),
+        ByteEnumField("status", 0, _names(TeleportStatus)),
+        ShortField("count", 0),
+        IntField("polar", 0),
+        IntField("azimuth", 0),
+    ]
+
+
+class TeleportResult(_Body):
+    """Body of TELEPORT_RESULT."""
+
+    name = "Teleport result"
+    fields_desc = [
+        IntField("transaction", 0),
+        BitField("label", 0, 20),
+        BitField("reserved", 0, 12),
+        IntField("head_seq", 0),
+        ByteEnumField("role", 0, _names(TeleportRole)),
+        BitField("outcome", 0, 1),
+        BitField("reserved2", 0, 23),
         SignedLongField("time_ps", 0),
     ]
 
@@ -591,6 +629,8 @@ def _bind() -> None:
         MhpResultBody: MhpResult,
         QubitActionBody: QubitAction,
         CalibrationBody: Calibration,
+        TeleportOrderBody: TeleportOrder,
+        TeleportResultBody: TeleportResult,
     }
     for device_type, body in BODIES.items():
         bind_bottom_up(Device, layers[body], type=device_type)
@@ -606,6 +646,8 @@ def _bind() -> None:
     bind_top_down(Device, MhpResult, type=DeviceType.MHP_PAIR)
     bind_top_down(Device, QubitAction, type=DeviceType.QUBIT_DONE)
     bind_top_down(Device, Calibration, type=DeviceType.CALIBRATION)
+    bind_top_down(Device, TeleportOrder, type=DeviceType.TELEPORT_ORDER)
+    bind_top_down(Device, TeleportResult, type=DeviceType.TELEPORT_RESULT)
     bind_layers(PacketIn, Ether)
     bind_layers(PacketOut, Ether)
 
