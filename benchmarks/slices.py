@@ -1,7 +1,8 @@
 """What one slice gets while another floods the repeater that both share, with and without slices.
 
-Two circuits cross one repeater and its slow link to the far end. The other slice (red) floods it:
-with plain packets of its host, or with requests for circuits.
+Two circuits cross one repeater and its link to the far end. The other slice (red) floods it:
+with plain packets of its host, with QCI messages on its own circuit (CIRCUIT_PONGs, more than the
+link to the far end can carry), or with requests for circuits.
 Virtual time, real P4Runtime.  python benchmarks/slices.py [--json FILE] [--seconds S]
 """
 
@@ -13,12 +14,15 @@ import json
 from pathlib import Path
 
 from qplane.control import ControlError
+from qplane.control.tables import node_mac
 from qplane.net import loads
 from qplane.net.request import circuit_request
-from qplane.simulate.session import simulation
+from qplane.simulate.session import Simulation, simulation
+from qplane.wire import CircuitFrame, CircuitPingBody, QciMessage, QciType
 
-FLOODS = ("none", "packets", "requests")
+FLOODS = ("none", "packets", "messages", "requests")
 STEP_PS = 1_000_000_000
+MESSAGES_PER_STEP = 160
 OFFERED = 20
 """Circuits that red asks for."""
 
@@ -41,7 +45,7 @@ attenuation = "0 dB/km"
 between = ["r", "b"]
 length = "10 km"
 attenuation = "0 dB/km"
-bandwidth = "2 Mb/s"
+bandwidth = "100 Mb/s"
 """
 
 SLICES = """
@@ -67,7 +71,7 @@ def network_text(*, sliced: bool, flood: str) -> str:
     text += f'[[hosts]]\nname = "flooder"\nnode = "r"\nip = "10.0.0.1"\n{red}'
     text += '[[hosts]]\nname = "sink"\nnode = "b"\nip = "10.0.0.2"\n'
     if flood == "packets":
-        text += '[[pings]]\nfrom = "flooder"\nto = "sink"\ninterval = "200 us"\n'
+        text += '[[pings]]\nfrom = "flooder"\nto = "sink"\ninterval = "7 us"\n'
     return text
 
 
@@ -81,7 +85,10 @@ async def measure(*, sliced: bool, flood: str, seconds: float) -> dict[str, obje
         await simulated.controller.start(["blue"])
         end_ps = clock.now_ps() + round(seconds * 1e12)
         while clock.now_ps() < end_ps:
-            await clock.advance(clock.now_ps() + STEP_PS)
+            if flood == "messages":
+                _inject_messages(simulated)
+            # Not `advance`, which comes back at each packet-in: answers would drive the flood.
+            await clock.sleep(STEP_PS)
         summary = await simulated.summary()
         blue = next(circuit for circuit in summary.circuits if circuit.name == "blue")
         await simulated.check_entries()  # meters too
@@ -91,6 +98,23 @@ async def measure(*, sliced: bool, flood: str, seconds: float) -> dict[str, obje
             "latency_ms": blue.latency_ms.get("mean"),
             "dropped": {k: n for k, n in summary.drops.items() if "slice" in k.lower()},
         }
+
+
+def _inject_messages(simulated: Simulation) -> None:
+    """CIRCUIT_PONGs that reach the repeater as if red's head-end had sent them, and end at the next
+    node (TTL), so that controllers are not flooded as well."""
+    network = simulated.plan
+    side = simulated.controller.plans["red"].hops[1].sides[0]
+    frame = CircuitFrame(
+        node_mac(network.nodes["r"].id),
+        node_mac(network.nodes["a"].id),
+        side.label,
+        QciMessage(QciType.CIRCUIT_PONG, CircuitPingBody(0, 0)),
+        ttl=2,
+    ).to_bytes()
+    node = list(simulated.emulation.nodes).index("r")
+    for _ in range(MESSAGES_PER_STEP):
+        simulated.emulation.engine.inject(node, side.port, frame)
 
 
 async def _requests(controller, sliced: bool) -> dict[str, object]:

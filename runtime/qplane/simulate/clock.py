@@ -70,7 +70,8 @@ class VirtualClock:
     async def advance(self, until_ps: int | None) -> StopReason:
         """Run the engine to `until_ps`, the earliest deadline of a waiter, or a packet-in.
 
-        Returns after the controller has dealt with what the engine paused for. Raises
+        Returns after the controller has dealt with what the engine paused for; who only wants time
+        to pass takes :meth:`sleep`. Raises
         ControllerStuckError when that never happens.
         """
         async with self._engine:
