@@ -4,7 +4,8 @@
     python benchmarks/p4runtime.py --reference simple_switch_grpc    and BMv2 beside it
     python benchmarks/p4runtime.py --address HOST:PORT               a server that is running
 
-Goals (measured on BMv2): 93,000 writes/s in batches of 500, 300,000 entries read/s of 10^5.
+Goals: BMv2's rates. The column "empty handler" is a gRPC server of the same kind whose Write does
+nothing: what one request costs at least, whatever is behind it.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 from finsy.proto import p4r, p4r_grpc
 from google.protobuf import text_format
 
+from qplane.switch.server import MAX_WORKERS
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "tests" / "switch" / "programs"
 BATCH = 500
+SINGLES = 1000
+SINGLE = "hosts: inserts, one a request"
+EMPTY = "empty handler"
 OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -124,23 +131,59 @@ def measure(address: str, device_id: int) -> dict[str, float]:
         for name, taken in seconds.items():
             figures[f"{table}: {name}"] = rounds * count / taken
         figures[f"{table}: entries read"] = statistics.median(reads)
-    singles = [r for r in controller.batches("hosts", 500, update.INSERT)[0].updates]
     requests = [
-        p4r.WriteRequest(
-            device_id=device_id, election_id=p4r.Uint128(low=1), updates=[single]
-        )
-        for single in singles
-    ]  # fmt: skip
-    figures["hosts: inserts, one a request"] = len(requests) / controller.write(requests)
+        p4r.WriteRequest(device_id=device_id, election_id=p4r.Uint128(low=1), updates=[single])
+        for batch in controller.batches("hosts", SINGLES, update.INSERT)
+        for single in batch.updates
+    ]
+    figures[SINGLE] = len(requests) / controller.write(requests)
     controller.close()
     return figures
 
 
-def serve(command: list[str], device_id: int) -> tuple[subprocess.Popen[bytes], str]:
-    """Start a server with simple_switch_grpc's command line; (process, address)."""
+def serve_nothing(address: str) -> None:
+    """A server whose Write is empty, until the process is ended."""
+    server = grpc.server(ThreadPoolExecutor(MAX_WORKERS))
+    empty = grpc.unary_unary_rpc_method_handler(lambda request, context: b"")
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("p4.v1.P4Runtime", {"Write": empty}),)
+    )
+    server.add_insecure_port(address)
+    server.start()
+    server.wait_for_termination()
+
+
+def measure_nothing() -> dict[str, float]:
+    """The rate of single requests to an empty Write."""
+    address = free_address()
+    command = [sys.executable, __file__, "--serve-nothing", address]
+    with (
+        subprocess.Popen(command) as process,
+        grpc.insecure_channel(address, options=OPTIONS) as channel,
+    ):
+        try:
+            grpc.channel_ready_future(channel).result(20)
+            stub = p4r_grpc.P4RuntimeStub(channel)
+            request = p4r.WriteRequest(device_id=1, election_id=p4r.Uint128(low=1))
+            request.updates.add().entity.table_entry.metadata = bytes(50)  # as long as an insert
+            begin = time.perf_counter()
+            for _ in range(SINGLES):
+                stub.Write(request)
+            return {SINGLE: SINGLES / (time.perf_counter() - begin)}
+        finally:
+            process.terminate()
+
+
+def free_address() -> str:
+    """An address on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def serve(command: list[str], device_id: int) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server with simple_switch_grpc's command line; (process, address)."""
+    address = free_address()
     arguments = ["--no-p4", "--device-id", str(device_id), "--", "--grpc-server-addr", address]
     return subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL), address
 
@@ -150,7 +193,7 @@ def compare(reference: str | None, device_id: int, rounds: int) -> dict[str, dic
     commands = {"qplane-switch": [sys.executable, "-m", "qplane.switch.cli"]}
     if reference is not None:
         commands[Path(reference).name] = [reference]
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in [*commands, EMPTY]}
     for _ in range(rounds):
         for name, command in commands.items():
             process, address = serve(command, device_id)
@@ -159,6 +202,7 @@ def compare(reference: str | None, device_id: int, rounds: int) -> dict[str, dic
             finally:
                 process.terminate()
                 process.wait()
+        found[EMPTY].append(measure_nothing())
     return {
         name: {row: statistics.median(one[row] for one in rows) for row in rows[0]}
         for name, rows in found.items()
@@ -173,8 +217,12 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=3, help="how often each is measured, in turns"
     )
+    parser.add_argument("--serve-nothing", metavar="ADDRESS", help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, help="store the figures")
     options = parser.parse_args()
+    if options.serve_nothing is not None:
+        serve_nothing(options.serve_nothing)
+        return
     if options.address is not None:
         columns = {options.address: measure(options.address, options.device_id)}
     else:
@@ -182,7 +230,8 @@ def main() -> None:
     names = list(columns)
     print(f"{'per second':32}" + "".join(f"{name:>20}" for name in names))
     for row in columns[names[0]]:
-        print(f"{row:32}" + "".join(f"{columns[name][row]:20,.0f}" for name in names))
+        cells = [f"{columns[name][row]:,.0f}" if row in columns[name] else "-" for name in names]
+        print(f"{row:32}" + "".join(f"{cell:>20}" for cell in cells))
     if options.json is not None:
         options.json.write_text(json.dumps(columns, indent=2) + "\n")
 
