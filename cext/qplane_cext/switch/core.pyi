@@ -108,6 +108,11 @@ class SwitchCore:
         Returns (ports, offsets, lengths, sources, data) of what comes out; sources[i] is the
         number of the packet that caused output i."""
 
+    def process_many(
+        self, packets: list[tuple[int, bytes]], now_us: int | None = None
+    ) -> list[tuple[int, bytes]]:
+        """Many packets, as (port, bytes), in one go without the GIL; what comes out of them."""
+
     # ---- egress queues ----
     def set_queue(
         self,

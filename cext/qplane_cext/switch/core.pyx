@@ -1,7 +1,7 @@
 """The embedded switch: packets in and out, the program it runs, what is to be seen of it."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.base cimport pthread_mutex_t
@@ -272,6 +272,31 @@ cdef class SwitchCore(GroupControl):
         memset(&all, 0, sizeof(all))
         with nogil:
             self.c_process(port, &view[0], length, now, collect, &all)
+        return taken(&all)
+
+    def process_many(self, list packets not None, now_us=None):
+        """Run (port, bytes) packets through, in order; what comes out of all of them."""
+        cdef Collector all
+        cdef Py_ssize_t count = len(packets), i
+        cdef int64_t now = self.clock(now_us)
+        cdef const uint8_t** data = <const uint8_t**>malloc((count + 1) * sizeof(void*))
+        cdef uint32_t* heads = <uint32_t*>malloc((2 * count + 1) * sizeof(uint32_t))
+        memset(&all, 0, sizeof(all))
+        try:
+            if data == NULL or heads == NULL:
+                raise MemoryError("no memory for the packets")
+            for i in range(count):
+                port, packet = packets[i]
+                heads[2 * i], heads[2 * i + 1] = port, <uint32_t>len(<bytes?>packet)
+                data[i] = <const uint8_t*><char*><bytes>packet
+            with nogil:
+                for i in range(count):
+                    self.c_process(
+                        heads[2 * i], data[i], heads[2 * i + 1], now, collect, &all
+                    )
+        finally:
+            free(data)
+            free(heads)
         return taken(&all)
 
     def release(self, now_us=None):
