@@ -12,15 +12,16 @@ from finsy.proto import p4r
 from qplane.switch import Switch
 
 from . import packets
+from .grammar import pool
 from .life import LIVES
 from .programs import CPU_PORT, Program
-from .states import StateMaker
+from .states import Known, StateMaker
 from .status import bad_writes, is_explained
 from .target import OK, Outputs, Packet, Target
 
 BURST = 40
 """Packets under way at a time, in and out together: BMv2's egress queues drop at 64."""
-ONE_BY_ONE = {"combine", "replicate"}
+ONE_BY_ONE = {"again", "combine", "replicate"}
 """Programs whose copies overtake each other in BMv2 (clones in egress, recirculation, two replicas
 on one port): a packet at a time, and its copies in any order."""
 SECONDS_OF_SILENCE = 0.02  # after which nothing more is under way
@@ -58,7 +59,14 @@ def make_state(maker: StateMaker) -> list[p4r.Update]:
 
 def make_maker(program: Program, rng: Random) -> StateMaker:
     """What makes random entities for a program."""
-    known = LIVES[program.name].known if program.name in LIVES else {}
+    known: Known = {
+        field.name: pool(program, field.bitwidth)
+        for table in program.p4info.tables
+        for field in table.match_fields
+        if field.bitwidth
+    }
+    if program.name in LIVES:
+        known = LIVES[program.name].known
     return StateMaker(program, rng, known, one_copy_a_port=program.name not in ONE_BY_ONE)
 
 

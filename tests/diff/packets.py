@@ -9,6 +9,7 @@ from finsy.proto import p4r
 
 from qplane.switch import Switch
 
+from .grammar import Grammar
 from .life import LIVES
 from .programs import CPU_PORT, PORTS, Program
 from .target import Packet
@@ -23,7 +24,8 @@ def sequence(
     """Packets and the ports they come in by. A switch in this process says how what comes later can
     refer to what came before."""
     if program.name not in LIVES:
-        return [_anything(program, rng) for _ in range(count)]
+        grammar = Grammar(program)
+        return [_anything(program, grammar, rng) for _ in range(count)]
     switch = Switch(program.json, program.p4info)
     for update in state:
         switch.write(update.type, update.entity)
@@ -39,8 +41,12 @@ def sequence(
     return made
 
 
-def _anything(program: Program, rng: Random) -> Packet:
-    data = bytes(byte(rng) for _ in range(rng.randrange(1, LONGEST)))
+def _anything(program: Program, grammar: Grammar, rng: Random) -> Packet:
+    """What its parser goes deep into, or noise."""
+    if rng.random() < 0.7:
+        data = _changed(grammar.packet(rng), rng)
+    else:
+        data = bytes(byte(rng) for _ in range(rng.randrange(1, LONGEST)))
     if program.has_packet_out and rng.random() < 0.02:
         return _packet_out(program, rng, data)
     return rng.choice(PORTS), data

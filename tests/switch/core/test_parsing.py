@@ -105,3 +105,18 @@ def test_value_sets_match_with_masks_and_are_replaced_whole(switch: Make) -> Non
     assert report(core, b"\x64\x00")[3] == 1
     core.value_set_write("MyParser.special", [])
     assert report(core, b"\x63\x4f")[3] == 0
+
+
+def test_an_invalid_header_reads_what_the_packet_before_left_there(switch: Make) -> None:
+    core = switch("stale")
+
+    def seen(packet: bytes) -> int:
+        [(_, out)] = core.process(0, packet, 0)
+        return out[0]
+
+    assert seen(b"\x00") == 0  # nothing was there yet
+    assert seen(b"\x01\x2a") == 0x2A
+    assert seen(b"\x00") == 0x2A
+    # pop_front exchanges elements: the one that becomes invalid holds what was in front.
+    assert seen(b"\x02\x11\x22") == 0x11
+    assert seen(b"\x00") == 0x11
