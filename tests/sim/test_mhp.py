@@ -228,6 +228,22 @@ def test_both_ends_choose_their_own_bright_state():
 # ---- orders ----
 
 
+def test_more_bright_states_than_are_remembered_change_nothing():
+    """Figures of the physics are kept for 64 pairs of parameters; the others are asked for anew."""
+    rig = Rig(link=LOSSY | {"scheme": "single-click"}, node={"slots": 4})
+    wanted = [6000 + 100 * n for n in range(80)] + [6000, 6100]
+    for place, bright in enumerate(wanted):
+        rig.start(pairs=1, bright_state=bright, queue_seq=place)
+        rig.run(400)
+        (pair,) = rig.network.link_pairs()
+        expected = rig.heralding.herald(bright, bright).fidelity
+        assert pair["fidelities"][pair["bell"]] == pytest.approx(expected, abs=1e-3)
+        for switch in rig.nodes:
+            assert len(switch.results()) == place + 1
+        rig.release_all()
+    rig.assert_empty()
+
+
 def test_stop_ends_an_order_and_frees_its_slot():
     rig = Rig(link={"attenuation_db_per_km": 20.0})
     rig.start(pairs=1)

@@ -69,6 +69,9 @@ cdef struct MhpSide:
     int32_t pending_capacity
 
 
+cdef enum:
+    MOST_FIGURES = 64  # pairs of bright-state parameters whose figures are kept
+
 cdef struct HeraldFigures:  # of one pair of bright-state parameters
     uint16_t[2] bright
     double success
@@ -97,6 +100,7 @@ cdef struct Mhp:
     MhpSide[2] sides
     HeraldFigures* figures
     int32_t figure_count
+    int32_t figure_turn  # which of them gives way next
     int64_t epoch  # tells a plan that was given up
     bint attempts_next  # whether the plan ends in an attempt that is sent
     bint agreed  # both ends take part in the planned attempts

@@ -9,7 +9,7 @@ does not bias the draw, as attempts have no memory.
 """
 
 from libc.stdint cimport INT64_MAX, INT32_MAX
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
 from qplane_cext.sim.device cimport (
@@ -74,24 +74,25 @@ cdef int ask_figures(Mhp* mhp, HeraldFigures* figures) noexcept with gil:
 cdef HeraldFigures* figures_for(Mhp* mhp, Queue* queue, uint16_t a, uint16_t b) noexcept nogil:
     """For the bright-state parameters of both orders; NULL where the machine has no memory."""
     cdef int32_t i
-    cdef HeraldFigures* wider
     cdef HeraldFigures* found
     for i in range(mhp.figure_count):
         found = &mhp.figures[i]
         if found.bright[0] == a and found.bright[1] == b:
             return found
-    wider = <HeraldFigures*>realloc(
-        mhp.figures, (mhp.figure_count + 1) * sizeof(HeraldFigures)
-    )
-    if wider == NULL:
-        queue.out_of_memory = True
-        return NULL
-    mhp.figures = wider
-    found = &wider[mhp.figure_count]
+    if mhp.figures == NULL:
+        mhp.figures = <HeraldFigures*>malloc(MOST_FIGURES * sizeof(HeraldFigures))
+        if mhp.figures == NULL:
+            queue.out_of_memory = True
+            return NULL
+    if mhp.figure_count < MOST_FIGURES:
+        found = &mhp.figures[mhp.figure_count]
+        mhp.figure_count += 1
+    else:
+        found = &mhp.figures[mhp.figure_turn]
+        mhp.figure_turn = (mhp.figure_turn + 1) % MOST_FIGURES
     memset(found, 0, sizeof(HeraldFigures))
     found.bright[0] = a
     found.bright[1] = b
-    mhp.figure_count += 1
     ask_figures(mhp, found)
     return found
 

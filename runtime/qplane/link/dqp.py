@@ -309,7 +309,13 @@ class DistributedQueue:
             return
         if body.queue_id != asked.terms.queue_id:
             return
-        self._put_in(agreed(self._settle(body.comm_seq), body))
+        item = agreed(asked.terms, body)
+        if not _is_about(body, item):
+            # The other end has taken something else than was asked for.
+            self._unanswered(body.comm_seq)
+            return
+        self._settle(body.comm_seq)
+        self._put_in(item)
         self._pump()
 
     def _on_rej(self, body: DqpBody) -> None:
@@ -353,7 +359,7 @@ class DistributedQueue:
             if item is not None:
                 self._user.stands(item, body.reason)
             return
-        if item is not None:
+        if item is not None and _is_about(body, item):
             reason = self._user.standing(item, body.reason is DqpReason.CLOSE)
             self._send(QciType.DQP_HELLO, replace(body, reason=reason))
         elif any(a.terms.create_id == key[1] for a in self._asked.values()) and (
@@ -383,3 +389,9 @@ class DistributedQueue:
         del self._by_key[item.key]
         if free and item.key[0] == self._node_id:
             self._mine[item.id.queue] -= 1
+
+
+def _is_about(body: DqpBody, item: Item) -> bool:
+    """Whether a message is about this item: place, times and wishes are those agreed on."""
+    terms = replace(item.terms, reason=DqpReason.NONE)
+    return replace(body, reason=DqpReason.NONE, expected_seq=0) == terms

@@ -10,6 +10,9 @@ from enum import Enum
 from qplane.link.messages import Failure, Ok
 from qplane.wire.service import ServiceError
 
+REMEMBERED = 4096
+"""Void pairs that a consumer is reminded of; pairs are voided no later than the EGP's history."""
+
 _MEANING = {
     ServiceError.UNSUPP: "the link can't give that",
     ServiceError.CREATE: "the request makes no sense on this link",
@@ -50,23 +53,37 @@ class RequestState(Enum):
 class Pairs:
     """A consumer whose pairs are taken with ``async for``.
 
-    A pair that was taken may turn out void: its number is in `void` then.
+    A pair that was taken may turn out void: its number is in `void` then, for the last `REMEMBERED`
+    of them.
     """
 
     def __init__(self) -> None:
-        self.void: set[int] = set()
+        self._void: dict[int, None] = {}  # in the order in which they came
         self._waiting: deque[Ok] = deque()
         self._changed = asyncio.Event()
         self._is_over = False
         self._broken: BaseException | None = None
+
+    @property
+    def void(self) -> frozenset[int]:
+        """Numbers of pairs that were taken and do not count."""
+        return frozenset(self._void)
 
     def ok(self, ok: Ok) -> None:
         self._waiting.append(ok)
         self._changed.set()
 
     def failed(self, failure: Failure) -> None:
-        if failure.pairs is not None:
-            self.void.add(failure.pairs.low)
+        if failure.pairs is None:
+            return
+        seq = failure.pairs.low
+        waiting = [ok for ok in self._waiting if ok.seq != seq]
+        if len(waiting) < len(self._waiting):
+            self._waiting = deque(waiting)  # never taken
+            return
+        self._void[seq] = None
+        if len(self._void) > REMEMBERED:
+            del self._void[next(iter(self._void))]
 
     def queued(self, create_id: int) -> None:
         pass
@@ -86,9 +103,7 @@ class Pairs:
     async def __aiter__(self) -> AsyncIterator[Ok]:
         while True:
             while self._waiting:
-                ok = self._waiting.popleft()
-                if ok.seq not in self.void:
-                    yield ok
+                yield self._waiting.popleft()
             if self._is_over:
                 break
             self._changed.clear()
