@@ -47,6 +47,7 @@ cdef struct Direction:
     int64_t last_faulty_ps  # arrival of the last frame that faults apply to and that keeps order
     bint faulty
     bint cut
+    uint64_t losing  # the QCI frame that is lost, counted from the next one, 1; 0: none
     FaultRates faults
     bitgen_t* stream
     ChannelCounters counters

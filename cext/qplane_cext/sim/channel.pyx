@@ -105,6 +105,12 @@ cdef void send_faulty(
 cdef void transmit(Queue* queue, Direction* direction, Packet* packet, bint qci) noexcept nogil:
     """Put a frame on the line behind what is on it."""
     cdef int64_t arrival_ps
+    if qci and direction.losing:
+        direction.losing -= 1
+        if direction.losing == 0:
+            direction.counters.lost += 1
+            free(packet)
+            return
     if direction.cut:
         direction.counters.lost += 1
         free(packet)

@@ -194,6 +194,9 @@ class Network:
     def cut_channel(self, channel: int, cut: bool = True) -> None:
         """From now on, lose every frame that is sent over a channel; or, with `cut` false, none
         for that reason. What is under way arrives."""
+    def lose_frame(self, channel: int, side: int, number: int) -> None:
+        """Lose one QCI frame: the ``number``th from now on (1: the next; 0: none after all) that is
+        sent over a channel by its first (``side`` 0) or second end."""
     def run(
         self,
         *,

@@ -430,6 +430,12 @@ cdef class Network(Topology):
         for side in range(2):
             self.directions[2 * channel + <int>side].cut = cut
 
+    def lose_frame(self, int64_t channel, int64_t side, int64_t number):
+        within("channel", channel, 0, self.channel_count - 1)
+        within("side", side, 0, 1)
+        within("number", number, 0, INT64_MAX)
+        self.directions[2 * channel + side].losing = number
+
     def mhp_counters(self, int64_t link):
         cdef Mhp* mhp
         cdef int i
