@@ -54,7 +54,7 @@ def test_the_middle_of_a_chain_of_three():
             device_port=QUANTUM_PORT,
             link_up=0, port_up=1, group_device_up=1,
             link_down=1, port_down=2, group_device_down=2,
-            group_both=3, delay_up_us=0, delay_down_us=0,
+            group_both=3, delay_up_us=50, delay_down_us=50,
         ),
         table_entry("label_in", {"ingress": 1, "label": 16}, "set_circuit", **UP),
         table_entry("label_in", {"ingress": 2, "label": 16}, "set_circuit", **DOWN),
@@ -67,9 +67,11 @@ def test_the_ends_of_a_chain_of_three():
     net = chain(3, circuits=[("c", "n0", "n2", "")], hosts=HOSTS)
     entries = desired(net)
     head, tail = ({entry.table: entry for entry in entries[name]} for name in ("n0", "n2"))
+    (plan,) = plan_circuits(discovered(net), list(net.circuits.values()))
+    budget_us = -(-plan.timing.end_cutoff_ps // 10**6)
     assert dict(head["circuit"].args) == {
         "device_port": QUANTUM_PORT, "side": 1, "link": 0, "port": 1, "group_device": 1,
-        "request": 0, "complete": 0, "budget_us": 0, "delay_us": 0,
+        "request": 0, "complete": 0, "budget_us": budget_us, "delay_us": 50,
     }  # fmt: skip
     assert dict(tail["circuit"].args)["side"] == 2
     assert head["adjacency"].match == (("circuit", 0), ("copy", 1))

@@ -112,3 +112,16 @@ def test_without_an_answer_it_says_where_and_fails(tmp_path):
     assert done.stderr == "qplane: circuit c does not answer beyond b: time-out at hop 1, a\n"
     assert "no answer within 0.001 s: broken between b and a" in done.stdout
     assert "2 pings, 0 answered by a, 100 % lost" in done.stdout
+
+
+def test_a_sample_measures_pairs_at_both_ends(running):
+    done = qplane(running, "ping", "alice", "bob", "--sample", 40, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["circuit"] == "alice-bob"
+    assert found["pairs"] == found["z"]["pairs"] + found["x"]["pairs"] >= 40
+    assert 0.5 < found["fidelity_least"] <= found["fidelity_most"] <= 1
+    shown = qplane(running, "ping", "bob", "alice", "--sample", 10).stdout.splitlines()
+    assert shown[1] == "basis   pairs  errors  error rate"
+    assert shown[0].startswith("SAMPLE alice-bob: ")
+    assert shown[-1].startswith("fidelity: at least ")

@@ -127,7 +127,7 @@ def top(
 
 @app.command(
     epilog="Examples:  qplane ping alice bob   |   qplane ping alice bob --count 3 --json   |   "
-    "qplane ping bob alice --circuit video --interval 0.2"
+    "qplane ping bob alice --circuit video --interval 0.2   |   qplane ping alice bob --sample 500"
 )
 def ping(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The end that asks.")],
@@ -139,26 +139,34 @@ def ping(
     count: Annotated[
         int | None, typer.Option(min=1, help="So many pings; until Ctrl-C if left out.")
     ] = None,
-    interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two pings.")] = 1.0,
-    timeout: Annotated[
-        float, typer.Option(metavar="S", help="Seconds to wait for the last answer.")
+    interval: Annotated[
+        float, typer.Option(metavar="S", help="Seconds of your time from one ping to the next.")
     ] = 1.0,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="Seconds of the network's time to wait: 1; 60 with --sample."
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Instead: both ends measure N pairs, which are used up, and compare outcomes.",
+        ),
+    ] = None,
     net_name: net.NetName = None,
     as_json: net.AsJson = False,
 ) -> None:
     """Ask every node on a circuit for round trip and state; show where the circuit is broken."""
-    from qplane.cli.ping import run
+    from qplane.cli.ping import run, run_sample
 
-    run(
-        net_name,
-        as_json,
-        source=source,
-        target=target,
-        circuit=circuit_name,
-        count=count,
-        interval=interval,
-        timeout=timeout,
-    )
+    where = {"source": source, "target": target, "circuit": circuit_name}
+    if sample is not None:
+        run_sample(net_name, as_json, pairs=sample, timeout=timeout or 60.0, **where)
+        return
+    run(net_name, as_json, count, interval, timeout=timeout or 1.0, **where)
 
 
 @app.command(

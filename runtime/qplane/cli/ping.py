@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from qplane.cli.acting import stream
+from qplane.cli.acting import call, stream
 from qplane.cli.errors import FAILED, fail
 
 SLOTS = 0xFFFF
@@ -28,16 +29,26 @@ _HEADINGS = {
 }
 
 
-def run(net: str | None, as_json: bool, **arguments: Any) -> None:
-    """The whole command; JSON is one object for each ping."""
+def run(
+    net: str | None, as_json: bool, count: int | None, interval: float, **arguments: Any
+) -> None:
+    """The whole command; JSON is one object for each ping.
+
+    The interval is the user's time, whatever the network's time-scale.
+    """
     told: list[dict[str, Any]] = []
+    arguments["interval"] = interval  # so that the network refuses what makes no sense
+    next_s = time.monotonic()
     try:
-        for ping in stream(net, "circuit.ping", **arguments):
-            told.append(ping)
+        while count is None or len(told) < count:
+            time.sleep(max(next_s - time.monotonic(), 0))
+            next_s = time.monotonic() + interval
+            for ping in stream(net, "circuit.ping", count=1, **arguments):
+                told.append(ping | {"sequence": len(told) + 1})
             if as_json:
-                print(json.dumps(ping, ensure_ascii=False), flush=True)
+                print(json.dumps(told[-1], ensure_ascii=False), flush=True)
             else:
-                _print(ping, arguments["timeout"], is_first=len(told) == 1)
+                _print(told[-1], arguments["timeout"], is_first=len(told) == 1)
     except KeyboardInterrupt:
         pass
     if not told:
@@ -49,6 +60,32 @@ def run(net: str | None, as_json: bool, **arguments: Any) -> None:
         fail(
             f"circuit {told[-1]['circuit']} does not answer beyond {last}: time-out at hop "
             f"{told[-1]['path'].index(missing)}, {missing}",
+            FAILED,
+        )
+
+
+def run_sample(net: str | None, as_json: bool, **arguments: Any) -> None:
+    """`--sample`: the two-sided fidelity check."""
+    found = call(net, "circuit.sample", **arguments)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print(f"SAMPLE {found['circuit']}: {found['pairs']} pairs measured at both ends")
+        print("basis   pairs  errors  error rate")
+        for basis in ("z", "x"):
+            row = found[basis]
+            shown = "-"
+            if row["pairs"]:
+                shown = f"{row['error_rate']:.4f} ± {row['standard_error']:.4f}"
+            print(f"{basis.upper():5} {row['pairs']:>7} {row['errors']:>7}  {shown}")
+        if found["standard_error"] is not None:
+            least, most = found["fidelity_least"], found["fidelity_most"]
+            error = found["standard_error"]
+            print(f"fidelity: at least {least:.4f} ± {error:.4f}, at most {most:.4f}")
+    if found["pairs"] < arguments["pairs"]:
+        fail(
+            f"{found['pairs']} of {arguments['pairs']} pairs within {arguments['timeout']:g} s "
+            f"of the network's time; {found['unmatched']} outcomes came from one end alone",
             FAILED,
         )
 

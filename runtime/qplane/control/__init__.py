@@ -26,6 +26,7 @@ from qplane.control.generation import LinkStatus
 from qplane.control.ping import Ping, Reply
 from qplane.control.plans import CircuitPlan
 from qplane.control.reconcile import Difference
+from qplane.control.samples import Sample
 from qplane.control.teleport import CARDINAL, BlochState, Teleportation
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "PipelineError",
     "RefusedError",
     "Reply",
+    "Sample",
     "SlotsError",
     "StoreError",
     "Teleportation",

@@ -22,6 +22,7 @@ from qplane.control.plans import CircuitPlan
 from qplane.control.program import schema as program_schema
 from qplane.control.programmer import Programmer
 from qplane.control.reconcile import Difference
+from qplane.control.samples import Sample, Samples, SeqRange
 from qplane.control.session import Role
 from qplane.control.slots import Slots
 from qplane.control.store import Store
@@ -38,6 +39,9 @@ PING_TIMEOUT_PS = PS_PER_SECOND
 
 TELEPORT_TIMEOUT_PS = 10 * PS_PER_SECOND
 """How long a series of teleportations waits for the last result."""
+
+SAMPLE_TIMEOUT_PS = 60 * PS_PER_SECOND
+"""How long a sample waits for the last pair."""
 
 PacketListener = Callable[[str, int, bytes], Awaitable[bool]]
 """Called with the node, the port where a packet came in, and the packet."""
@@ -83,6 +87,7 @@ class Controller:
         sessions = self._switches.sessions
         self._devices = Devices(sessions, clock, answer_timeout_ps)
         self._teleports = Teleports(self._devices, clock)
+        self._samples = Samples(self._devices, clock)
         secret = os.urandom(16) if secret is None else secret
         self._neighbours = Neighbours(network, sessions, clock, secret)
         self._pings = Pings(network, sessions, clock, secret)
@@ -106,7 +111,7 @@ class Controller:
         if self._listener is not None and await self._listener(node, port, packet):
             return
         if port == QUANTUM_PORT:
-            if self._teleports.packet_in(node, packet):
+            if self._teleports.packet_in(node, packet) or self._samples.packet_in(node, packet):
                 return
             self._devices.packet_in(node, packet)
         elif not self._pings.packet_in(node, packet):
@@ -344,6 +349,34 @@ class Controller:
         """
         plan = find_circuit(self.plans, source, target, circuit)
         return await self._pings.ping(plan, source, timeout_ps)
+
+    async def sample(
+        self,
+        source: str,
+        target: str,
+        pairs: int,
+        circuit: str | None = None,
+        *,
+        timeout_ps: int = SAMPLE_TIMEOUT_PS,
+    ) -> Sample:
+        """Have both ends of the circuit between two nodes measure pairs, and compare; see
+        :class:`Sample`. `source` asks. The pairs are used up.
+
+        Raises ControlError, DeviceError, ConnectionFailedError.
+        """
+        plan = find_circuit(self.plans, source, target, circuit)
+        if not self.is_generating(plan.name):
+            raise ControlError(f"circuit {plan.name} generates no pairs to measure; start it")
+
+        async def agree(pairs: SeqRange) -> bool:
+            # Three times: neither the question nor an answer may get lost.
+            for _ in range(3):
+                if (await self._pings.ping(plan, source, PING_TIMEOUT_PS, pairs)).is_answered:
+                    return True
+            return False
+
+        features = self.topology.link_features(plan.path[0])
+        return await self._samples.sample(plan, features, pairs, timeout_ps, agree)
 
     async def teleport(
         self,

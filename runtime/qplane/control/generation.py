@@ -35,6 +35,7 @@ class LinkStatus:
     state: LinkStatusCode
     in_use: int
     unconfirmed: int
+    last_seq: int = 0  # of the last pair on that link, for whichever circuit
 
     @property
     def is_drained(self) -> bool:
@@ -161,5 +162,12 @@ def _status(
     if body is None:
         return None
     return LinkStatus(
-        circuit, node, side.number, side.label, body.status, body.in_use, body.unconfirmed
+        circuit,
+        node,
+        side.number,
+        side.label,
+        body.status,
+        body.in_use,
+        body.unconfirmed,
+        body.last_seq,
     )

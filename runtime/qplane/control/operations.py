@@ -1,5 +1,5 @@
 """What a running network offers about its circuits: circuit.add, .list, .show, .remove, .ping,
-and net.top.
+.sample, and net.top.
 
 Values are JSON; what they hold is said at :func:`described`. Errors are ControlErrors and
 RequestErrors of one line; a circuit that can't be added leaves no trace.
@@ -17,6 +17,7 @@ from qplane.control.controller import Controller
 from qplane.control.errors import ControlError
 from qplane.control.ping import Ping, Side, find_circuit
 from qplane.control.plans import CircuitPlan
+from qplane.control.samples import ErrorRate, Sample
 from qplane.net.request import RequestError, circuit_request
 
 COUNTER = "circuit_events"
@@ -55,6 +56,7 @@ class Operations:
             "circuit.show": self.show,
             "circuit.remove": self.remove,
             "circuit.ping": self.ping,
+            "circuit.sample": self.sample,
             "net.top": self.top,
         }
 
@@ -144,10 +146,7 @@ class Operations:
                 raise ControlError(f"{name} {value}: 0.001 to 3600 seconds are possible")
         if count is not None and count < 1:
             raise ControlError(f"count {count}: at least one ping")
-        for node in (source, target):
-            if node not in self._controller.network.nodes:
-                known = ", ".join(self._controller.network.nodes)
-                raise ControlError(f"no node is named {node}; nodes: {known}")
+        self._check_nodes(source, target)
         name = find_circuit(self._controller.plans, source, target, circuit).name
         for sequence in itertools.count(1) if count is None else range(1, count + 1):
             begun_ps = self._clock.now_ps()
@@ -159,6 +158,23 @@ class Operations:
             if sequence != count:
                 next_ps = begun_ps + round(interval * PS_PER_SECOND)
                 await self._clock.sleep(max(next_ps - self._clock.now_ps(), 0))
+
+    async def sample(
+        self,
+        source: str,
+        target: str,
+        pairs: int,
+        circuit: str | None = None,
+        timeout: float = 60.0,
+    ) -> Values:
+        """Both ends measure so many pairs; what they found. `timeout`: of the network's time."""
+        if not 0.001 <= timeout <= 3600:
+            raise ControlError(f"timeout {timeout}: 0.001 to 3600 seconds are possible")
+        self._check_nodes(source, target)
+        found = await self._controller.sample(
+            source, target, pairs, circuit, timeout_ps=round(timeout * PS_PER_SECOND)
+        )
+        return sampled(found)
 
     async def top(self, interval: float = 1.0) -> AsyncIterator[Values]:
         """Every `interval` seconds of the network's time: each circuit's deliveries since then."""
@@ -188,6 +204,12 @@ class Operations:
             ]
             before, before_ps = delivered, now_ps
             yield {"time_s": now_ps / PS_PER_SECOND, "circuits": circuits, "nodes": nodes}
+
+    def _check_nodes(self, *names: str) -> None:
+        for node in names:
+            if node not in self._controller.network.nodes:
+                known = ", ".join(self._controller.network.nodes)
+                raise ControlError(f"no node is named {node}; nodes: {known}")
 
     def _plan(self, name: str) -> CircuitPlan:
         plans = self._controller.plans
@@ -263,6 +285,30 @@ def pinged(ping: Ping) -> Values:
             }
             for reply in ping.replies
         ],
+    }
+
+
+def sampled(sample: Sample) -> Values:
+    """A sample as JSON; None in place of what no pair was measured for."""
+
+    def rate(found: ErrorRate) -> Values:
+        return {
+            "pairs": found.pairs,
+            "errors": found.errors,
+            "error_rate": found.value if found.pairs else None,
+            "standard_error": found.standard_error if found.pairs else None,
+        }
+
+    is_known = sample.z.pairs > 0 and sample.x.pairs > 0
+    return {
+        "circuit": sample.circuit,
+        "pairs": sample.pairs,
+        "unmatched": sample.unmatched,
+        "z": rate(sample.z),
+        "x": rate(sample.x),
+        "fidelity_least": sample.fidelity_least if is_known else None,
+        "fidelity_most": sample.fidelity_most if is_known else None,
+        "standard_error": sample.standard_error if is_known else None,
     }
 
 

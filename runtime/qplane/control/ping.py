@@ -24,6 +24,7 @@ from qplane.wire import (
     CircuitPingBody,
     CircuitRole,
     EtherType,
+    QciFlag,
     QciMessage,
     QciType,
     WireError,
@@ -111,20 +112,31 @@ class Pings:
         self._count = 0
         self._out: dict[int, _Out] = {}
 
-    async def ping(self, plan: CircuitPlan, asker: str, timeout_ps: int) -> Ping:
+    async def ping(
+        self,
+        plan: CircuitPlan,
+        asker: str,
+        timeout_ps: int,
+        sample: tuple[int, int] | None = None,
+    ) -> Ping:
         """Ask from one end of a circuit, and wait for all answers or `timeout_ps`.
+
+        With `sample`, both ends agree to measure that range of pairs: the first one's sequence
+        number at the head-end, and how many.
 
         Raises ControlError if `asker` is no end of it, ConnectionFailedError.
         """
         hops = _seen_from(plan, asker)
         (side,) = hops[0].sides
         nonce = self._nonce()
-        sent = CircuitPingBody(nonce, self._clock.now_ps())
+        first, count = sample or (0, 0)
+        sent = CircuitPingBody(nonce, self._clock.now_ps(), sample_first=first, sample_count=count)
+        flags = QciFlag.NONE if sample is None else QciFlag.SAMPLE
         frame = CircuitFrame(
             node_mac(self._network.nodes[side.neighbour].id),
             node_mac(self._network.nodes[asker].id),
             side.label,
-            QciMessage(QciType.CIRCUIT_PING, sent),
+            QciMessage(QciType.CIRCUIT_PING, sent, flags),
         )
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         out = self._out[nonce] = _Out(done, asker, side.label, sent, hops)

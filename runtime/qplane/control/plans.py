@@ -7,7 +7,7 @@ the plans that stand, so a change that fails has nothing to give back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import MappingProxyType
 
@@ -75,6 +75,7 @@ class HopPlan:
     slice_number: int = 0
     request: Request = Request.KEEP
     complete: bool = False  # COMPLETE tells the other end of each delivery
+    budget_ps: int = 0  # an end: what its TRACKs may take to the other end; 0: no limit
 
     @property
     def is_end(self) -> bool:
@@ -152,6 +153,9 @@ def plan_circuits(
         ]
         repeaters = [topology.devices[hop.node].features for hop in hops[1:-1]]
         times = timing(circuit.cutoff_ps, uses, repeaters)
+        # When a TRACK has taken longer, the qubit that it is about is gone.
+        budget_ps = min(circuit.budget_ps or times.end_cutoff_ps, times.end_cutoff_ps)
+        hops = [replace(hop, budget_ps=budget_ps) if hop.is_end else hop for hop in hops]
         plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise))
     return plans
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 
@@ -18,6 +19,10 @@ ENTRANCES = ("port_kind", "label_in", "pair_in", "my_mac", "arp_responder")
 """Tables that let packets in: they are filled last and emptied first, so that no packet meets half
 a circuit."""
 
+
+PS_PER_US = 1_000_000
+LONGEST_US = (1 << 31) - 1
+"""The pipeline compares remaining times as signed numbers."""
 
 REPLICA_A, REPLICA_B = 1, 2
 """Replication ids of a station's REPLY to either end of a link."""
@@ -204,8 +209,8 @@ def circuit(network: Network, plan: CircuitPlan) -> dict[str, list[Entry]]:
     return {hop.node: list(at_hop(network, hop)) for hop in plan.hops}
 
 
-def at_hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
-    """Entries of one circuit at one node."""
+def at_hop(network: Network, hop: HopPlan, time_scale: float = 1.0) -> Iterator[Entry]:
+    """Entries of one circuit at one node; `time_scale` as in :func:`ports`."""
     for group, replicas in hop.groups():
         yield Group(group, replicas)
     mac = node_mac(network.nodes[hop.node].id)
@@ -218,7 +223,7 @@ def at_hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
             src_mac=mac,
             dst_mac=node_mac(network.nodes[side.neighbour].id),
         )
-    yield _role(hop)
+    yield _role(hop, time_scale)
     number = slices.number(network, hop.slice)
     for side in hop.sides:
         to = {"circuit_id": hop.circuit_id, "side": int(side.side), "slice": number}
@@ -228,7 +233,12 @@ def at_hop(network: Network, hop: HopPlan) -> Iterator[Entry]:
         yield table_entry("pair_in", match, "set_circuit", **to)
 
 
-def _role(hop: HopPlan) -> Entry:
+def _clock_us(duration_ps: int, time_scale: float) -> int:
+    """A time of the network by a switch's clock, rounded up, as far as the field goes."""
+    return min(math.ceil(duration_ps * time_scale / PS_PER_US), LONGEST_US)
+
+
+def _role(hop: HopPlan, time_scale: float) -> Entry:
     match = {"circuit": hop.circuit_id}
     if hop.is_end:
         (side,) = hop.sides
@@ -243,8 +253,8 @@ def _role(hop: HopPlan) -> Entry:
             group_device=side.group,
             request=int(hop.request),
             complete=int(hop.complete),
-            budget_us=0,
-            delay_us=0,
+            budget_us=_clock_us(hop.budget_ps, time_scale),
+            delay_us=_clock_us(side.link.delay_ps, time_scale),
         )
     up, down = hop.sides
     assert up.side is Side.UP  # order of HopPlan.sides
@@ -260,8 +270,8 @@ def _role(hop: HopPlan) -> Entry:
         port_down=down.port,
         group_device_down=down.group,
         group_both=hop.group_both,
-        delay_up_us=0,
-        delay_down_us=0,
+        delay_up_us=_clock_us(up.link.delay_ps, time_scale),
+        delay_down_us=_clock_us(down.link.delay_ps, time_scale),
     )
 
 

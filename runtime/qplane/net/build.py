@@ -182,6 +182,7 @@ def _circuits(
             rate_per_s=section.rate or 0.0,
             slice=slice_name(file, "circuits", index, section.slice),
             request=section.request,
+            budget_ps=section.budget or 0,
             complete=section.complete,
         )
         if not circuit.asks:

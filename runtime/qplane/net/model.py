@@ -132,6 +132,7 @@ class Circuit:
 
     `slots` memory slots on each side of each link; 0: an equal share of what there is, or what
     `fidelity` and `rate_per_s` need: means over its pairs that are asked for (0: not asked).
+    `budget_ps`: what a TRACK may take from end to end.
     `request`: what the ends do with a pair. `complete`: each hears that the other has delivered.
     """
 
@@ -146,6 +147,7 @@ class Circuit:
     slice: str = DEFAULT_SLICE
     request: str = "keep"  # or "measure", "early"
     complete: bool = False
+    budget_ps: int = 0  # 0: as long as an end node keeps a qubit
 
     @property
     def asks(self) -> bool:

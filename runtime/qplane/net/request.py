@@ -52,5 +52,6 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
         rate_per_s=section.rate or 0.0,
         slice=section.slice or DEFAULT_SLICE,
         request=section.request,
+        budget_ps=section.budget or 0,
         complete=section.complete,
     )

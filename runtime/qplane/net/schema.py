@@ -294,6 +294,7 @@ class CircuitSection(Section):
     slice: Name | None = None
     request: Literal["keep", "measure", "early"] = "keep"
     complete: bool = False
+    budget: Picoseconds | None = None
 
     @model_validator(mode="after")
     def _two_ends(self) -> CircuitSection:

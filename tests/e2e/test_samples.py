@@ -1,0 +1,87 @@
+"""The two-sided fidelity check: the ping agrees on pairs, devices measure them, the controller
+compares what both ends' packet-ins say. Real P4Runtime, virtual time."""
+
+import asyncio
+import math
+
+import pytest
+
+from e2e import rig
+from qplane.control import ControlError
+from qplane.net import loads
+from qplane.simulate.session import simulation
+from qplane.simulate.summary import expectation
+
+
+def over(text, do):
+    async def main():
+        async with simulation(loads(text)) as simulated:
+            await simulated.set_up()
+            await simulated.controller.start()
+            result = await do(simulated)
+            await simulated.controller.stop()
+            await simulated.drain()
+            summary = await simulated.summary()
+            assert (summary.waiting, summary.one_sided, summary.wrong_frames) == ([], 0, 0)
+            return result
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("ends", [("n0", "n2"), ("n2", "n0")], ids=["head asks", "tail asks"])
+@pytest.mark.parametrize("memory", ["RELAXING", "NOISY"])
+def test_the_error_rates_are_those_of_the_pairs(ends, memory):
+    async def do(simulated):
+        sample = await simulated.controller.sample(*ends, 1200)
+        engine = simulated.emulation.engine
+        delivered = engine.deliveries()
+        assert 0 <= engine.counters()["measures"] - 2 * sample.pairs < 20  # under way at the end
+        expected = expectation(simulated.emulation, delivered)
+        return sample, expected, delivered["fidelity"].mean()
+
+    text = rig.chain(3, slots=2, memory=getattr(rig, memory))
+    sample, expected, fidelity = over(text, do)
+    assert sample.circuit == "c"
+    assert sample.unmatched == 0
+    assert sample.pairs >= 1200
+    assert abs(sample.z.pairs - sample.x.pairs) < 4 * math.sqrt(sample.pairs)
+    for found, chance in ((sample.z, expected.z_error), (sample.x, expected.x_error)):
+        assert abs(found.value - chance.mean()) < 4 * found.standard_error
+    slack = 4 * sample.standard_error
+    assert sample.fidelity_least - slack < fidelity < sample.fidelity_most + slack
+
+
+def test_dephasing_alone_makes_the_least_fidelity_the_true_one():
+    async def do(simulated):
+        sample = await simulated.controller.sample("n0", "n2", 1000)
+        return sample, simulated.emulation.engine.deliveries()["fidelity"].mean()
+
+    sample, fidelity = over(rig.chain(3, slots=2, memory=rig.DEPHASING), do)
+    assert sample.z.errors == 0
+    assert abs(sample.fidelity_least - fidelity) < 4 * sample.standard_error
+
+
+def test_a_sample_of_one_of_two_circuits_and_what_is_refused():
+    circuits = [
+        {"name": "one", "from": "a", "to": "b", "slots": 2},
+        {"name": "two", "from": "a", "to": "b", "slots": 2, "request": "early"},
+    ]
+    text = rig.network([("a", "r"), ("r", "b")], circuits, memory={**rig.DEPHASING, "slots": 16})
+
+    async def do(simulated):
+        controller = simulated.controller
+        sample = await controller.sample("a", "b", 200, "one")
+        assert (sample.circuit, sample.unmatched) == ("one", 0)
+        assert sample.pairs >= 200
+        for refused, why in (
+            ((0, "one"), "1 to 65535 pairs"),
+            ((10, "two"), "delivers early"),
+            ((10, "three"), "no circuit is named three"),
+        ):
+            with pytest.raises(ControlError, match=why):
+                await controller.sample("a", "b", *refused)
+        await controller.stop(["one"])
+        with pytest.raises(ControlError, match="generates no pairs"):
+            await controller.sample("a", "b", 10, "one")
+
+    over(text, do)
