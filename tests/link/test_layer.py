@@ -161,6 +161,35 @@ def test_operations_of_a_running_network() -> None:
     on_a_link_layer(test)
 
 
+def test_kept_pairs_are_held_for_a_time_or_until_they_are_let_go() -> None:
+    """At both ends, and the status says so."""
+
+    async def test(network: StubNetwork, layer: LinkLayer) -> None:
+        offered = operations(layer, network.clock)
+        ends = [layer.end("alice", "bob"), layer.end("bob", "alice")]
+
+        async def hold(seconds: float) -> list[int]:
+            asked = {"node": "alice", "remote": "bob", "pairs": 3, "keep": True}
+            await collect(offered["link.create"](hold_s=seconds, **asked))
+            await network.clock.sleep(MS)
+            rows: Any = await offered["link.status"]()  # type: ignore[misc]
+            held = [[pair["seq"] for pair in row["held"]] for row in rows]
+            assert held[0] == held[1]
+            assert [len(end.egp.memory) for end in ends] == [3, 3]
+            assert all(0 < pair["left_s"] <= seconds for row in rows for pair in row["held"])
+            return held[0]
+
+        assert len(await hold(0.1)) == 3
+        await network.clock.sleep(100 * MS)
+        assert [len(end.egp.memory) for end in ends] == [0, 0]
+        assert len(await hold(50.0)) == 3
+        said: Any = await offered["link.release"](node="bob", remote="alice")  # type: ignore[misc]
+        assert said["released"] == 3
+        assert [len(end.egp.memory) for end in ends] == [0, 0]
+
+    on_a_link_layer(test)
+
+
 @pytest.mark.parametrize(
     ("operation", "arguments", "said"),
     [
@@ -168,6 +197,12 @@ def test_operations_of_a_running_network() -> None:
         ("link.create", {"node": "alice", "remote": "bob", "basis": "q"}, "z, xz, xyz"),
         ("link.create", {"node": "alice", "remote": "bob", "pairs": 70000}, "number is 70000"),
         ("link.create", {"node": "alice", "remote": "bob", "min_fidelity": 1.0}, "UNSUPP"),
+        ("link.create", {"node": "alice", "remote": "bob", "hold_s": 1.0}, "only kept pairs"),
+        (
+            "link.create",
+            {"node": "alice", "remote": "bob", "keep": True, "hold_s": 1e9},
+            "hold_s is 1e",
+        ),
         ("link.top", {"interval_s": 0}, "more than 0"),
     ],
 )

@@ -33,6 +33,7 @@ def _group() -> None:
 
 @app.command(
     epilog="Examples:  qplane link create alice bob --pairs 100 --min-fidelity 0.8 --keep   |   "
+    "qplane link create alice bob --pairs 2 --keep --hold 10s   |   "
     "qplane link create alice bob --pairs 1000 --basis xyz --json > pairs.jsonl   |   "
     "qplane link create alice bob --simulate net.toml"
 )
@@ -45,8 +46,17 @@ def create(
     ] = 0.0,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="Into memory (and released at once); else they are measured."),
+        typer.Option(
+            "--keep", help="Into memory (released at once without --hold); else they are measured."
+        ),
     ] = False,
+    hold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help='Keep each pair so long at both ends, like "10s", or until qplane link release.',
+        ),
+    ] = None,
     basis: Annotated[
         str,
         typer.Option(help="Measured pairs: z, or at random one of xz, xyz, at each end."),
@@ -80,18 +90,38 @@ def create(
             "basis": basis,
             "priority": priority,
             "purpose_id": purpose,
-            "max_time_s": link_commands.seconds(max_time),
+            "max_time_s": link_commands.seconds("--max-time", max_time),
+            "hold_s": link_commands.seconds("--hold", hold),
             "atomic": atomic,
             "consecutive": not at_end,
         },
     )
 
 
-@app.command(epilog="Example:  qplane link test alice bob --pairs 1000")
+@app.command(epilog="Example:  qplane link release alice bob")
+def release(node: Node, remote: Remote, net: NetName = None, as_json: AsJson = False) -> None:
+    """Let go of the pairs that are held on a link (create --keep --hold), at both ends."""
+    from qplane.cli import link_commands
+
+    link_commands.release(link_commands.Where(net, None, as_json), node, remote)
+
+
+@app.command(
+    epilog="Examples:  qplane link test alice bob --pairs 1000   |   "
+    "qplane link test alice bob --min-fidelity 0.9"
+)
 def test(
     node: Node,
     remote: Remote,
     pairs: Annotated[int, typer.Option(min=1, max=0xFFFF, help="Test pairs.")] = 300,
+    min_fidelity: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Test the setting of the highest rate that meets it; 0: of the highest rate.",
+        ),
+    ] = 0.0,
     net: NetName = None,
     simulate: Simulated = None,
     as_json: AsJson = False,
@@ -100,7 +130,9 @@ def test(
     from qplane.cli import link_commands
 
     where = link_commands.Where(net, simulate, as_json)
-    link_commands.test(where, {"node": node, "remote": remote, "pairs": pairs})
+    link_commands.test(
+        where, {"node": node, "remote": remote, "pairs": pairs, "min_fidelity": min_fidelity}
+    )
 
 
 @app.command(epilog="Example:  qplane link status alice --json")

@@ -17,6 +17,9 @@ from qplane.cli.errors import FAILED, fail
 from qplane.live.api import OperationError
 from qplane.terminal import console, table, watch
 
+WIDE = 100
+"""Columns that a table of links with everything in it takes."""
+
 
 @dataclass(frozen=True)
 class Where:
@@ -56,8 +59,8 @@ def _source(where: Where) -> Iterator[Source]:
         fail(str(error), FAILED)
 
 
-def seconds(text: str | None) -> float:
-    """A time as the user writes it; 0 for none."""
+def seconds(option: str, text: str | None) -> float:
+    """The time that an option has, as the user writes it; 0 for none."""
     if text is None:
         return 0.0
     from qplane.net import units
@@ -65,7 +68,7 @@ def seconds(text: str | None) -> float:
     try:
         return units.TIME.parse(text) * 1e-12
     except units.UnitError as error:
-        fail(f"--max-time: {error}")
+        fail(f"{option}: {error}")
 
 
 def create(where: Where, arguments: dict[str, Any]) -> None:
@@ -80,6 +83,22 @@ def create(where: Where, arguments: dict[str, Any]) -> None:
         print(f"{ended['pairs']} of {ended['wanted']} pairs in {spent:.6g} s{rate}")
         if ended["void"]:
             print(f"void, as the other end missed them: {', '.join(map(str, ended['void']))}")
+        if arguments["hold_s"]:
+            ends = f"{arguments['node']} {arguments['remote']}"
+            print(
+                f"held for {arguments['hold_s']:g} s each; let go with: qplane link release {ends}"
+            )
+
+
+def release(where: Where, node: str, remote: str) -> None:
+    """Let go of what is held on a link."""
+    with _source(where) as source:
+        said = source.call("link.release", node=node, remote=remote)
+        if where.as_json:
+            print(json.dumps(said))
+        else:
+            pairs = "pair" if said["released"] == 1 else "pairs"
+            print(f"{said['released']} {pairs} of {node} and {remote} let go")
 
 
 def test(where: Where, arguments: dict[str, Any]) -> None:
@@ -91,16 +110,37 @@ def test(where: Where, arguments: dict[str, Any]) -> None:
         if where.as_json:
             print(json.dumps(rows))
             return
-        shown = table(None, "end", "fidelity", "QBER Z", "QBER X", "QBER Y", "test pairs")
+        shown = table(
+            None, "end", "setting", "calibrated and tested", "test pairs alone", "pairs",
+            "QBER Z/X/Y", text=["setting"],
+        )  # fmt: skip
         for row in rows:
-            qber, fidelity = row["qber"], row["fidelity"]
-            shown.add_row(
-                f"{row['node']} to {row['remote']}",
-                f"{fidelity['value']:.4f} ± {fidelity['error']:.4f}",
-                *(f"{qber[b]['rate']:.4f}" if b in qber else "-" for b in "ZXY"),
-                str(sum(of_basis["pairs"] for of_basis in qber.values())),
-            )
+            for setting in row["settings"]["tested"]:
+                tested = setting.get("tested")
+                shown.add_row(
+                    f"{row['node']} → {row['remote']}",
+                    _setting(setting),
+                    _estimate(setting["fidelity"]),
+                    "-" if tested is None else _estimate(tested),
+                    "-" if tested is None else str(tested["pairs"]),
+                    "-" if tested is None else "/".join(f"{tested['qber'][b]:.3f}" for b in "ZXY"),
+                )
         console().print(shown)
+        best = rows[0]["settings"]["best"]
+        if best["bright_state"] is not None:
+            print(
+                f"the best setting of this link ({_setting(best)}) gives an estimated "
+                f"{_estimate(best['fidelity'])}; --min-fidelity chooses the setting that is tested"
+            )
+
+
+def _setting(setting: dict[str, Any]) -> str:
+    bright = setting["bright_state"]
+    return "-" if bright is None else f"α {bright:.4g}"
+
+
+def _estimate(said: dict[str, Any]) -> str:
+    return f"{said['value']:.4f} ± {said['error']:.4f}"
 
 
 def status(where: Where, node: str | None) -> None:
@@ -161,22 +201,45 @@ def _follow(
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
+    out = console()
+    narrow = out.is_terminal and out.width < WIDE
+    columns = [
+        "link",
+        "sched.",
+        "queued",
+        "memory",
+        "pairs",
+        "void",
+        "pairs/s",
+        "best F",
+        "errors",
+    ]
+    left_out = {"sched.", "void"} if narrow else set()
     shown = table(
-        None, "link", "sched.", "queued", "memory", "pairs", "void", "pairs/s",
-        "fidelity", "errors", text=["sched.", "errors"],
-    )  # fmt: skip
+        None, *(c for c in columns if c not in left_out), text={"sched.", "errors"} - left_out
+    )
     for row in rows:
         memory, fidelity = row["memory"], row["fidelity"]
         errors = {**row["errors"], **row["mhp_errors"]}
-        shown.add_row(
-            f"{row['node']} → {row['remote']}",
-            row["scheduler"],
-            "/".join(map(str, row["queued"])) + (f" +{row['waiting']}" if row["waiting"] else ""),
-            f"{memory['held']}/{memory['capacity']}",
-            str(row["pairs"]),
-            str(row["void"]),
-            f"{row['rate_per_s']:.4g}",
-            f"{fidelity['value']:.4f} ± {fidelity['error']:.4f}",
-            ", ".join(f"{name} {count}" for name, count in errors.items()) or "-",
-        )
+        held = f" ({len(row['held'])} held)" if row["held"] and not narrow else ""
+        cells = {
+            "link": f"{row['node']} → {row['remote']}",
+            "sched.": row["scheduler"],
+            "queued": _queued(row),
+            "memory": f"{memory['held']}/{memory['capacity']}{held}",
+            "pairs": str(row["pairs"]),
+            "void": str(row["void"]),
+            "pairs/s": f"{row['rate_per_s']:.4g}",
+            "best F": f"{fidelity['value']:.3f}" if narrow else _estimate(fidelity),
+            "errors": ", ".join(f"{name} {count}" for name, count in errors.items()) or "-",
+        }
+        shown.add_row(*(text for column, text in cells.items() if column not in left_out))
     return shown
+
+
+def _queued(row: dict[str, Any]) -> str:
+    """Items by priority, those at the end that are 0 left out; and what waits to be accepted."""
+    queued = row["queued"]
+    while len(queued) > 1 and not queued[-1]:
+        queued = queued[:-1]
+    return "/".join(map(str, queued)) + (f" +{row['waiting']}" if row["waiting"] else "")

@@ -195,6 +195,10 @@ class FidelityEstimator:
         """The highest fidelity that the link gives."""
         return self._choice(max(self.points, key=lambda point: point.fidelity(kind)), kind)
 
+    def fastest(self, kind: RequestType) -> Choice:
+        """The highest rate that the link gives."""
+        return self._choice(max(self.points, key=lambda point: point.success), kind)
+
     def _choice(self, point: CalibrationPoint, kind: RequestType) -> Choice:
         return Choice(
             point.bright_state, self.fidelity(point.bright_state, kind).value, point.success

@@ -84,6 +84,11 @@ class LinkLayer:
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
 
+    @property
+    def timers(self) -> Timers:
+        """For what goes with the protocols; what a callback wants sent is sent after it."""
+        return self._timers
+
     # ---- beginning and end ----
 
     async def start(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from qplane.clock import PS_PER_SECOND, Clock
 from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
 from qplane.link.errors import LinkLayerError
+from qplane.link.holding import HOLD_PURPOSE, Holding
 from qplane.link.layer import LinkLayer
 from qplane.link.messages import Ok
 from qplane.link.request import LinkRequestError, Request
@@ -16,11 +17,14 @@ from qplane.live.api import Operation, OperationError
 from qplane.wire.errors import WireError
 from qplane.wire.service import OkMeasure, RandomBasis
 
+LONGEST_HOLD_S = 86_400
+
 _BASES = {"z": RandomBasis.NONE, "xz": RandomBasis.XZ, "xyz": RandomBasis.XYZ}
 
 
 def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
     """By name."""
+    holding = Holding(layer)
 
     def find(node: str, remote: str) -> LinkEnd:
         try:
@@ -40,12 +44,21 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         atomic: bool = False,
         consecutive: bool = True,
         basis: str = "xz",
+        hold_s: float = 0.0,
     ) -> AsyncIterator[object]:
         """Order pairs; one object per pair as it comes, at last how the request ended.
 
-        Kept pairs are released as soon as they are reported. Closing the stream cancels.
+        Kept pairs are held for `hold_s` at both ends, or until link.release; with 0 they are
+        released as soon as they are reported. Closing the stream cancels the request.
         """
         end = find(node, remote)
+        if hold_s and not keep:
+            raise OperationError("only kept pairs can be held")
+        if not 0 <= hold_s <= LONGEST_HOLD_S:
+            raise OperationError(f"hold_s is {hold_s:g}; 0 to {LONGEST_HOLD_S} are possible")
+        if hold_s:
+            holding.prepare(end, round(hold_s * PS_PER_SECOND))
+            purpose_id = HOLD_PURPOSE
         if basis not in _BASES:
             raise OperationError(f"basis is {basis!r}; it is one of {', '.join(_BASES)}")
         start_ps = clock.now_ps()
@@ -63,18 +76,43 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
             )
         except WireError as error:
             raise OperationError(str(error)) from None
-        async for item in _follow(end, request, clock, start_ps):
-            yield item
+        if not hold_s:
+            async for item in _follow(end, request, clock, start_ps, end.release):
+                yield item
+            return
 
-    async def test(node: str, remote: str, pairs: int = 300) -> AsyncIterator[object]:
-        """Order test pairs, from which both ends estimate fidelity and error rates."""
+        async def keep_it(ok: Ok) -> None:
+            holding.keep(end, ok)
+
+        holding.begin(end, request.create_id, round(hold_s * PS_PER_SECOND))
+        try:
+            async for item in _follow(end, request, clock, start_ps, keep_it):
+                yield item
+        finally:
+            holding.finish(end, request.create_id)
+
+    async def release(node: str, remote: str) -> object:
+        """Let go of the pairs that are held on a link, at both ends."""
+        return {
+            "node": node,
+            "remote": remote,
+            "released": await holding.release(find(node, remote)),
+        }
+
+    async def test(
+        node: str, remote: str, pairs: int = 300, min_fidelity: float = 0.0
+    ) -> AsyncIterator[object]:
+        """Order test pairs, from which both ends estimate fidelity and error rates.
+
+        They are made with the setting of the highest rate that meets `min_fidelity`.
+        """
         end = find(node, remote)
         start_ps = clock.now_ps()
         try:
-            request = await end.test(pairs)
+            request = await end.test(pairs, min_fidelity=min_fidelity)
         except WireError as error:
             raise OperationError(str(error)) from None
-        async for item in _follow(end, request, clock, start_ps):
+        async for item in _follow(end, request, clock, start_ps, end.release):
             yield item
 
     async def status(node: str | None = None) -> object:
@@ -83,7 +121,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         if node is not None and node not in nodes:
             known = ", ".join(nodes) or "none"
             raise OperationError(f"node {node} has no link with a link layer; these have: {known}")
-        return rows(layer, clock.now_ps(), node)
+        return rows(layer, holding, clock.now_ps(), node)
 
     async def top(interval_s: float = 1.0, count: int = 0) -> AsyncIterator[object]:
         """`status` of all links again and again (`count` 0: until the stream is closed)."""
@@ -91,7 +129,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
             raise OperationError(f"interval_s is {interval_s}; it must be more than 0")
         shown = 0
         while True:
-            yield rows(layer, clock.now_ps(), None)
+            yield rows(layer, holding, clock.now_ps(), None)
             shown += 1
             if shown == count:
                 return
@@ -110,6 +148,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
 
     return {
         "link.create": create,
+        "link.release": release,
         "link.test": test,
         "link.status": status,
         "link.top": top,
@@ -118,7 +157,11 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
 
 
 async def _follow(
-    end: LinkEnd, request: Request, clock: Clock, start_ps: int
+    end: LinkEnd,
+    request: Request,
+    clock: Clock,
+    start_ps: int,
+    take: Callable[[Ok], Awaitable[None]],
 ) -> AsyncIterator[object]:
     """Each pair, then the end. Raises OperationError where the request fails."""
 
@@ -128,7 +171,7 @@ async def _follow(
     try:
         async for ok in request:
             yield {"pair": _pair(ok), "time_s": seconds()}
-            await end.release(ok)
+            await take(ok)
     except LinkRequestError as error:
         raise OperationError(str(error)) from None
     finally:
