@@ -82,6 +82,7 @@ class LinkLayer:
         self._devices: dict[tuple[str, int], DeviceMhp] = {}  # by node and link number
         self._egps: dict[tuple[str, int], Egp] = {}  # by node and port
         self._task: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
 
     @property
@@ -97,6 +98,16 @@ class LinkLayer:
         Links whose devices have no MHP are left out. Raises ConnectionFailedError, WriteError,
         SlotsError.
         """
+        try:
+            await self._start()
+        finally:
+            self._begun.set()
+
+    async def begun(self) -> None:
+        """Wait until :meth:`start` is over, however it went."""
+        await self._begun.wait()
+
+    async def _start(self) -> None:
         await self._controller.reserve_links()
         await self._controller.renumber()
         self._unsubscribe = self._controller.events.subscribe(self._on_event)

@@ -26,7 +26,8 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
     """By name."""
     holding = Holding(layer)
 
-    def find(node: str, remote: str) -> LinkEnd:
+    async def find(node: str, remote: str) -> LinkEnd:
+        await layer.begun()
         try:
             return layer.end(node, remote)
         except LinkLayerError as error:
@@ -51,7 +52,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         Kept pairs are held for `hold_s` at both ends, or until link.release; with 0 they are
         released as soon as they are reported. Closing the stream cancels the request.
         """
-        end = find(node, remote)
+        end = await find(node, remote)
         if hold_s and not keep:
             raise OperationError("only kept pairs can be held")
         if not 0 <= hold_s <= LONGEST_HOLD_S:
@@ -96,7 +97,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         return {
             "node": node,
             "remote": remote,
-            "released": await holding.release(find(node, remote)),
+            "released": await holding.release(await find(node, remote)),
         }
 
     async def test(
@@ -106,7 +107,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
 
         They are made with the setting of the highest rate that meets `min_fidelity`.
         """
-        end = find(node, remote)
+        end = await find(node, remote)
         start_ps = clock.now_ps()
         try:
             request = await end.test(pairs, min_fidelity=min_fidelity)
@@ -117,6 +118,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
 
     async def status(node: str | None = None) -> object:
         """How each end of each link stands (of one node, or of all)."""
+        await layer.begun()
         nodes = sorted({end.node for end in layer.ends.values()})
         if node is not None and node not in nodes:
             known = ", ".join(nodes) or "none"
@@ -127,6 +129,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         """`status` of all links again and again (`count` 0: until the stream is closed)."""
         if not interval_s > 0:
             raise OperationError(f"interval_s is {interval_s}; it must be more than 0")
+        await layer.begun()
         shown = 0
         while True:
             yield rows(layer, holding, clock.now_ps(), None)
@@ -139,7 +142,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         node: str, remote: str, name: str, weights: list[int] | None = None
     ) -> object:
         """Choose what a link serves next: fcfs, priority or wfq with weights (0: strict)."""
-        find(node, remote)
+        await find(node, remote)
         try:
             await layer.use_scheduler(node, remote, name, weights or ())
         except ValueError as error:
