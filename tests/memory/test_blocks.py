@@ -430,3 +430,78 @@ def test_a_tableau_of_many_qubits_refuses_noise_that_cannot_be_sampled():
         memory.damp(h[0], 0, 0.1)
     assert memory.stabilizers(h[0])[0] == "+" + "X" * 20
     memory.damp(h[0], 0, 0.1, twirl=True)
+
+
+# ---- vectors split into their components ----
+
+
+def sizes(memory, handles):
+    """The sizes of the blocks that these qubits are in, each block once."""
+    return sorted(len(m) for m in {frozenset(memory.members(q)) for q in handles})
+
+
+@pytest.mark.parametrize("n", [3, 5, 8])
+def test_a_measured_vector_falls_apart_where_the_state_does(n):
+    for basis, left in (("Z", [1] * (n - 1)), ("X", [n - 1])):
+        memory, rng = QuantumMemory(16), np.random.Generator(np.random.Philox(1))
+        h = memory.ghz(n, 0, exact=True)
+        memory.measure(h[n // 2], 0, rng, basis)
+        rest = [q for q in h if memory.is_live(q)]
+        assert sizes(memory, rest) == left
+        for q in h:
+            if memory.is_live(q):
+                memory.free(q)
+        assert memory.live == 0
+
+
+def test_vectors_split_where_gates_disentangle_them():
+    rng = np.random.Generator(np.random.Philox(5))
+    rho, sigma = ref.random_state(rng, 2), ref.random_state(rng, 3)
+    memory = QuantumMemory(8)
+    a, b = memory.create_state(0, rho)
+    c, d, e = memory.create_state(0, sigma)
+    memory.cnot(b, d, 0)
+    assert sizes(memory, (a, b, c, d, e)) == [5]
+    memory.cnot(b, d, 0)
+    assert sizes(memory, (a, b, c, d, e)) == [2, 3]
+    assert close(memory.density_matrix(a, b), rho)
+    assert close(memory.density_matrix(c, d, e), sigma)
+    assert memory.form(a) == "pair"
+    a, b = memory.create_pair(0)
+    memory.cnot(a, b, 0)
+    assert sizes(memory, (a, b)) == [1, 1]
+    memory.cnot(a, b, 0)
+    assert memory.fidelity(a, b) == pytest.approx(1, abs=1e-12)
+
+
+def test_states_without_correlations_of_two_qubits_stay_together():
+    """A ring of five has generators of three letters; two cuts leave lines of two and three."""
+    memory = QuantumMemory(8)
+    h = memory.graph_state(5, [(k, (k + 1) % 5) for k in range(5)], 0, exact=True)
+    memory.cz(h[0], h[1], 0)
+    assert sizes(memory, h) == [5]
+    before = memory.density_matrix(*h)
+    memory.cz(h[0], h[1], 0)
+    assert sizes(memory, h) == [5]
+    memory.cz(h[0], h[1], 0)
+    memory.cz(h[2], h[3], 0)
+    assert sizes(memory, h) == [2, 3]
+    memory.cz(h[0], h[1], 0)
+    memory.cz(h[2], h[3], 0)
+    assert sizes(memory, h) == [5]
+    state = ref.Reference(before, "abcde")
+    state.unitary(ref.CZ, "ab")
+    assert close(memory.density_matrix(*h), state.rho)
+
+
+def test_bell_measurement_and_reset_split_vectors():
+    memory, rng = QuantumMemory(16), np.random.Generator(np.random.Philox(2))
+    h = memory.ghz(4, 0, exact=True)
+    memory.bell_measure(h[0], h[1], 0, rng)  # ZZ is known, XX leaves the others a GHZ pair
+    assert sizes(memory, h[2:]) == [2]
+    g = memory.graph_state(5, [(0, 1), (1, 2), (2, 3), (3, 4)], 0, exact=True)
+    memory.reset(g[2], 0)  # to discard it is to measure it along X, Y or Z and to forget
+    left = [q for q in g if memory.is_live(q)]
+    assert sizes(memory, left) == [1, 4]  # XX of its neighbours' far sides is still known
+    memory.reset(g[1], 0)
+    assert sizes(memory, left) == [1, 1, 1, 2]

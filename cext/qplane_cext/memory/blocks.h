@@ -123,6 +123,22 @@ static void put_vector(qm_t *m, arena_t *a, const vector_t *v, big_t *owned) {
     free(owned);
 }
 
+/* The same for a state that may be a product: each of its components becomes a block. */
+static void put_components(qm_t *m, arena_t *a, vector_t *v, big_t *owned) {
+    while (v->n > 1) {
+        size_t all = size4(v->n) - 1, part = vector_component(v);
+        int n = __builtin_popcountll(part) / 2;
+        big_t *b = part != all && n > 2 ? big_vector(n) : NULL;
+        if (part == all || (n > 2 && !b)) break; /* no room: it stays one block */
+        double scratch[16];
+        vector_t one = {.R = b ? b->R : scratch};
+        vector_reduce(v, part, &one);
+        vector_reduce(v, all & ~part, v);
+        put_vector(m, a, &one, b);
+    }
+    put_vector(m, a, v, owned);
+}
+
 /* Gives q's block the form of a vector in place: a Bell-diagonal pair becomes a matrix,
  * a tableau (of at most MAX_VECTOR qubits) a big vector. */
 static int make_exact(qm_t *m, arena_t *a, uint32_t q) {

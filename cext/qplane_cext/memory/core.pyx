@@ -46,6 +46,7 @@ cdef dict _CLIFFORDS = {
 
 cdef extern from "qplane_cext/memory/integers.h":
     int64_t small_int(object value)
+    object pair_of_handles(uint64_t a, uint64_t b)
 
 cdef str X = "X", Z = "Z"  # Python has one object for each such literal
 cdef object NOBODY = object()  # in place of a generator
@@ -109,6 +110,19 @@ cdef double as_probability(value, str name) except? -1:
     return p
 
 
+cdef inline double probability(value, str name) except? -1:
+    """``as_probability`` without a call where it is a float."""
+    if PyFloat_CheckExact(value) and 0 <= PyFloat_AS_DOUBLE(value) <= 1:
+        return PyFloat_AS_DOUBLE(value)
+    return as_probability(value, name)
+
+
+cdef inline int bell_index(value, str name) except -1:
+    """``as_bell`` without a call where it is a small int."""
+    cdef int64_t k = small_int(value)
+    return <int>k if 0 <= k <= 3 else as_bell(value, name)
+
+
 cdef tuple as_axis(value, str name):
     try:
         return _BASES[value]
@@ -168,6 +182,8 @@ cdef class GateNoise:
 
 
 cdef GateNoise NOISELESS = GateNoise()
+cdef gate_noise_t NONE  # the same for C
+NONE.two_qubit_error = NONE.one_qubit_error = NONE.readout_error = 0
 
 
 cdef class QuantumMemory:
@@ -348,13 +364,17 @@ cdef class QuantumMemory:
         """
         cdef double[16] R
         cdef handle_t a, b
-        cdef int64_t now = as_time(now_ps, "now_ps")
-        cdef int pa = self._profile_index(profile_a, "profile_a"), code
-        cdef int pb = self._profile_index(profile_b, "profile_b")
         cdef qm_t* m = <qm_t*>self._m
+        cdef int64_t now = as_time(now_ps, "now_ps"), index = small_int(profile_a)
+        cdef int code, pa, pb
+        pa = <int>index if 0 <= index < m.n_profiles else self._profile_index(
+            profile_a, "profile_a")
+        index = small_int(profile_b)
+        pb = <int>index if 0 <= index < m.n_profiles else self._profile_index(
+            profile_b, "profile_b")
         if PyFloat_CheckExact(state) or isinstance(state, (int, float)):
-            code = qm_create_werner(m, &m.arena, now, as_probability(state, "state"),
-                                    as_bell(bell, "bell"), pa, pb, &a, &b)
+            code = qm_create_werner(m, &m.arena, now, probability(state, "state"),
+                                    bell_index(bell, "bell"), pa, pb, &a, &b)
         else:
             memset(R, 0, sizeof(R))
             R[0] = 1
@@ -363,7 +383,7 @@ cdef class QuantumMemory:
         if code < 0:
             fail(self, code, now, {}, f"capacity {self.capacity} records" if code == QM_EFULL
                  else "state: is not a two-qubit state (negative eigenvalue)")
-        return a, b
+        return pair_of_handles(a, b)
 
     def create_qubit(self, now_ps, state=(0.0, 0.0, 1.0), profile=0, error=0.0):
         """A qubit in the state of Bloch vector ``state`` ((0, 0, 1) is |0>), its handle.
@@ -621,13 +641,13 @@ cdef class QuantumMemory:
     def measure_pair(self, a, b, now_ps, rng, basis="Z", readout_error=0.0, *, node=None):
         """Ages both halves of a pair to ``now_ps``, measures them along the same ``basis`` and frees
         them: (bit of a, bit of b), as reported."""
-        cdef double[3] axis
+        cdef double[3] vector
+        cdef const double* axis = axis_of(basis, vector)
         cdef int bits = 0, code
         cdef handle_t h = as_handle(a, "a"), other = as_handle(b, "b")
         cdef int64_t now = as_time(now_ps, "now_ps")
-        cdef double error = as_probability(readout_error, "readout_error")
+        cdef double error = probability(readout_error, "readout_error")
         cdef qm_t* m = <qm_t*>self._m
-        axis_of(basis, axis)
         if node is not None:
             self._own(node, {"a": h, "b": other})
         code = qm_measure_pair(m, &m.arena, now, h, other, axis, error, bitgen_of(self, rng), &bits)
@@ -641,7 +661,7 @@ cdef class QuantumMemory:
         cdef int64_t now = as_time(now_ps, "now_ps")
         cdef int outcome, actual, code
         cdef qm_t* m = <qm_t*>self._m
-        cdef const gate_noise_t* g = &(NOISELESS if noise is None else noise).g
+        cdef const gate_noise_t* g = &NONE if noise is None else &noise.g
         if node is not None:
             self._own(node, {a: l, b: r})
         if pairs:
@@ -657,7 +677,7 @@ cdef class QuantumMemory:
     def swap(self, left, right, now_ps, rng, GateNoise noise=None, frame=0, *, node=None):
         """Entanglement swapping on halves of two pairs: ages both, measures, frees them; the far
         halves are one pair. Returns the reported Bell index XOR ``frame`` (0 to 3)."""
-        cdef int k = as_bell(frame, "frame")
+        cdef int k = bell_index(frame, "frame")
         return k ^ self._bell(left, right, now_ps, rng, noise, node, True, "left", "right")
 
     def bell_measure(self, left, right, now_ps, rng, GateNoise noise=None, *, node=None):

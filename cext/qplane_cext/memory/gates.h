@@ -190,7 +190,13 @@ static int qm_gate2(qm_t *m, arena_t *a, int64_t now_ps, qm_handle h, qm_handle 
     vector_t v;
     load_vector(m, p, &v, scratch);
     vector_gate2(&v, find_qubit(&v, p), find_qubit(&v, q), &GATE2[gate], gate_error);
-    store_small(m, &v);
+    if (vector_component(&v) == size4(v.n) - 1) {
+        store_small(m, &v);
+        return QM_OK;
+    }
+    big_t *b = take_big(m, a, p);
+    if (!b) drop_block(m, a, p);
+    put_components(m, a, &v, b);
     return QM_OK;
 }
 

@@ -91,42 +91,43 @@ INLINE void transpose(four_t *r) {
     r[3] = SHUFFLE(b, d, 2, 3, 6, 7);
 }
 
-typedef struct { /* the words of up to LANES records, and which they are, padded with record 0 */
-    uint64_t w[4][LANES];
-    uint32_t rec[LANES];
+typedef struct { /* the words of up to LANES records, and where those begin, padded with record 0 */
+    uint64_t w[4][LANES], at[LANES]; /* bytes from the first */
 } __attribute__((aligned(64))) lanes_t;
+
+INLINE record_t *lane_record(const qm_t *m, const lanes_t *r, int i) {
+    return (record_t *)((char *)m->records + r->at[i]);
+}
 
 /* The records of n handles; record 0, which is always free, for nonsense. */
 INLINE void find(const qm_t *m, const qm_handle *h, int n, lanes_t *out) {
-    const uint32_t capacity = m->capacity;
+    const uint64_t capacity = m->capacity;
     for (int i = 0; i < n; i++) {
-        uint32_t rec = (uint32_t)h[i] >> 1;
-        out->rec[i] = rec <= capacity ? rec : 0;
+        uint64_t rec = (h[i] & 0xffffffffu) >> 1;
+        out->at[i] = rec <= capacity ? rec * sizeof(record_t) : 0;
     }
-    for (int i = n; i & 3; i++) out->rec[i] = 0;
+    for (int i = n; i & 3; i++) out->at[i] = 0;
 }
 
 INLINE void gather(const qm_t *m, int n, lanes_t *out) {
-    const record_t *const records = m->records;
     for (int i = 0; i < n; i += 4) {
         four_t r[4];
-        for (int j = 0; j < 4; j++) memcpy(&r[j], &records[out->rec[i + j]], sizeof *r);
+        for (int j = 0; j < 4; j++) memcpy(&r[j], lane_record(m, out, i + j), sizeof *r);
         transpose(r);
         for (int j = 0; j < 4; j++) memcpy(&out->w[j][i], &r[j], sizeof *r);
     }
 }
 
 INLINE void scatter(const qm_t *m, int n, const lanes_t *in) {
-    record_t *const records = m->records;
     int i = 0;
     for (; i + 4 <= n; i += 4) {
         four_t r[4];
         for (int j = 0; j < 4; j++) memcpy(&r[j], &in->w[j][i], sizeof *r);
         transpose(r);
-        for (int j = 0; j < 4; j++) memcpy(&records[in->rec[i + j]], &r[j], sizeof *r);
+        for (int j = 0; j < 4; j++) memcpy(lane_record(m, in, i + j), &r[j], sizeof *r);
     }
     for (; i < n; i++)
-        for (int j = 0; j < 4; j++) records[in->rec[i]].w[j] = in->w[j][i];
+        for (int j = 0; j < 4; j++) lane_record(m, in, i)->w[j] = in->w[j][i];
 }
 
 /* Asks for the records of the block after this one; `rest`: handles that there are from here on. */
@@ -189,21 +190,27 @@ INLINE uint64_t clock_lane(const lanes_t *r, int i) { /* of compact records */
            (r->w[2][i] & 0xffff) << 16 | (r->w[1][i] & 0xffff);
 }
 
+INLINE uint64_t compact_profile(uint64_t w0, qm_handle h) { /* without a shift by a variable */
+    uint64_t a = w0 >> 34, b = w0 >> 45;
+    return (a ^ ((a ^ b) & -(h & 1))) & 2047u;
+}
+
 #define AGE_BITS 51 /* of an age that is taken here: 37 minutes */
 
 INLINE double age_of(uint64_t t) { return small_double(t & ((1ull << AGE_BITS) - 1)); }
 
 #define COMPACT_MARKS (MARK | MARK >> 1)
 
-/* Marks a block's records, which have no mark: those of a handle's half in word 0, or word 1. How
- * many are marked; 0 with none left where a record comes twice, with both halves of a compact one
- * also counting as that. */
+/* Marks a block's records, which had no mark when they were read: a half's in word 0, or word 1. 0
+ * where a record comes twice, with both halves of a compact one too; then too all are marked. */
 INLINE int mark_lanes(const qm_t *m, const qm_handle *h, int n, const lanes_t *r, int word) {
-    uint64_t seen = 0;
+    uint64_t seen = 0, marked[LANES];
+    for (int i = 0; i < n; i++)
+        marked[i] = r->w[word][i] | (word ? MARK : (1 + (h[i] & 1)) << 62);
     for (int i = 0; i < n; i++) {
-        uint64_t *w = &m->records[r->rec[i]].w[word];
+        uint64_t *w = &lane_record(m, r, i)->w[word];
         seen |= *w;
-        *w |= word ? MARK : MARK >> 1 << (h[i] & 1);
+        *w = marked[i];
     }
     return (seen & (word ? MARK : COMPACT_MARKS)) == 0;
 }
@@ -227,8 +234,8 @@ INLINE void create_block(const qm_t *m, const uint32_t *item, const record_t bas
     uint64_t now[LANES];
     lanes_t r;
     times_of(now_ps, step, n, now);
-    for (int i = 0; i < n; i++) r.rec[i] = item[n - 1 - i];
-    for (int i = 0; i < n; i++) r.w[0][i] = m->records[r.rec[i]].w[0];
+    for (int i = 0; i < n; i++) r.at[i] = item[n - 1 - i] * sizeof(record_t);
+    for (int i = 0; i < n; i++) r.w[0][i] = lane_record(m, &r, i)->w[0];
     for (int i = 0; i < n; i++) {
         uint64_t g = (r.w[0][i] + 1) & 0xffffffffu;
         g += !g;
@@ -236,8 +243,8 @@ INLINE void create_block(const qm_t *m, const uint32_t *item, const record_t bas
         r.w[1][i] = base.w[1] | (now[i] & 0xffff);
         r.w[2][i] = base.w[2] | (now[i] >> 16 & 0xffff);
         r.w[3][i] = base.w[3] | (now[i] >> 32 & 0xffff);
-        ha[i] = g << 32 | 2 * (uint64_t)r.rec[i];
-        hb[i] = g << 32 | 2 * (uint64_t)r.rec[i] | 1;
+        ha[i] = g << 32 | r.at[i] / (sizeof(record_t) / 2);
+        hb[i] = g << 32 | r.at[i] / (sizeof(record_t) / 2) | 1;
     }
     scatter(m, n, &r);
 }
@@ -279,7 +286,7 @@ INLINE uint64_t read_compact(const qm_t *m, const qm_handle *h, int n, int64_t r
         clock[i] = clock_lane(r, i);
         uint64_t t = now[i] - clock[i];
         bad |= misfit(w0[i], h[i], REC_COMPACT) | w0[i] >> 62 | t >> AGE_BITS;
-        profile[i] = w0[i] >> (34 + 11 * (h[i] & 1)) & 2047u;
+        profile[i] = compact_profile(w0[i], h[i]);
         age[i] = age_of(t);
     }
     return bad;
@@ -332,7 +339,7 @@ WIDE static int swap_lanes_read(const qm_t *m, const qm_handle *left, const qm_h
 /* The first two words of a swap's far half, h: its record's, now that h has it to itself. */
 INLINE uint64_t far_half(uint64_t w0, uint64_t h, uint64_t role) {
     return (w0 & 0xffffffffu) | (uint64_t)REC_SPLIT << 32 |
-           (w0 >> (34 + 11 * (h & 1)) & 2047u) << 34 | (h & 1) << 49 | role << 50;
+           compact_profile(w0, h) << 34 | (h & 1) << 49 | role << 50;
 }
 
 INLINE void swap_block_write(const qm_t *m, const qm_handle *left, const qm_handle *right, int n,
@@ -399,8 +406,8 @@ INLINE uint64_t read_whole(const qm_t *m, const qm_handle *ha, const qm_handle *
     for (int i = 0; i < n; i++) {
         uint64_t w0 = r->w[0][i], t = now[i] - clock_lane(r, i);
         bad |= misfit(w0, ha[i], REC_COMPACT) | w0 >> 62 | t >> AGE_BITS | (ha[i] ^ hb[i] ^ 1);
-        p->profile[0][i] = w0 >> (34 + 11 * (ha[i] & 1)) & 2047u;
-        p->profile[1][i] = w0 >> (34 + 11 * (hb[i] & 1)) & 2047u;
+        p->profile[0][i] = compact_profile(w0, ha[i]);
+        p->profile[1][i] = compact_profile(w0, hb[i]);
         p->age[0][i] = p->age[1][i] = age_of(t);
     }
     for (int j = 0; j < 3; j++)

@@ -192,7 +192,7 @@ static int bell_in_vectors(qm_t *m, arena_t *a, uint32_t l, uint32_t r, const ga
         out = vl;
         vector_close(&vl, j, k, w, &out);
         free(b);
-        put_vector(m, a, &out, bl);
+        put_components(m, a, &out, bl);
         return QM_OK;
     }
     if (!(br = take_big(m, a, r))) drop_block(m, a, r);
@@ -200,7 +200,7 @@ static int bell_in_vectors(qm_t *m, arena_t *a, uint32_t l, uint32_t r, const ga
     vector_fuse(&vl, j, &vr, k, w, &out);
     free(bl);
     free(br);
-    put_vector(m, a, &out, b);
+    put_components(m, a, &out, b);
     return QM_OK;
 }
 
@@ -266,7 +266,7 @@ static void leave_vector(qm_t *m, arena_t *a, uint32_t q, const double *w) {
     if (!b) drop_block(m, a, q);
     out = v;
     vector_contract(&v, find_qubit(&v, q), w, &out);
-    put_vector(m, a, &out, b);
+    put_components(m, a, &out, b);
 }
 
 /* A measurement along Z with the given coin, after which the qubit leaves the tableau. */

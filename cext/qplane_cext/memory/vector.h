@@ -84,6 +84,43 @@ static void vector_join(const vector_t *a, const vector_t *b, vector_t *out) {
     out->n = a->n + b->n;
 }
 
+#define PRODUCT_TOLERANCE 1e-14 /* correlations below are rounding */
+
+/* The qubits that are in one component with the first, as the bits of their letters in an index.
+ * Whatever correlates a set that is too small with the rest does so already, with fewest letters
+ * there, within the component: factors of the state outside it could be left out. */
+static size_t vector_component(const vector_t *v) {
+    const size_t all = size4(v->n) - 1, ones = all / 3;
+    size_t in = (size_t)3 << (2 * (v->n - 1));
+    while (in != all) {
+        size_t found = 0;
+        int fewest = MAX_VECTOR;
+        for (size_t p = 1; p <= all && fewest > 1; p++) {
+            size_t out = (p | p >> 1) & ones & ~in; /* a bit for each letter outside */
+            if (!out || fabs(v->R[p] - v->R[p & in] * v->R[p & ~in]) <= PRODUCT_TOLERANCE) continue;
+            int letters = __builtin_popcountll(out);
+            if (letters < fewest || !found) {
+                fewest = letters;
+                found = out;
+            }
+        }
+        if (!found) break;
+        in |= 3 * found;
+    }
+    return in;
+}
+
+/* The reduced state of the qubits whose letters are in `keep`; `out` may be `in`. */
+static void vector_reduce(const vector_t *in, size_t keep, vector_t *out) {
+    size_t o = 0, all = size4(in->n) - 1;
+    int count = 0;
+    for (size_t p = 0; p <= all; p++)
+        if (!(p & ~keep)) out->R[o++] = in->R[p];
+    for (int k = 0; k < in->n; k++)
+        if (keep >> (2 * (in->n - 1 - k)) & 1) out->m[count++] = in->m[k];
+    out->n = count;
+}
+
 static void remove_member(vector_t *v, int k) {
     memmove(v->m + k, v->m + k + 1, (size_t)(v->n - 1 - k) * sizeof *v->m);
     v->n--;
