@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from finsy.proto import p4r
 
@@ -15,43 +14,21 @@ from qplane_cext.switch.p4rt_apply import TableWriter
 from qplane_cext.switch.p4rt_fast import ActionDecoder, TableDecoder
 
 from ..errors import Code, StatusError, from_switch_error, invalid, not_found
-from ..p4info import MatchKind, P4InfoIndex, Scope, Table
+from ..p4info import P4InfoIndex, Scope
 from .actions import BoundAction, decode_action
 from .base import INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
-from .matches import Key, decode_key, encode_key
 from .meters import decode_config, refuse_color_counters
-from .profiles import OneShot, OneShotPlan, Profiles
+from .profiles import OneShot, Profiles
+from .table_actions import EntryAction
+from .table_entries import DEFAULT_HANDLE, Entry, TableEntries
 
 if TYPE_CHECKING:
-    from qplane_cext.switch.core import MeterRates, Target
-
-DEFAULT_HANDLE = -1  # of the default entry, in direct counters and meters
+    from qplane_cext.switch.core import MeterRates
 
 # BMv2's words, as PTF suites compare them.
 _NO_TIME_OUT = "idle_timeout_ns must be set to 0 for tables which do not support idle timeout"
 _TIME_WRITTEN = "has_time_since_last_hit must not be set in WriteRequest"
-
-
-@dataclass(frozen=True)
-class MemberRef:
-    """The action of an entry of an indirect table: a profile's member."""
-
-    member_id: int
-
-
-@dataclass(frozen=True)
-class GroupRef:
-    """The action of an entry of an indirect table: a selector's group."""
-
-    group_id: int
-
-
-EntryAction = BoundAction | MemberRef | GroupRef | OneShot
-GivenAction = BoundAction | MemberRef | GroupRef | OneShotPlan
-
-
-Entry: TypeAlias = "FastEntry[EntryAction]"
 
 
 def set_attributes(entry: Entry, message: p4r.TableEntry) -> None:
@@ -61,80 +38,12 @@ def set_attributes(entry: Entry, message: p4r.TableEntry) -> None:
     entry.idle_timeout_ns = message.idle_timeout_ns
 
 
-EntryKey = tuple[Key, int]
-
-
 def _counting(items: Sequence[object]) -> list[int]:
     return list(range(1, len(items) + 1))
 
 
-class TableStore:
-    """The entries of one table."""
-
-    def __init__(self, table: Table, core: SwitchCore, profiles: Profiles) -> None:
-        self.table = table
-        self.what = f"table {table.name!r}"
-        self._core = core
-        self._profile = profiles.store(table.profile.id) if table.profile is not None else None
-        self.entries: dict[int, Entry] = {}  # by handle, in the order in which they came
-        self.timed: dict[int, Entry] = {}  # by handle: the entries with an idle time-out
-        self.default: Entry = FastEntry(DEFAULT_HANDLE, (), 0, None)
-        for handle, key, core_priority, target, is_const in core.table_entries(table.name):
-            action = self._action_of(target)
-            priority = core_priority if table.needs_priority else 0
-            self.entries[handle] = FastEntry(
-                handle, tuple(key), priority, action, is_const=is_const
-            )
-
-    def _action_of(self, target: Target | None) -> BoundAction | None:
-        """The action of an entry that came with the program."""
-        if target is None or target[0] != "action":
-            return None
-        ref = self.table.by_core_id.get(target[1])
-        return None if ref is None else BoundAction(ref, tuple(target[2]))
-
-    # ---- finding ----
-
-    def entry_key(self, message: p4r.TableEntry) -> EntryKey:
-        """The key of an entry in a message. INVALID_ARGUMENT when match or priority is wrong."""
-        table = self.table
-        key = decode_key(table.fields, table.fields_by_id, message.match, self.what)
-        if table.needs_priority:
-            if message.priority <= 0:
-                raise invalid(
-                    f"{self.what}: priority {message.priority} must be above 0 "
-                    "(ternary, range or optional fields)"
-                )
-        elif message.priority:
-            raise invalid(
-                f"{self.what}: priority {message.priority} must be 0 "
-                "(no ternary, range or optional field)"
-            )
-        return key, message.priority
-
-    def find(self, message: p4r.TableEntry) -> Entry:
-        """The entry, or default entry, that a message names. NOT_FOUND when there is none."""
-        if message.is_default_action:
-            if message.match or message.priority:
-                raise invalid(f"{self.what}: a default entry has no match and no priority")
-            return self.default
-        entry = self._at(self.entry_key(message))
-        if entry is None:
-            raise not_found(f"{self.what}: no such entry")
-        return entry
-
-    def _at(self, where: EntryKey) -> Entry | None:
-        if not self.table.fields:
-            return None
-        handle = self._core.table_find(self.table.name, *where)
-        return None if handle is None else self._complete(self.entries[handle])
-
-    def _complete(self, entry: Entry) -> Entry:
-        """The entry with its key and action, which the wire path leaves to the packet path."""
-        if entry.action is None and entry is not self.default:
-            entry.key, _, target, _ = self._core.table_entry(self.table.name, entry.handle)
-            entry.action = self._action_of(target)
-        return entry
+class TableStore(TableEntries):
+    """One table's entries, and how they are written."""
 
     # ---- writing ----
 
@@ -193,13 +102,13 @@ class TableStore:
             raise invalid(f"{self.what}: the action is not set")
         self._check_attributes(message)
         counts, rates = self._direct_values(message)
-        given = self._decode_action(message.action)
+        given = self._actions.decode(message.action)
         # Malformed is malformed whatever the state is; only now does the state count.
         if self._at(where) is not None:
             raise StatusError(Code.ALREADY_EXISTS, f"{self.what}: the entry exists")
         if self.table.is_initial and len(self.entries) >= self.table.size:
             raise StatusError(Code.RESOURCE_EXHAUSTED, f"{self.what}: size {self.table.size}")
-        action = self._resolve(given, None)
+        action = self._actions.resolve(given, None)
         entry: Entry = FastEntry(0, *where, action)
         set_attributes(entry, message)
         self._set_meter(entry, message)
@@ -210,7 +119,7 @@ class TableStore:
         where = self.entry_key(message)
         self._check_attributes(message)
         counts, rates = self._direct_values(message)
-        given = self._decode_action(message.action) if message.HasField("action") else None
+        given = self._actions.decode(message.action) if message.HasField("action") else None
         entry = self._at(where)
         if entry is None:
             if self.table.is_const:
@@ -225,7 +134,7 @@ class TableStore:
         old_counts, old_rates = self._read_direct(entry.handle)
         if given is not None:
             replaced = entry.action if isinstance(entry.action, OneShot) else None
-            self._replace_action(entry, self._resolve(given, replaced))
+            self._replace_action(entry, self._actions.resolve(given, replaced))
         if not entry.is_const:
             set_attributes(entry, message)
             self._set_timeout(entry)
@@ -306,82 +215,20 @@ class TableStore:
 
     # ---- actions ----
 
-    def _decode_action(self, message: p4r.TableAction) -> GivenAction:
-        """Whether an action is well formed, whatever else there is."""
-        kind = message.WhichOneof("type")
-        if self._profile is None:
-            if kind != "action":
-                raise invalid(f"{self.what} takes an action, not {kind or 'nothing'}")
-            return decode_action(self.table.actions, message.action, self.what)
-        if kind == "action_profile_member_id" and message.action_profile_member_id:
-            return MemberRef(message.action_profile_member_id)
-        if kind == "action_profile_group_id" and message.action_profile_group_id:
-            if self._profile.profile.with_selector:
-                return GroupRef(message.action_profile_group_id)
-        elif kind == "action_profile_action_set":
-            return self._profile.decode_one_shot(message.action_profile_action_set, self.what)
-        raise invalid(f"{self.what} is indirect; {kind or 'nothing'}, or id 0, is no action for it")
-
-    def _resolve(self, given: GivenAction, replaced: OneShot | None) -> EntryAction:
-        """What an action refers to must be there; a one-shot action's group is made."""
-        if isinstance(given, BoundAction):
-            return given
-        assert self._profile is not None
-        if isinstance(given, OneShotPlan):
-            self._profile.check_one_shot(given, replaced, self.what)
-            return self._profile.add_one_shot(given)
-        self._profile.refuse_one_shots()
-        if isinstance(given, MemberRef):
-            self._profile.member_handle(given.member_id)
-        else:
-            self._profile.group_handle(given.group_id)
-        return given
-
-    def _target(self, action: EntryAction) -> Target:
-        if isinstance(action, BoundAction):
-            return "action", action.ref.core_id, action.params
-        assert self._profile is not None
-        if isinstance(action, MemberRef):
-            return "member", self._profile.member_handle(action.member_id)
-        if isinstance(action, GroupRef):
-            return "group", self._profile.group_handle(action.group_id)
-        return "group", action.group
-
-    def _hold(self, action: EntryAction | None, by: int) -> None:
-        if self._profile is not None:
-            if isinstance(action, MemberRef):
-                self._profile.hold_member(action.member_id, by)
-            elif isinstance(action, GroupRef):
-                self._profile.hold_group(action.group_id, by)
-
-    def _release(self, action: EntryAction | None) -> None:
-        """Give up what an entry's action held."""
-        self._hold(action, -1)
-        if isinstance(action, OneShot) and self._profile is not None:
-            self._profile.remove_one_shot(action)
-
-    def _revive(self, action: EntryAction | None) -> EntryAction | None:
-        """The action again, after it was released."""
-        if isinstance(action, OneShot) and self._profile is not None:
-            return self._profile.add_one_shot(
-                self._profile.decode_one_shot(action.message, self.what)
-            )
-        return action
-
     def _replace_action(self, entry: Entry, action: EntryAction) -> None:
         try:
-            self._core.table_modify(self.table.name, entry.handle, self._target(action))
+            self._core.table_modify(self.table.name, entry.handle, self._actions.target(action))
         except SwitchError:
             if isinstance(action, OneShot):
-                self._release(action)
+                self._actions.release(action)
             raise
-        self._hold(action, 1)
-        self._release(entry.action)
+        self._actions.hold(action, 1)
+        self._actions.release(entry.action)
         entry.action = action
         entry.wire = None
 
     def _set_default_action(self, action: BoundAction | None) -> None:
-        target = None if action is None else self._target(action)
+        target = None if action is None else self._actions.target(action)
         self._core.table_set_default(self.table.name, target)
 
     # ---- installing, with direct resources ----
@@ -392,13 +239,13 @@ class TableStore:
         assert entry.key is not None and entry.action is not None
         try:
             entry.handle = self._core.table_add(
-                self.table.name, entry.key, entry.priority, self._target(entry.action)
+                self.table.name, entry.key, entry.priority, self._actions.target(entry.action)
             )
         except SwitchError:
             if isinstance(entry.action, OneShot):
-                self._release(entry.action)
+                self._actions.release(entry.action)
             raise
-        self._hold(entry.action, 1)
+        self._actions.hold(entry.action, 1)
         self.entries[entry.handle] = entry
         self._set_timeout(entry)
         if rates is not None or counts is not None:
@@ -407,21 +254,23 @@ class TableStore:
     def _install_again(
         self, entry: Entry, rates: MeterRates | None, counts: tuple[int, int] | None
     ) -> None:
-        entry.action = self._revive(entry.action)
+        entry.action = self._actions.revive(entry.action)
         self._install(entry, rates, counts)
 
     def _remove(self, entry: Entry) -> None:
         self._core.table_delete(self.table.name, entry.handle)
         del self.entries[entry.handle]
         self.timed.pop(entry.handle, None)
-        self._release(entry.action)
+        self._actions.release(entry.action)
 
     def _restore(
         self, entry: Entry, old: Entry, counts: tuple[int, int] | None, rates: MeterRates | None
     ) -> None:
         """Take a modification back."""
         if old.action is not entry.action and old.action is not None:
-            action = self._revive(old.action) if isinstance(old.action, OneShot) else old.action
+            action = (
+                self._actions.revive(old.action) if isinstance(old.action, OneShot) else old.action
+            )
             assert action is not None
             self._replace_action(entry, action)
         entry.metadata, entry.controller_metadata = old.metadata, old.controller_metadata
@@ -512,123 +361,6 @@ class TableStore:
 
         journal.append(undo)
 
-    # ---- reading ----
-
-    def select(self, query: p4r.TableEntry) -> Iterator[Entry]:
-        """The entries that a query's filters leave."""
-        if query.is_default_action:
-            if query.match or query.priority:
-                raise invalid(f"{self.what}: a default entry has no match and no priority")
-            entries: Iterator[Entry] = iter((self.default,))
-        elif query.match:
-            key = decode_key(self.table.fields, self.table.fields_by_id, query.match, self.what)
-            if self.table.needs_priority and not query.priority:
-                entries = (
-                    entry for entry in self.entries.values() if self._complete(entry).key == key
-                )
-            else:
-                entry = self._at((key, query.priority))
-                entries = iter(() if entry is None else (entry,))
-        else:
-            entries = iter(self.entries.values())
-        if not (query.priority or query.HasField("action") or query.metadata
-                or query.controller_metadata):  # fmt: skip
-            return entries
-        return filter(self._filter(query), entries)
-
-    def _filter(self, query: p4r.TableEntry):  # type: ignore[no-untyped-def]
-        action_id = 0
-        if query.HasField("action"):
-            if query.action.WhichOneof("type") != "action" or self.table.profile is not None:
-                raise invalid(f"{self.what}: only the action of a direct table can be a filter")
-            action_id = query.action.action.action_id
-            if action_id and action_id not in self.table.actions:
-                raise invalid(f"{self.what}: no action with id {action_id:#x} here")
-
-        def wanted(entry: Entry) -> bool:
-            action = self.action_of(entry)
-            return (
-                query.priority in (0, entry.priority)
-                and query.metadata in (b"", entry.metadata)
-                and query.controller_metadata in (0, entry.controller_metadata)
-                and (
-                    not action_id
-                    or (isinstance(action, BoundAction) and action.ref.action.id == action_id)
-                )
-            )
-
-        return wanted
-
-    def _key(self, entry: Entry) -> Key:
-        key = self._complete(entry).key
-        assert key is not None
-        return key
-
-    def action_of(self, entry: Entry) -> EntryAction | None:
-        """The entry's action; of a default entry never written, the program's."""
-        if entry is self.default and entry.action is None:
-            return self._action_of(self._core.table_default(self.table.name))
-        return self._complete(entry).action
-
-    def key_message(self, entry: Entry) -> p4r.TableEntry:
-        """What identifies an entry."""
-        message = p4r.TableEntry(table_id=self.table.id)
-        if entry is self.default:
-            message.is_default_action = True
-        else:
-            message.match.extend(encode_key(self.table.fields, self._key(entry)))
-            message.priority = entry.priority
-        return message
-
-    def describe(self, handle: int) -> str:
-        """An entry's key as text: field=value, and how it matches."""
-        entry = self.entries.get(handle)
-        if entry is None:
-            return f"entry {handle}"
-        try:
-            key = self._key(entry)
-        except SwitchError:  # gone since: a trace is read while controllers write
-            return f"entry {handle}"
-        words = []
-        for key_field, part in zip(self.table.fields, key, strict=True):
-            if isinstance(part, bytes):
-                words.append(f"{key_field.name}=0x{part.hex()}")
-            else:
-                first, second = part
-                shown = f"0x{second.hex()}" if isinstance(second, bytes) else str(second)
-                sign = {MatchKind.LPM: "/", MatchKind.RANGE: ".."}.get(key_field.kind, " &&& ")
-                words.append(f"{key_field.name}=0x{first.hex()}{sign}{shown}")
-        priority = f" priority {entry.priority}" if entry.priority else ""
-        return f"entry {handle} [{', '.join(words)}]{priority}"
-
-    def entry_message(self, entry: Entry) -> p4r.TableEntry:
-        """An entry without its direct resources and times."""
-        if entry.wire is not None and entry is not self.default:
-            return p4r.TableEntry.FromString(entry.wire)  # type: ignore[no-any-return]
-        message = self.key_message(entry)
-        action = self.action_of(entry)
-        if isinstance(action, BoundAction):
-            message.action.action.CopyFrom(action.message())
-        elif isinstance(action, MemberRef):
-            message.action.action_profile_member_id = action.member_id
-        elif isinstance(action, GroupRef):
-            message.action.action_profile_group_id = action.group_id
-        elif isinstance(action, OneShot):
-            message.action.action_profile_action_set.CopyFrom(action.message)
-        message.metadata = entry.metadata
-        message.controller_metadata = entry.controller_metadata
-        message.idle_timeout_ns = entry.idle_timeout_ns
-        message.is_const = entry.is_const
-        entry.wire = message.SerializeToString()
-        return message
-
-    def wires(self) -> list[bytes]:
-        """All entries, serialized, without direct resources and times."""
-        return [
-            entry.wire or self.entry_message(entry).SerializeToString()
-            for entry in self.entries.values()
-        ]
-
     def read(self, query: p4r.TableEntry) -> Iterator[p4r.Entity]:
         """The selected entries with the direct resources and times that the query asks for."""
         refuse_color_counters(query.HasField("meter_counter_data"), self.what)
@@ -658,7 +390,10 @@ class Tables:
     def __init__(self, index: P4InfoIndex, core: SwitchCore, profiles: Profiles) -> None:
         self._index = index
         self.stores = {
-            table.id: TableStore(table, core, profiles) for table in index.tables.values()
+            table.id: TableStore(
+                table, core, profiles.store(table.profile.id) if table.profile else None
+            )
+            for table in index.tables.values()
         }
         self.timed_stores = [store for store in self.stores.values() if store.table.has_timeout]
         decoders = {table_id: store.decoder() for table_id, store in self.stores.items()}
