@@ -10,7 +10,8 @@ from finsy.proto import p4r
 from ..errors import invalid
 from ..p4info import Table
 from .actions import BoundAction, decode_action
-from .profiles import OneShot, OneShotPlan, ProfileStore
+from .one_shots import OneShot, OneShotPlan
+from .profile_store import ProfileStore
 
 if TYPE_CHECKING:
     from qplane_cext.switch.core import Target
@@ -56,7 +57,7 @@ class TableActions:
             if self._profile.profile.with_selector:
                 return GroupRef(message.action_profile_group_id)
         elif kind == "action_profile_action_set":
-            return self._profile.decode_one_shot(message.action_profile_action_set, self._what)
+            return self._profile.one_shots.decode(message.action_profile_action_set, self._what)
         raise invalid(
             f"{self._what} is indirect; {kind or 'nothing'}, or id 0, is no action for it"
         )
@@ -68,7 +69,7 @@ class TableActions:
         assert self._profile is not None
         if isinstance(given, OneShotPlan):
             self._profile.check_one_shot(given, replaced, self._what)
-            return self._profile.add_one_shot(given)
+            return self._profile.one_shots.add(given)
         self._profile.refuse_one_shots()
         if isinstance(given, MemberRef):
             self._profile.member_handle(given.member_id)
@@ -99,13 +100,13 @@ class TableActions:
         """Give up what an entry's action held."""
         self.hold(action, -1)
         if isinstance(action, OneShot) and self._profile is not None:
-            self._profile.remove_one_shot(action)
+            self._profile.one_shots.remove(action)
 
     def revive(self, action: EntryAction | None) -> EntryAction | None:
         """The action again, after it was released."""
         if isinstance(action, OneShot) and self._profile is not None:
-            return self._profile.add_one_shot(
-                self._profile.decode_one_shot(action.message, self._what)
+            return self._profile.one_shots.add(
+                self._profile.one_shots.decode(action.message, self._what)
             )
         return action
 

@@ -14,7 +14,7 @@ from ..errors import invalid, not_found
 from ..p4info import MatchKind, Table
 from .actions import BoundAction
 from .matches import Key, decode_key, encode_key
-from .profiles import ProfileStore
+from .profile_store import ProfileStore
 from .table_actions import EntryAction, TableActions, put_action
 
 DEFAULT_HANDLE = -1  # of the default entry, in direct counters and meters

@@ -19,7 +19,8 @@ from .actions import BoundAction, decode_action
 from .base import INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
 from .meters import decode_config, refuse_color_counters
-from .profiles import OneShot, Profiles
+from .one_shots import OneShot
+from .profiles import Profiles
 from .table_actions import EntryAction
 from .table_entries import DEFAULT_HANDLE, Entry, TableEntries
 
