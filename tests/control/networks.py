@@ -66,6 +66,7 @@ def device(net: Network, node: str, transaction: int = 0) -> Device:
             remote_node_id=net.nodes[link.far(node).node].id,
             remote_link=link.far(node).number,
             scheme=LinkScheme.DOUBLE_CLICK,
+            zz=0,
             length_m=round(link.length_m),
             attempt_ps=2 * link.delay_ps,
             success=to_fraction(0.01),

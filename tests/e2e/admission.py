@@ -98,7 +98,7 @@ async def run(links, requests: int, seconds: float, seed: int = 1, **memory) -> 
                 "from": head,
                 "to": tail,
                 "name": f"c{index}",
-                "fidelity": round(rng.uniform(0.7, 0.95), 3),
+                "fidelity": round(rng.uniform(0.7, 0.97), 3),
                 "rate": f"{rng.choice([1, 2, 5, 10, 20, 50])} Hz",
             }
             try:

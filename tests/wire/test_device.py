@@ -119,9 +119,9 @@ CASES = [
         DeviceFrame(
             DeviceType.LINK_FEATURES,
             2,
-            LinkFeatures(1, 2, 3, LinkScheme.DOUBLE_CLICK, 25000, 5, 6, 7, 8),
+            LinkFeatures(1, 2, 3, LinkScheme.DOUBLE_CLICK, 0x090A, 25000, 5, 6, 7, 8),
         ),
-        "10 43 02 00 00000001 00000002 03 01 0000 000061a8 0000000000000005 00000006 00000007"
+        "10 43 02 00 00000001 00000002 03 01 090a 000061a8 0000000000000005 00000006 00000007"
         "0000000000000008",
     ),
     (

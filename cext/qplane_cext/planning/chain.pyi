@@ -9,6 +9,9 @@ until the TRACK of the other end has come, which waits at each repeater for the 
 
 Other circuits on a link are modelled as always ready: of `turns` turns one is ours.
 
+With rounds of distillation the ends hold delivered pairs. The head-end takes two that went through
+equally many rounds, does its part of DEJMPS and asks the tail-end, which does its part and answers.
+
 Fidelity follows from products of correlations: those of the links as heralded, e^(-t/T2) in X and
 Y and e^(-t/T1) in Z for each half stored for t, and each swap's factors. The pull of T1 towards |0>
 (second order in t/T1, of either sign) is left out.
@@ -48,6 +51,12 @@ class Node(Protocol):
     @property
     def swap_success(self) -> float: ...
     @property
+    def one_qubit_error(self) -> float: ...
+    @property
+    def two_qubit_error(self) -> float: ...
+    @property
+    def readout_error(self) -> float: ...
+    @property
     def swap_factors(self) -> tuple[float, float, float]: ...
 
 class Result(TypedDict):
@@ -72,8 +81,10 @@ def simulate_chain(
     seed: int,
     horizon_ps: int = 0,
     switch_ps: int = 1_000_000,
+    rounds: int = 0,
 ) -> Result:
-    """`slots` on each side of each link; `cutoff_ps` 0: none. Runs without the GIL.
+    """`slots` on each side of each link; `cutoff_ps` 0: none; `rounds` of distillation between the
+    ends, which need one more slot. Runs without the GIL.
 
     Ends after `deliveries` pairs, or at `horizon_ps` (0: none). Raises ValueError that names the
     argument.

@@ -31,6 +31,10 @@ cdef enum Kind:
     CUTOFF
     EXPIRE
     END_FREE
+    HEAD_READY
+    HEAD_DONE
+    TAIL_DONE
+    ANSWER
 
 cdef struct Event:
     int64_t time_ps
@@ -80,6 +84,24 @@ cdef struct Node:
     double fx
     double fy
     double fz
+    double gate  # what is left of a correlation after a two-qubit gate, a one-qubit gate, a read-out
+    double turn
+    double seen
+
+cdef struct Stored:  # a delivered pair that is held at both ends for a distillation
+    bint used
+    bint waiting  # at the head-end, for a second one
+    int32_t level  # rounds done
+    int32_t mate  # the one that is spent on it
+    bint success
+    uint32_t first  # its pair on the first link, and on the last
+    uint32_t last
+    double xx
+    double yy
+    double zz
+    int64_t head_ps  # up to when its correlations have the decay of that half
+    int64_t tail_ps
+    int64_t oldest_ps
 
 cdef struct Totals:
     int64_t count
@@ -105,6 +127,11 @@ cdef struct Chain:
     int64_t expired
     int64_t last_ps
     bint out_of_memory
+    int32_t rounds
+    Stored* stored
+    int32_t capacity_stored
+    double correction  # what is left of a correlation after it
+    int64_t way_ps  # of a message from end to end
     bitgen_t* stream
     Totals batch
 
@@ -387,8 +414,9 @@ cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
             head_ps = max(head_ps, path[chain.n - 1 - i].done_ps[0])
     tail_ps = max(tail_ps + chain.switch_ps, path[chain.n - 1].heralded_ps)
     head_ps = max(head_ps + chain.switch_ps, path[0].heralded_ps)
-    push(chain, head_ps, END_FREE, 0, 0, path[0].seq, 0)
-    push(chain, tail_ps, END_FREE, chain.n - 1, 1, path[chain.n - 1].seq, 0)
+    if not chain.rounds:
+        push(chain, head_ps, END_FREE, 0, 0, path[0].seq, 0)
+        push(chain, tail_ps, END_FREE, chain.n - 1, 1, path[chain.n - 1].seq, 0)
     oldest_ps = head_ps
     for i in range(chain.n):
         link = &chain.links[i]
@@ -407,13 +435,132 @@ cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
             xx *= node.fx
             yy *= node.fy
             zz *= node.fz
+    # The tail-end's correction, mostly of something.
+    dephased = chain.correction
+    xx *= dephased
+    yy *= dephased
+    zz *= dephased
+    if chain.rounds:
+        store(
+            chain, path[0].seq, path[chain.n - 1].seq, xx, yy, zz, head_ps, tail_ps, oldest_ps
+        )
+    else:
+        account(chain, xx, yy, zz, max(head_ps, tail_ps), oldest_ps)
+
+
+cdef void account(
+    Chain* chain, double xx, double yy, double zz, int64_t done_ps, int64_t oldest_ps
+) noexcept nogil:
     chain.delivered += 1
-    chain.last_ps = max(chain.last_ps, max(head_ps, tail_ps))
+    chain.last_ps = max(chain.last_ps, done_ps)
     chain.batch.count += 1
     chain.batch.fidelity += (1.0 + xx + yy + zz) / 4.0
     chain.batch.zz += zz
     chain.batch.xx += xx
-    chain.batch.latency_ps += max(head_ps, tail_ps) - oldest_ps
+    chain.batch.latency_ps += done_ps - oldest_ps
+
+
+# ---- distillation ----
+
+cdef void store(
+    Chain* chain, uint32_t first, uint32_t last, double xx, double yy, double zz,
+    int64_t head_ps, int64_t tail_ps, int64_t oldest_ps
+) noexcept nogil:
+    """A pair for the distillation. No more than the ends have slots are held at a time."""
+    cdef int32_t i
+    cdef Stored* pair
+    for i in range(chain.capacity_stored):
+        if not chain.stored[i].used:
+            break
+    else:
+        chain.out_of_memory = True  # cannot be
+        return
+    pair = &chain.stored[i]
+    pair.used = True
+    pair.waiting = False
+    pair.level = 0
+    pair.first = first
+    pair.last = last
+    pair.xx = xx
+    pair.yy = yy
+    pair.zz = zz
+    pair.head_ps = head_ps
+    pair.tail_ps = tail_ps
+    pair.oldest_ps = oldest_ps
+    push(chain, head_ps, HEAD_READY, i, 0, 0, 0)
+
+
+cdef void head_ready(Chain* chain, int32_t index) noexcept nogil:
+    """Two pairs of as many rounds: the head-end does its part, and asks the tail-end for the other."""
+    cdef int32_t i
+    cdef Stored* pair = &chain.stored[index]
+    for i in range(chain.capacity_stored):
+        if i != index and chain.stored[i].used and chain.stored[i].waiting and (
+            chain.stored[i].level == pair.level
+        ):
+            chain.stored[i].waiting = False
+            pair.mate = i
+            push(chain, chain.now_ps + chain.nodes[0].swap_ps, HEAD_DONE, index, 0, 0, 0)
+            return
+    pair.waiting = True
+
+
+cdef void head_done(Chain* chain, int32_t index) noexcept nogil:
+    cdef Stored* pair = &chain.stored[index]
+    age(chain, pair, chain.now_ps, pair.tail_ps)
+    age(chain, &chain.stored[pair.mate], chain.now_ps, chain.stored[pair.mate].tail_ps)
+    end_free(chain, 0, 0, chain.stored[pair.mate].first)
+    push(
+        chain, chain.now_ps + chain.way_ps + chain.nodes[chain.n].swap_ps, TAIL_DONE, index, 0, 0, 0
+    )
+
+
+cdef void tail_done(Chain* chain, int32_t index) noexcept nogil:
+    """DEJMPS on Bell-diagonal pairs with the noise of both ends' gates and read-outs."""
+    cdef Stored* a = &chain.stored[index]
+    cdef Stored* b = &chain.stored[a.mate]
+    cdef Node* head = &chain.nodes[0]
+    cdef Node* tail = &chain.nodes[chain.n]
+    cdef double gate = head.gate * tail.gate, turn = head.turn * tail.turn
+    cdef double seen = head.seen * tail.seen, probability, xx, yy, zz
+    age(chain, a, a.head_ps, chain.now_ps)
+    age(chain, b, b.head_ps, chain.now_ps)
+    probability = (1.0 + gate * seen * turn * turn * a.yy * b.yy) / 2.0
+    xx = gate * turn * turn * (a.xx * b.xx + seen * a.zz * b.zz) / (2.0 * probability)
+    yy = gate * turn * turn * (a.zz * b.xx + seen * a.xx * b.zz) / (2.0 * probability)
+    zz = gate * turn * (a.yy + seen * b.yy) / (2.0 * probability)
+    a.xx = xx
+    a.yy = yy
+    a.zz = zz
+    a.success = uniform(chain) < probability
+    b.used = False
+    end_free(chain, chain.n - 1, 1, b.last)
+    if not a.success or a.level + 1 == chain.rounds:
+        end_free(chain, chain.n - 1, 1, a.last)
+    push(chain, chain.now_ps + chain.way_ps, ANSWER, index, 0, 0, 0)
+
+
+cdef void answered(Chain* chain, int32_t index) noexcept nogil:
+    cdef Stored* pair = &chain.stored[index]
+    if pair.success and pair.level + 1 < chain.rounds:
+        pair.level += 1
+        head_ready(chain, index)
+        return
+    if pair.success:
+        age(chain, pair, chain.now_ps, pair.tail_ps)
+        account(chain, pair.xx, pair.yy, pair.zz, chain.now_ps, pair.oldest_ps)
+    pair.used = False
+    end_free(chain, 0, 0, pair.first)
+
+
+cdef void age(Chain* chain, Stored* pair, int64_t head_ps, int64_t tail_ps) noexcept nogil:
+    cdef double left = head_ps - pair.head_ps, right = tail_ps - pair.tail_ps, dephased
+    dephased = exp(-left * chain.nodes[0].t2_rate - right * chain.nodes[chain.n].t2_rate)
+    pair.xx *= dephased
+    pair.yy *= dephased
+    pair.zz *= exp(-left * chain.nodes[0].t1_rate - right * chain.nodes[chain.n].t1_rate)
+    pair.head_ps = head_ps
+    pair.tail_ps = tail_ps
 
 
 cdef void end_free(Chain* chain, int32_t link, int side, uint32_t seq) noexcept nogil:
@@ -444,8 +591,16 @@ cdef void run(Chain* chain, int64_t deliveries, int64_t horizon_ps) noexcept nog
             cut_off(chain, event.link, event.side, event.seq)
         elif event.kind == EXPIRE:
             expire(chain, event.link, event.side, event.seq)
-        else:
+        elif event.kind == END_FREE:
             end_free(chain, event.link, event.side, event.seq)
+        elif event.kind == HEAD_READY:
+            head_ready(chain, event.link)
+        elif event.kind == HEAD_DONE:
+            head_done(chain, event.link)
+        elif event.kind == TAIL_DONE:
+            tail_done(chain, event.link)
+        else:
+            answered(chain, event.link)
 
 
 cdef void release(Chain* chain) noexcept nogil:
@@ -457,6 +612,7 @@ cdef void release(Chain* chain) noexcept nogil:
             free(chain.links[i].waiting[1].seqs)
     free(chain.links)
     free(chain.nodes)
+    free(chain.stored)
     free(chain.heap)
 
 
@@ -469,7 +625,7 @@ cdef tuple mean_and_error(list values):
 
 def simulate_chain(
     links, nodes, *, int slots, int64_t cutoff_ps, int64_t deliveries, seed,
-    int64_t horizon_ps=0, int64_t switch_ps=1_000_000
+    int64_t horizon_ps=0, int64_t switch_ps=1_000_000, int rounds=0
 ):
     cdef Chain chain
     cdef int32_t i, side
@@ -489,6 +645,8 @@ def simulate_chain(
         raise ValueError(f"deliveries is {deliveries}; at least {BATCHES} are wanted")
     if cutoff_ps < 0:
         raise ValueError(f"cutoff_ps is {cutoff_ps}; it must not be negative")
+    if not 0 <= rounds < max(slots, 1):
+        raise ValueError(f"rounds is {rounds}; {slots} slots allow at most {slots - 1}")
     while size < 8 * slots * n + 64:
         size *= 2
     chain.n = n
@@ -503,11 +661,17 @@ def simulate_chain(
     chain.expired = 0
     chain.last_ps = 0
     chain.out_of_memory = False
+    chain.rounds = rounds
+    chain.capacity_stored = 2 * slots + 2
+    chain.way_ps = (n + 1) * switch_ps
+    chain.stored = <Stored*>calloc(chain.capacity_stored, sizeof(Stored))
     chain.stream = <bitgen_t*>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
     chain.links = <Link*>calloc(n, sizeof(Link))
     chain.nodes = <Node*>calloc(n + 1, sizeof(Node))
     chain.heap = <Event*>calloc(chain.capacity, sizeof(Event))
-    if chain.links == NULL or chain.nodes == NULL or chain.heap == NULL:
+    if (
+        chain.links == NULL or chain.nodes == NULL or chain.heap == NULL or chain.stored == NULL
+    ):
         chain.out_of_memory = True
     try:
         for i in range(n if not chain.out_of_memory else 0):
@@ -521,6 +685,7 @@ def simulate_chain(
             chain.links[i].herald_ps = link.herald_ps
             chain.links[i].delay_ps = link.delay_ps
             chain.links[i].xx, chain.links[i].yy, chain.links[i].zz = link.correlations
+            chain.way_ps += link.delay_ps
             chain.links[i].turns = link.turns
             chain.links[i].slots = slots
             chain.links[i].next_seq = 1
@@ -535,7 +700,12 @@ def simulate_chain(
             chain.nodes[i].t2_rate = 1e-12 / node.t2_s
             chain.nodes[i].swap_ps = node.swap_ps
             chain.nodes[i].swap_success = node.swap_success
+            chain.nodes[i].gate = 1.0 - node.two_qubit_error
+            chain.nodes[i].turn = 1.0 - node.one_qubit_error
+            chain.nodes[i].seen = 1.0 - 2.0 * node.readout_error
             chain.nodes[i].fx, chain.nodes[i].fy, chain.nodes[i].fz = node.swap_factors
+        # What is swapped has each of four frames equally often; what is not, comes as Psi+ or Psi-.
+        chain.correction = 1.0 - (1.0 if n == 1 else 0.75) * nodes[n].one_qubit_error
         if chain.out_of_memory:
             raise MemoryError
         rates, fidelities, zzs, xxs, latencies = [], [], [], [], []

@@ -131,6 +131,7 @@ cdef struct DeviceLink:
     int64_t attempt_ps
     double success
     double fidelity
+    double zz  # size of its correlation in Z
     int64_t delay_ps
 
 

@@ -50,6 +50,7 @@ cdef void answer_features(Device* device, Queue* queue, uint32_t transaction) no
         put_bits(body + 4, 4, link.remote_node_id)
         put_bits(body + 8, 1, link.remote_link)
         put_bits(body + 9, 1, link.scheme)
+        put_bits(body + 10, 2, <uint64_t>rint(link.zz * 65535.0))
         put_bits(body + 12, 4, link.length_m)
         put_bits(body + 16, 8, link.attempt_ps)
         put_bits(body + 24, 4, fraction(link.success))

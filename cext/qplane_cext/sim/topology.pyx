@@ -358,6 +358,7 @@ cdef class Topology:
             end.attempt_ps = model.period_ps
             end.success = herald.p_success
             end.fidelity = herald.fidelity
+            end.zz = min(abs(next(iter(herald.states.values()))[3, 3]), 1.0)
             end.delay_ps = arms[0] + arms[1]
             end.scheme = SCHEMES[model.scheme]
         born = model.born_ps

@@ -44,6 +44,9 @@ def add(
     cutoff: Annotated[
         str | None, typer.Option(metavar="TIME", help="Of the repeaters; else planned.")
     ] = None,
+    distil: Annotated[
+        int | None, typer.Option(help="Rounds of distillation between the ends; else planned.")
+    ] = None,
     start: Annotated[bool, typer.Option(help="Generate pairs at once.")] = True,
     net: NetName = None,
     as_json: AsJson = False,
@@ -71,6 +74,7 @@ def add(
         rate=wanted,
         slots=slots,
         cutoff=cutoff,
+        distil=distil,
         start=start,
     )
     _print(shown, as_json)

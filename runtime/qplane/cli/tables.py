@@ -20,7 +20,7 @@ def _promised(value: float | None) -> str:
 def circuits_table(circuits: Iterable[Values]) -> RenderableType:
     """One row each."""
     shown = table(
-        None, "circuit", "path", "slots", "cut-off ms", "fidelity", "pairs/s", "state",
+        None, "circuit", "path", "slots", "cut-off ms", "distil", "fidelity", "pairs/s", "state",
         text=["path", "state"],
     )  # fmt: skip
     for circuit in circuits:
@@ -29,6 +29,7 @@ def circuits_table(circuits: Iterable[Values]) -> RenderableType:
             " - ".join(circuit["path"]),
             str(circuit["slots"]),
             f"{circuit['cutoff_ms']:.3g}",
+            str(circuit["distil"]),
             _promised(circuit["fidelity"]),
             _promised(circuit["rate_per_s"]),
             "running" if circuit["generating"] else "stopped",

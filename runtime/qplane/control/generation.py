@@ -148,6 +148,7 @@ def _question(type_: DeviceType, plan: CircuitPlan, hop: HopPlan, side: SidePlan
             retry_ps=plan.timing.retry_ps if hop.is_end else 0,
             slice=hop.slice_number,
             linger_ms=min(-(-plan.timing.retry_ps // PS_PER_MS), LONGEST_LINGER_MS),
+            rounds=plan.rounds if hop.is_end else 0,
         )
         flags = DeviceFlag.END if hop.is_end else DeviceFlag.NONE
         return DeviceFrame(type_, side.number, body, flags=flags)

@@ -69,11 +69,13 @@ class Operations:
         rate: float | str | None = None,
         slots: int | None = None,
         cutoff: str | None = None,
+        distil: int | None = None,
         start: bool = True,
     ) -> Values:
         """Plan a circuit, set it up, generate pairs; what it is then.
 
-        `rate` is a frequency ("20 Hz") or a number of pairs a second, `cutoff` a time ("10 ms").
+        `rate` is a frequency ("20 Hz") or a number of pairs a second, `cutoff` a time ("10 ms"),
+        `distil` rounds of distillation between the ends.
         """
         if isinstance(rate, (int, float)) and not isinstance(rate, bool):
             rate = f"{rate} Hz"
@@ -85,6 +87,7 @@ class Operations:
             "rate": rate,
             "slots": slots,
             "cutoff": cutoff,
+            "distil": distil,
         }
         try:
             circuit = circuit_request(self._controller.network, wanted)
@@ -260,6 +263,7 @@ def described(plan: CircuitPlan) -> Values:
         "path": [hop.node for hop in plan.hops],
         "slots": plan.hops[0].sides[0].slots.count,
         "cutoff_ms": plan.timing.cutoff_ps / 1e9,
+        "distil": plan.rounds,
         "fidelity": None if promise is None else promise.fidelity,
         "rate_per_s": None if promise is None else promise.rate_per_s,
         "turns": None if promise is None else list(promise.turns),

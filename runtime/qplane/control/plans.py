@@ -98,6 +98,7 @@ class CircuitPlan:
     hops: tuple[HopPlan, ...]
     timing: Timing
     promise: Promise | None = None
+    rounds: int = 0  # of distillation between its ends
 
     def use(self) -> Use:
         """What it leaves less of to others."""
@@ -152,11 +153,18 @@ def plan_circuits(
             for place, link in enumerate(path)
         ]
         repeaters = [topology.devices[hop.node].features for hop in hops[1:-1]]
-        times = timing(circuit.cutoff_ps, uses, repeaters)
+        rounds = circuit.distil or 0
+        if rounds and min(hops[0].sides[0].slots.count, hops[-1].sides[0].slots.count) <= rounds:
+            raise SlotsError(
+                f"circuit {circuit.name}: {rounds} rounds of distillation need {rounds + 1} slots "
+                f"at its ends; it would have {hops[0].sides[0].slots.count} at {circuit.head} and "
+                f"{hops[-1].sides[0].slots.count} at {circuit.tail}"
+            )
+        times = timing(circuit.cutoff_ps, uses, repeaters, rounds)
         # When a TRACK has taken longer, the qubit that it is about is gone.
         budget_ps = min(circuit.budget_ps or times.end_cutoff_ps, times.end_cutoff_ps)
         hops = [replace(hop, budget_ps=budget_ps) if hop.is_end else hop for hop in hops]
-        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise))
+        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds))
     return plans
 
 

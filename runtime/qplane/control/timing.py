@@ -13,6 +13,9 @@ the number of slots, because that many pairs may stand in line at a repeater. Th
 the herald of the last link and the TRACK along all of them: it counts each link's delay twice, its
 attempt, and :data:`HOP_ALLOWANCE_PS` for each switch.
 
+Where pairs are distilled between the ends, a pair waits there for others: 2 to the power of the
+rounds times the wait for a pair and a round trip more.
+
 An end that gives up too early only costs a pair, and both ends are told. So the value need not be
 tight, but it must be finite: it is what frees the slot when messages are lost for good. For the
 same reason repeaters get it as their cut-off where the file has none: a pair between two repeaters
@@ -56,21 +59,35 @@ class Timing(NamedTuple):
     retry_ps: int
 
 
-def timing(cutoff_ps: int, links: Sequence[LinkUse], repeaters: Sequence[DeviceFeatures]) -> Timing:
-    """The times of a circuit over `links`, with those `repeaters` between them; cut-off 0: none."""
+def timing(
+    cutoff_ps: int,
+    links: Sequence[LinkUse],
+    repeaters: Sequence[DeviceFeatures],
+    rounds: int = 0,
+) -> Timing:
+    """The times of a circuit over `links`, with those `repeaters` between them; cut-off 0: none.
+
+    `rounds` of distillation between the ends.
+    """
     hops = len(links)
     round_trip_ps = sum(2 * link.features.delay_ps for link in links) + 2 * hops * HOP_ALLOWANCE_PS
     waits_ps = 0
     if repeaters:
-        waits_ps = len(repeaters) * (cutoff_ps or max(_wait_for_a_pair(link) for link in links))
+        waits_ps = len(repeaters) * (cutoff_ps or _longest_wait(links))
     end_cutoff_ps = (
         waits_ps
         + sum(device.swap_time_ps for device in repeaters)
         + sum(link.features.attempt_ps for link in links)
         + round_trip_ps
     )
+    if rounds:
+        end_cutoff_ps += (1 << rounds) * (_longest_wait(links) + round_trip_ps)
     end_cutoff_ps = min(end_cutoff_ps, LONGEST_PS)
     return Timing(cutoff_ps or end_cutoff_ps, end_cutoff_ps, 2 * round_trip_ps)
+
+
+def _longest_wait(links: Sequence[LinkUse]) -> int:
+    return max(_wait_for_a_pair(link) for link in links)
 
 
 def _wait_for_a_pair(link: LinkUse) -> int:

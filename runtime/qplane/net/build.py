@@ -184,6 +184,7 @@ def _circuits(
             request=section.request,
             budget_ps=section.budget or 0,
             complete=section.complete,
+            distil=section.distil,
         )
         if not circuit.asks:
             _check_cutoff(index, circuit)

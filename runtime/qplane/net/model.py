@@ -134,6 +134,7 @@ class Circuit:
     `fidelity` and `rate_per_s` need: means over its pairs that are asked for (0: not asked).
     `budget_ps`: what a TRACK may take from end to end.
     `request`: what the ends do with a pair. `complete`: each hears that the other has delivered.
+    `distil`: rounds of distillation between the ends; None: what `fidelity` needs, else none.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Circuit:
     request: str = "keep"  # or "measure", "early"
     complete: bool = False
     budget_ps: int = 0  # 0: as long as an end node keeps a qubit
+    distil: int | None = None
 
     @property
     def asks(self) -> bool:

@@ -54,4 +54,5 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
         request=section.request,
         budget_ps=section.budget or 0,
         complete=section.complete,
+        distil=section.distil,
     )

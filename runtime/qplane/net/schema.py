@@ -295,11 +295,16 @@ class CircuitSection(Section):
     request: Literal["keep", "measure", "early"] = "keep"
     complete: bool = False
     budget: Picoseconds | None = None
+    distil: int | None = Field(default=None, ge=0, le=3)  # rounds between the ends
 
     @model_validator(mode="after")
     def _two_ends(self) -> CircuitSection:
         if self.head == self.tail:
             raise ValueError("a circuit joins two different nodes")
+        if self.distil and (self.complete or self.request == "early"):
+            raise ValueError("pairs that are distilled come neither early nor with COMPLETE")
+        if self.distil and self.slots is not None and self.slots <= self.distil:
+            raise ValueError(f"{self.distil} rounds of distillation need {self.distil + 1} slots")
         return self
 
 

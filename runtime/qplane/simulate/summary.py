@@ -222,6 +222,7 @@ def _apriori(
     )
     if (
         network.faults.any
+        or plan.rounds
         or not alone
         or any(side.slots.count != 1 for hop in plan.hops for side in hop.sides)
         or any(link.options.station != 0.5 for link in plan.path)
@@ -281,6 +282,7 @@ def _measured(
             "mismatches": 0,
         }
     fidelity, count = entry["fidelity"], entry["count"]
+    chosen = chosen & (sample["rounds"] == 0)  # no closed form for what was distilled
     in_basis = [chosen & (sample["head_basis"] == basis) for basis in (0, 1)]
     return {
         "delivered": count,

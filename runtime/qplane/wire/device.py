@@ -242,7 +242,7 @@ class LinkFeatures(Record):
         uint("remote_node_id", 32),
         uint("remote_link", 8),
         enum("scheme", 8, LinkScheme),
-        uint("reserved", 16),
+        uint("zz", 16),
         uint("length_m", 32),
         duration_ps("attempt_ps"),
         uint("success", 32),
@@ -253,6 +253,7 @@ class LinkFeatures(Record):
     remote_node_id: int
     remote_link: int
     scheme: LinkScheme
+    zz: int
     length_m: int
     attempt_ps: int
     success: int

@@ -342,7 +342,7 @@ class LinkFeatures(_Body):
         XIntField("remote_node_id", 0),
         ByteField("remote_link", 0),
         ByteEnumField("scheme", LinkScheme.DOUBLE_CLICK, _names(LinkScheme)),
-        ShortField("reserved", 0),
+        ShortField("zz", 0),
         IntField("length_m", 0),
         LongField("attempt_ps", 0),
         IntField("success", 0),

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from e2e import rig
 
 from control.networks import discovered
 from qplane.control import NoPathError, RefusedError, codec
-from qplane.control.planning import Load, choose
+from qplane.control.planning import Load, choose, model, planner
 from qplane.control.plans import plan_circuits
 from qplane.control.topology import Device, Topology
 from qplane.net import loads
@@ -98,6 +99,61 @@ def test_fidelity_is_bought_with_a_cutoff():
     assert 0 < strict.cutoff_ps < 20 * 10**9
 
 
+def test_fidelity_is_bought_with_distillation():
+    """What swapping can't reach takes two pairs, or four, for one."""
+    rounds = []
+    for fidelity in (0.9, 0.965, 0.983):
+        topology, circuit = asking(fidelity, 10.0)
+        choice = choose(topology, circuit, Load.of(topology, ()))
+        assert choice.estimate.sure_fidelity >= fidelity
+        assert choice.slots > choice.rounds
+        assert choice.applied(circuit).distil == choice.rounds
+        rounds.append(choice.rounds)
+    assert rounds == [0, 1, 2]
+    (plan,) = plan_circuits(topology, [circuit])
+    assert plan.rounds == 2
+    for allowed in (0, 1):  # what the user fixes stays
+        with pytest.raises(RefusedError, match="fidelity"):
+            choose(topology, replace(circuit, distil=allowed), Load.of(topology, ()))
+    with pytest.raises(RefusedError, match=r"fidelity 0\.98\d at 10 pairs/s is"):
+        choose(topology, replace(circuit, fidelity=0.999), Load.of(topology, ()))
+
+
+@pytest.mark.parametrize(("fidelity", "rate"), [(0.93, 60.0), (0.955, 300.0), (0.975, 30.0)])
+def test_nothing_cheaper_would_do(monkeypatch, fidelity, rate):
+    """Brute force over paths, slots, turns, rounds and many cut-offs."""
+    monkeypatch.setattr(planner, "SLOTS", (1, 2, 4, 8))
+    monkeypatch.setattr(planner, "TURNS", (4, 2, 1))
+    network = ring([{"name": "c", "from": "n0", "to": "n1"}], nodes=3)
+    circuit = replace(network.circuits["c"], fidelity=fidelity, rate_per_s=rate)
+    topology = topology_of(network)
+    choice = choose(topology, circuit, Load.of(topology, ()))
+    direct = next(link for link in network.links if {link.a.node, link.b.node} == {"n0", "n1"})
+    around = [link for link in network.links if link is not direct]
+    around.sort(key=lambda link: "n0" not in (link.a.node, link.b.node))
+    costs = []
+    for path in ([direct], around):
+        links, nodes = model.models(topology, "n0", path)
+        for slots, turns, rounds in product((1, 2, 4, 8), (4, 2, 1), range(3)):
+            shared = [replace(link, turns=turns) for link in links]
+            cost = len(path) * (1 / turns + 2 * slots / MEMORY["slots"])
+            if rounds >= slots or cost >= choice.cost - 1e-9:
+                continue
+            for cutoff_ps in (0, *(round(10 ** (8 + step / 4)) for step in range(12))):
+                with_turns, alone = (
+                    model.estimate(which, nodes, slots, cutoff_ps, rounds=rounds)
+                    for which in (shared, links)
+                )
+                if (
+                    with_turns
+                    and alone
+                    and with_turns.sure_rate_per_s >= rate
+                    and min(with_turns.sure_fidelity, alone.sure_fidelity) >= fidelity
+                ):
+                    costs.append((cost, len(path), slots, turns, rounds, cutoff_ps))
+    assert not costs
+
+
 def test_the_better_path_is_taken_not_the_shorter():
     """Two hops over a poor node against three over good ones."""
     links = [("a", "m"), ("m", "z"), ("a", "x"), ("x", "y"), ("y", "z")]
@@ -113,7 +169,7 @@ def test_the_better_path_is_taken_not_the_shorter():
     assert names(choice.path) == ["a-x", "x-y", "y-z"]
 
 
-@pytest.mark.parametrize(("fidelity", "rate"), [(0.948, 900.0), (0.9, 2000.0), (0.97, 10.0)])
+@pytest.mark.parametrize(("fidelity", "rate"), [(0.948, 900.0), (0.9, 2000.0), (0.97, 300.0)])
 def test_a_refusal_says_what_would_be_possible_and_that_is_admitted(fidelity, rate):
     topology, circuit = asking(fidelity, rate)
     with pytest.raises(RefusedError) as refused:

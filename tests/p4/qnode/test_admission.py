@@ -49,7 +49,7 @@ QCI_AT = 26  # in a circuit frame
 DEVICE_AT = 14
 
 FEATURES = DeviceFeatures(1, 2, 1, 3, 4, 5, 6, 7, 8, 9)
-LINK = LinkFeatures(1, 2, 3, LinkScheme.DOUBLE_CLICK, 25000, 5, 6, 7, 8)
+LINK = LinkFeatures(1, 2, 3, LinkScheme.DOUBLE_CLICK, 0x090A, 25000, 5, 6, 7, 8)
 TO_CONTROLLER = [
     DeviceFrame(D.DEVICE_FEATURES, 0xFF, FEATURES),
     DeviceFrame(D.LINK_FEATURES, 1, LINK),

@@ -1,9 +1,9 @@
 """What a circuit over a given path would deliver: rate and fidelity from what the devices say.
 
 Links and nodes are described as their devices calibrated them, never as the network file has them.
-A device tells one number for the quality of its pairs, the fidelity; the model takes such pairs as
-Werner states. Two Bell-diagonal pairs of fidelities F1, F2 swap to at least F1·F2, Werner pairs to
-(1-F1)(1-F2)/3 more, which bounds what that costs.
+A device tells two numbers for the quality of its pairs, fidelity and |<ZZ>|. No heralding scheme
+prefers a phase, so that |<XX>| = |<YY>|, and all three are known. A device that does not tell
+|<ZZ>| is taken to make Werner states.
 """
 
 from __future__ import annotations
@@ -56,7 +56,18 @@ class NodeModel:
     t2_s: float
     swap_ps: int = 0
     swap_success: float = 1.0
-    swap_factors: Correlations = (1.0, 1.0, 1.0)
+    one_qubit_error: float = 0.0
+    two_qubit_error: float = 0.0
+    readout_error: float = 0.0
+
+    @property
+    def swap_factors(self) -> Correlations:
+        """What a Bell measurement leaves of XX, YY and ZZ (docs/memory.md): its CNOT depolarises
+        all three, its Hadamard XX and YY, and each of its two bits may be read wrongly."""
+        gate_z = 1 - self.two_qubit_error
+        gate_x = gate_z * (1 - self.one_qubit_error)
+        seen = 1 - 2 * self.readout_error
+        return gate_x * seen, gate_x * seen * seen, gate_z * seen
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,16 @@ def werner(fidelity: float) -> Correlations:
     return weight, weight, weight
 
 
+def correlations(features: LinkFeatures) -> Correlations:
+    """Of a heralded pair, signs taken out."""
+    fidelity = from_fraction(features.fidelity)
+    if not features.zz:
+        return werner(fidelity)
+    zz = features.zz / 0xFFFF
+    xx = max(4 * fidelity - 1 - zz, 0.0) / 2
+    return xx, xx, zz
+
+
 def link_model(features: LinkFeatures, turns: int = 1) -> LinkModel:
     """From a device's calibration. Photons are taken to meet in the middle of the fibre."""
     return LinkModel(
@@ -93,21 +114,21 @@ def link_model(features: LinkFeatures, turns: int = 1) -> LinkModel:
         attempt_ps=features.attempt_ps,
         herald_ps=features.delay_ps,
         delay_ps=features.delay_ps,
-        correlations=werner(from_fraction(features.fidelity)),
+        correlations=correlations(features),
         turns=turns,
     )
 
 
 def node_model(features: DeviceFeatures) -> NodeModel:
-    """From a device's features. A Bell measurement depolarises by its two-qubit gate's error, and
-    each of its two bits is read wrongly with the read-out error."""
-    gate = 1 - from_fraction(features.two_qubit_error)
-    seen = 1 - 2 * from_fraction(features.readout_error)
+    """From a device's features."""
     return NodeModel(
         t1_s=features.t1_ps * 1e-12 or math.inf,
         t2_s=features.t2_ps * 1e-12 or math.inf,
         swap_ps=features.swap_time_ps,
-        swap_factors=(gate * seen, gate * seen * seen, gate * seen),
+        swap_success=from_fraction(features.swap_success),
+        one_qubit_error=from_fraction(features.one_qubit_error),
+        two_qubit_error=from_fraction(features.two_qubit_error),
+        readout_error=from_fraction(features.readout_error),
     )
 
 
@@ -131,14 +152,18 @@ def estimate(
     slots: int,
     cutoff_ps: int = 0,
     *,
+    rounds: int = 0,
     least_rate_per_s: float = 0.0,
     deliveries: int = DELIVERIES,
 ) -> Estimate | None:
-    """Rate and fidelity with `slots` on each side of each link; `cutoff_ps` 0: none.
+    """Rate and fidelity with `slots` on each side of each link; `cutoff_ps` 0: none; `rounds` of
+    distillation between the ends.
 
     None where fewer than `least_rate_per_s` / 2 would come: that is given up early.
     """
-    return _estimate(tuple(links), tuple(nodes), slots, cutoff_ps, least_rate_per_s, deliveries)
+    return _estimate(
+        tuple(links), tuple(nodes), slots, cutoff_ps, least_rate_per_s, deliveries, rounds
+    )
 
 
 @lru_cache(maxsize=10_000)
@@ -149,8 +174,9 @@ def _estimate(
     cutoff_ps: int,
     least_rate_per_s: float,
     deliveries: int,
+    rounds: int,
 ) -> Estimate | None:
-    slow = least_rate_per_s / 2 or 0.05 / max(link.mean_ps * 1e-12 for link in links)
+    slow = least_rate_per_s / 2 or 0.05 / max(link.mean_ps * 1e-12 for link in links) / 4**rounds
     horizon_ps = min(round(1e12 * deliveries / slow), (1 << 62) - 1)
     result = simulate_chain(
         links,
@@ -160,6 +186,7 @@ def _estimate(
         deliveries=deliveries,
         seed=SEED,
         horizon_ps=horizon_ps,
+        rounds=rounds,
     )
     rate, fidelity, latency = result["rate_per_s"], result["fidelity"], result["latency_ps"]
     if rate is None or fidelity is None or latency is None:
@@ -172,8 +199,9 @@ def alone(links: Sequence[LinkModel]) -> list[LinkModel]:
     return [replace(link, turns=1) for link in links]
 
 
-def best_fidelity(links: Sequence[LinkModel], nodes: Sequence[NodeModel]) -> float:
-    """Of a pair whose link pairs are all heralded at once: no cut-off can give more.
+def best_fidelity(links: Sequence[LinkModel], nodes: Sequence[NodeModel], rounds: int = 0) -> float:
+    """Of a pair whose link pairs are all heralded at once: no cut-off can give more. With `rounds`
+    of distillation, of pairs that wait for nothing.
 
     The halves age from emission to herald, and at the ends until the TRACKs have come.
     """
@@ -191,7 +219,23 @@ def best_fidelity(links: Sequence[LinkModel], nodes: Sequence[NodeModel]) -> flo
     for node in nodes[1:-1]:
         fx, fy, fz = node.swap_factors
         xx, yy, zz = xx * fx, yy * fy, zz * fz
+    for _ in range(rounds):
+        xx, yy, zz = distilled((xx, yy, zz), nodes[0], nodes[-1])
     return (1 + xx + yy + zz) / 4
+
+
+def distilled(pair: Correlations, head: NodeModel, tail: NodeModel) -> Correlations:
+    """What DEJMPS makes of two such pairs (docs/memory.md has the convention)."""
+    gate = (1 - head.two_qubit_error) * (1 - tail.two_qubit_error)
+    turn = (1 - head.one_qubit_error) * (1 - tail.one_qubit_error)
+    seen = (1 - 2 * head.readout_error) * (1 - 2 * tail.readout_error)
+    xx, yy, zz = pair
+    success = 1 + gate * seen * (turn * yy) ** 2
+    return (
+        gate * turn**2 * (xx * xx + seen * zz * zz) / success,
+        gate * turn**2 * xx * zz * (1 + seen) / success,
+        gate * turn * yy * (1 + seen) / success,
+    )
 
 
 def most_rate_per_s(links: Sequence[LinkModel], slots: int) -> float:

@@ -3,8 +3,9 @@
 A request asks for a mean fidelity, a mean rate, or both. Every path of a few candidates is tried
 with more and more slots and fewer and fewer turns granted to others; for each of these there is one
 best cut-off, the longest with which the fidelity is still reached, because a longer one only makes
-the rate grow. What meets the request with the least resources is taken: the shares of the devices'
-slots and of the links' time that it binds.
+the rate grow. Where swapping alone does not reach the fidelity, pairs are distilled between the
+ends, in one round or two. What meets the request with the least resources is taken: the shares of
+the devices' slots and of the links' time that it binds.
 
 A promise holds whatever the other circuits do. Their turns may be taken or not: the rate is that
 with all turns taken, the fidelity the lower one of both extremes.
@@ -44,6 +45,9 @@ SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, MAX_SLOTS_PER_SIDE)
 PAIRS_PER_LINK = 4096
 """Records of the P4 program for each link: a pair's must outlive it, whoever's pairs come next."""
 
+ROUNDS = 2
+"""Of distillation, at most, where the request does not say how many."""
+
 _STEPS = 5
 """Bisections of the logarithm of the cut-off."""
 
@@ -55,22 +59,30 @@ class Choice:
     path: Path
     slots: int
     cutoff_ps: int
+    rounds: int
     promise: Promise
     estimate: Estimate
     cost: float
 
     def applied(self, circuit: Circuit) -> Circuit:
         """The circuit with what was chosen filled in."""
-        return replace(circuit, path=self.path, slots=self.slots, cutoff_ps=self.cutoff_ps)
+        return replace(
+            circuit,
+            path=self.path,
+            slots=self.slots,
+            cutoff_ps=self.cutoff_ps,
+            distil=self.rounds,
+        )
 
 
 @dataclass(frozen=True)
 class _Option:
-    """One path with one division of the links' time."""
+    """One path with one division of the links' time, and rounds of distillation."""
 
     path: Path
     links: list[LinkModel]
     nodes: list[NodeModel]
+    rounds: int = 0
 
 
 def choose(topology: Topology, circuit: Circuit, load: Load) -> Choice:
@@ -101,7 +113,12 @@ def _on_path(
 ) -> Choice | None:
     """The cheapest choice on one path that costs less than `limit`."""
     models_of_path = models(topology, circuit.head, path)
-    if best_fidelity(*models_of_path) < circuit.fidelity:
+    rounds = [
+        count
+        for count in _rounds(circuit)
+        if best_fidelity(*models_of_path, count) >= circuit.fidelity
+    ]
+    if not rounds:
         return None
     most_turns = TURNS[0] if circuit.rate_per_s else TURNS_UNASKED
     best: Choice | None = None
@@ -113,13 +130,35 @@ def _on_path(
             cost = _cost(topology, circuit, option, slots)
             if cost >= limit:
                 break  # fewer turns only cost more
-            reached = _meet(topology, circuit, option, slots)
+            reached = _in_some_rounds(circuit, option, slots, rounds)
             if reached is not None:
-                cutoff_ps, found = reached
+                option, cutoff_ps, found = reached
                 best = _chosen(circuit, option, slots, cutoff_ps, found, cost)
                 limit = cost
                 break
     return best
+
+
+def _rounds(circuit: Circuit) -> Sequence[int]:
+    """Rounds of distillation to try."""
+    if circuit.distil is not None:
+        return (circuit.distil,)
+    if not circuit.fidelity or circuit.complete or circuit.request == "early":
+        return (0,)
+    return range(ROUNDS + 1)
+
+
+def _in_some_rounds(
+    circuit: Circuit, option: _Option, slots: int, rounds: Sequence[int]
+) -> tuple[_Option, int, Estimate] | None:
+    """With as few rounds as suffice; they cost the same slots and the same time on the links."""
+    for count in rounds:
+        if count < slots:
+            distilled = replace(option, rounds=count)
+            reached = _meet(circuit, distilled, slots)
+            if reached is not None:
+                return distilled, *reached
+    return None
 
 
 def _chosen(
@@ -130,7 +169,7 @@ def _chosen(
         rate_per_s=circuit.rate_per_s or found.sure_rate_per_s,
         turns=tuple(link.turns for link in option.links),
     )
-    return Choice(option.path, slots, cutoff_ps, promise, found, cost)
+    return Choice(option.path, slots, cutoff_ps, option.rounds, promise, found, cost)
 
 
 def _option(
@@ -170,11 +209,9 @@ def _cost(topology: Topology, circuit: Circuit, option: _Option, slots: int) -> 
     return time + memory
 
 
-def _meet(
-    topology: Topology, circuit: Circuit, option: _Option, slots: int
-) -> tuple[int, Estimate] | None:
+def _meet(circuit: Circuit, option: _Option, slots: int) -> tuple[int, Estimate] | None:
     """A cut-off (0: none) and what comes of it, if the request is met."""
-    if most_rate_per_s(option.links, slots) < circuit.rate_per_s:
+    if most_rate_per_s(option.links, slots) < circuit.rate_per_s * (1 << option.rounds):
         return None
     if circuit.cutoff_ps:
         found = _both(circuit, option, slots, circuit.cutoff_ps)
@@ -183,7 +220,7 @@ def _meet(
     found = _both(circuit, option, slots, 0)
     if found is None or found.sure_rate_per_s < circuit.rate_per_s:
         return None
-    if found.sure_fidelity >= circuit.fidelity and _records_suffice(option, slots, 0):
+    if found.sure_fidelity >= circuit.fidelity and _records_suffice(option, slots, 0, found):
         return 0, found
     least, most = _cutoffs(option)
     for _ in range(_STEPS):
@@ -193,7 +230,9 @@ def _meet(
             if found is not None and found.sure_fidelity < circuit.fidelity:
                 return None  # a longer one loses fidelity, a shorter one rate
             least = cutoff_ps
-        elif found.sure_fidelity >= circuit.fidelity and _records_suffice(option, slots, cutoff_ps):
+        elif found.sure_fidelity >= circuit.fidelity and _records_suffice(
+            option, slots, cutoff_ps, found
+        ):
             return cutoff_ps, found
         else:
             most = cutoff_ps
@@ -207,11 +246,16 @@ def _is_met(circuit: Circuit, found: Estimate) -> bool:
 def _both(circuit: Circuit, option: _Option, slots: int, cutoff_ps: int) -> Estimate | None:
     """The estimate with all turns taken, its fidelity not above that with none taken."""
     found = estimate(
-        option.links, option.nodes, slots, cutoff_ps, least_rate_per_s=circuit.rate_per_s
+        option.links,
+        option.nodes,
+        slots,
+        cutoff_ps,
+        rounds=option.rounds,
+        least_rate_per_s=circuit.rate_per_s,
     )
     if found is None or all(link.turns == 1 for link in option.links):
         return found
-    idle = estimate(alone(option.links), option.nodes, slots, cutoff_ps)
+    idle = estimate(alone(option.links), option.nodes, slots, cutoff_ps, rounds=option.rounds)
     if idle is None or idle.sure_fidelity >= found.sure_fidelity:
         return found
     return replace(found, fidelity=idle.fidelity, fidelity_error=idle.fidelity_error)
@@ -225,11 +269,13 @@ def _cutoffs(option: _Option) -> tuple[int, int]:
     return least, max(2 * least, round(20 * slowest_ps))
 
 
-def _records_suffice(option: _Option, slots: int, cutoff_ps: int) -> bool:
+def _records_suffice(option: _Option, slots: int, cutoff_ps: int, found: Estimate) -> bool:
     """Whether the record of a pair stands until it is done, while its link makes others."""
     waits = max(len(option.links) - 1, 1)
     longest_ps = cutoff_ps or max(21 * slots * link.mean_ps for link in option.links)
     lifetime_ps = waits * longest_ps + 4 * sum(link.delay_ps for link in option.links)
+    if option.rounds:  # until there is another pair of as many rounds; seven times the mean
+        lifetime_ps += round(7e12 / found.rate_per_s)
     return all(
         lifetime_ps * link.success / link.attempt_ps < PAIRS_PER_LINK for link in option.links
     )
@@ -257,20 +303,32 @@ def _refusal(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[P
     if not feasible:
         return f"{text}: no slots are left for it on any path"
     offers = []
+    tries = [
+        (path, slots, rounds)
+        for path, slots in feasible
+        for rounds in _rounds(circuit)
+        if rounds < slots
+    ]
     if circuit.fidelity:
-        rates = [_best(topology, circuit, load, *each, of_rate=True) for each in feasible]
+        rates = [_best(topology, circuit, load, *each, of_rate=True) for each in tries]
         rate = max((found.sure_rate_per_s for found in rates if found), default=0.0)
         if rate > 0:
             offers.append(_terms(circuit.fidelity, _rounded_down(rate)))
     if circuit.rate_per_s or not offers:
-        fidelities = [_best(topology, circuit, load, *each, of_rate=False) for each in feasible]
+        fidelities = [_best(topology, circuit, load, *each, of_rate=False) for each in tries]
         found = max((f for f in fidelities if f), key=lambda f: f.sure_fidelity, default=None)
         if found is not None:
             rate = circuit.rate_per_s or _rounded_down(found.sure_rate_per_s)
             offers.append(_terms(math.floor(1000 * found.sure_fidelity) / 1000, rate))
     if not offers:
-        best = max(best_fidelity(*models(topology, circuit.head, path)) for path in paths)
-        return f"{text}; no path gives more than {best:.3f} at any rate"
+        rounds = max(_rounds(circuit))
+        best = max(
+            best_fidelity(*models(topology, circuit.head, path), count)
+            for path in paths
+            for count in _rounds(circuit)
+        )
+        with_ = f", also with {rounds} rounds of distillation" if rounds else ""
+        return f"{text}; no path gives more than {best:.3f} at any rate{with_}"
     return f"{text}; {', or '.join(offers)} is"
 
 
@@ -279,10 +337,19 @@ def _widest(slots: Iterator[int]) -> Sequence[int]:
 
 
 def _best(
-    topology: Topology, circuit: Circuit, load: Load, path: Path, slots: int, *, of_rate: bool
+    topology: Topology,
+    circuit: Circuit,
+    load: Load,
+    path: Path,
+    slots: int,
+    rounds: int,
+    *,
+    of_rate: bool,
 ) -> Estimate | None:
     """The highest rate with the fidelity asked for, or the highest fidelity with the rate."""
-    option = _option(models(topology, circuit.head, path), load, path, 1)
+    option = replace(_option(models(topology, circuit.head, path), load, path, 1), rounds=rounds)
+    if best_fidelity(option.links, option.nodes, rounds) < (circuit.fidelity if of_rate else 0):
+        return None
     least, most = _cutoffs(option)
     best: Estimate | None = None
     steps = 8
