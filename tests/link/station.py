@@ -93,9 +93,6 @@ class StubDevice:
         assert self.used.get(qubit.slot) == qubit.generation
         self.corrected[qubit] = pauli
 
-    def move(self, qubit: Qubit, slot: int) -> None:
-        raise NotImplementedError
-
     # ---- attempts ----
 
     def free_slot(self) -> int | None:

@@ -36,17 +36,19 @@ def switch_process(up, name):
 def test_a_link_outlives_its_stations_switch(tmp_path):
     """Its registers die with it; the pairs' numbers go on in the next epoch."""
     tmp_path.chmod(0o700)
-    with Up(tmp_path, "--clock", "real", "--time-scale", "50", network=LINK) as up:
-        with Client(tmp_path / "qplane" / "link") as network:
-            order = {"node": "alice", "remote": "bob", "pairs": 60, "min_fidelity": 0.8}
-            seen = []
-            for item in network.stream("link.create", **order):
-                if "pair" not in item:
-                    assert item["end"]["state"] == "done"
-                    break
-                seen.append(item["pair"]["seq"])
-                if len(seen) == 5:
-                    os.kill(switch_process(up, "station"), signal.SIGKILL)
-            assert len(seen) == 60
-            assert {seq // EPOCH for seq in seen} == {1, 2}
-            up.wait_for_line("station-renumbered: station")
+    with (
+        Up(tmp_path, "--clock", "real", "--time-scale", "50", network=LINK) as up,
+        Client(tmp_path / "qplane" / "link") as network,
+    ):
+        order = {"node": "alice", "remote": "bob", "pairs": 60, "min_fidelity": 0.8}
+        seen = []
+        for item in network.stream("link.create", **order):
+            if "pair" not in item:
+                assert item["end"]["state"] == "done"
+                break
+            seen.append(item["pair"]["seq"])
+            if len(seen) == 5:
+                os.kill(switch_process(up, "station"), signal.SIGKILL)
+        assert len(seen) == 60
+        assert {seq // EPOCH for seq in seen} == {1, 2}
+        up.wait_for_line("station-renumbered: station")

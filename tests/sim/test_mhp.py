@@ -460,6 +460,58 @@ def test_pairs_move_to_storage_before_they_are_reported():
     rig.assert_empty()
 
 
+def kept_fidelity(node, wait_ms=50, **order):
+    """Of a pair that is held for so long; what each device says is in its slots."""
+    rig = Rig(node=node)
+    rig.start(pairs=1, **order)
+    rig.run(10)
+    rig.run(wait_ms)
+    (pair,) = rig.network.link_pairs()
+    age_s = [(rig.network.now_ps - half["emitted_ps"]) * 1e-12 for half in pair["halves"]]
+    fidelity = pair["fidelities"][pair["bell"]]
+    rig.release_all()
+    rig.assert_empty()
+    return fidelity, age_s
+
+
+def test_moving_to_storage_pays_off_for_pairs_that_are_kept():
+    """An electron's T2 of 10 ms, a nuclear spin's of 1 s; a move with 2 % error, after 0.3 ms."""
+    electron = {"slots": 4, "t1_s": 10.0, "t2_s": 0.01, "emitters": 1}
+    carbon = {"storage_t1_s": 100.0, "storage_t2_s": 1.0, "move_time_ps": 3 * 10**8}
+    stays, age_s = kept_fidelity(electron, slot_first=0, slot_count=1)
+    # F of a Ψ state: (1 + <XX> + <YY> - <ZZ>) / 4, each correlation decayed in both halves.
+    xy = math.exp(-sum(age_s) / 0.01)
+    z = math.exp(-sum(age_s) / 10.0)
+    assert stays == pytest.approx((1 + 2 * xy + z) / 4, abs=1e-3)
+    moved, age_s = kept_fidelity(
+        electron | carbon | {"move_error": 0.02}, slot_first=1, slot_count=3
+    )
+    rig = Rig(node=electron)
+    emitted_s = rig.heralding.reply_ps[0] * 1e-12 + 3e-4  # as an electron, until the move is over
+    xy = 0.98**2 * math.exp(-2 * emitted_s / 0.01 - (sum(age_s) - 2 * emitted_s) / 1.0)
+    z = 0.98**2 * math.exp(-2 * emitted_s / 10.0 - (sum(age_s) - 2 * emitted_s) / 100.0)
+    assert moved == pytest.approx((1 + 2 * xy + z) / 4, abs=1e-3)
+    assert moved > 0.85 > 0.55 > stays
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_move_to_storage_leaves_the_state_as_it_is(seed):
+    """Whatever the outcome of the teleportation that stands for it: no noise, no change."""
+    rig = Rig(
+        seed=seed,
+        link={"emission_ps": 0},
+        node={"slots": 4, "emitters": 1, "t1_s": 5.0, "t2_s": 5.0,
+              "storage_t1_s": 1e6, "storage_t2_s": 1e6, "move_time_ps": 1000},
+    )  # fmt: skip
+    rig.start(pairs=3, slot_first=1, slot_count=3)
+    rig.run()
+    pairs = rig.network.link_pairs()
+    assert len(pairs) == 3
+    assert all(pair["fidelities"][pair["bell"]] == pytest.approx(1, abs=1e-3) for pair in pairs)
+    rig.release_all()
+    rig.assert_empty()
+
+
 def test_a_move_on_command_gives_a_new_handle_and_the_old_one_is_stale():
     rig = Rig(node=STORE)
     rig.start(pairs=1, slot_first=1, slot_count=1)

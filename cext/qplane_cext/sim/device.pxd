@@ -217,6 +217,9 @@ cdef struct Device:
     KeyMap early  # (link, seq) -> early delivery
     double t1_s
     double t2_s
+    double storage_t1_s  # of a qubit that was moved out of an emitter
+    double storage_t2_s
+    int storage_profile  # of the quantum memory; -1: the same as before the move
     int64_t swap_time_ps
     double swap_success
     double two_qubit_error

@@ -147,6 +147,10 @@ cdef void ledger_pauli(
 # ---- for the link layer ----
 # The number that the station gave a pair which was heralded without one.
 cdef void ledger_number(Ledger* ledger, int32_t half, uint32_t seq) noexcept nogil
+# The half goes on in another qubit, of that profile.
+cdef void ledger_store(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, int profile
+) noexcept nogil
 cdef void ledger_depolarise(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, double error
 ) noexcept nogil

@@ -550,6 +550,30 @@ cdef void ledger_pauli(
         ))
 
 
+cdef void ledger_store(
+    Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, int profile
+) noexcept nogil:
+    """By an ideal teleportation, which leaves any state as it is and gives it another profile."""
+    cdef Half* h = half_at(ledger, half)
+    cdef double[16] bell
+    cdef gate_noise_t ideal
+    cdef handle_t stored = 0, used = 0
+    cdef int outcome = 0, actual = 0, i
+    for i in range(16):
+        bell[i] = 0.0
+    bell[0] = bell[5] = bell[15] = 1.0
+    bell[10] = -1.0
+    memset(&ideal, 0, sizeof(gate_noise_t))
+    check(ledger, memory.c_create_pair(now_ps, bell, profile, profile, &stored, &used))
+    if ledger.failure:
+        return
+    check(ledger, memory.c_bell(
+        now_ps, h.qubit, used, &ideal, ledger.sites[h.node].stream, &outcome, &actual
+    ))
+    check(ledger, memory.c_pauli(now_ps, stored, outcome, 0.0))
+    h.qubit = stored
+
+
 cdef void ledger_depolarise(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, double error
 ) noexcept nogil:

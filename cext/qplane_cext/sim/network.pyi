@@ -88,6 +88,8 @@ class Network:
         emitters: int = 0,
         move_time_ps: int = 0,
         move_error: float = 0.0,
+        storage_t1_s: float | None = None,
+        storage_t2_s: float | None = None,
     ) -> int:
         """A switch and, where quantum_port is given, a quantum device on it.
 
@@ -96,7 +98,8 @@ class Network:
         readout_error flips each measured bit. swap_success: probability that a Bell measurement
         gives an outcome at all. emitters: only that many slots, from 0, are entangled with photons
         (0: all); an order of the link layer whose slots lie beyond them moves each pair there, in
-        move_time_ps and with depolarising probability move_error."""
+        move_time_ps and with depolarising probability move_error. A qubit that was moved has
+        storage_t1_s and storage_t2_s (None: those of all slots)."""
     def add_channel(
         self,
         node_a: int,

@@ -110,7 +110,7 @@ cdef class Network(Topology):
         for i in range(self.engine.node_count):
             device = self.engine.nodes[i].device
             if device != NULL:
-                slots += device.slot_count
+                slots += device.slot_count + 1  # a move takes a pair more
         # An entangled pair keeps at most two records. One of its halves is in a slot, or it was
         # delivered early; a link has less than PAIRS_PER_LINK of those under way.
         self.memory = QuantumMemory(
@@ -123,6 +123,16 @@ cdef class Network(Topology):
                     device.t1_s, device.t2_s, 0.0
                 )
                 if self.engine.links[i].profiles[side] < 0:
+                    raise MemoryError("too many different memories (pairs of T1 and T2)")
+        for i in range(self.engine.node_count):
+            device = self.engine.nodes[i].device
+            if device != NULL and (
+                device.storage_t1_s != device.t1_s or device.storage_t2_s != device.t2_s
+            ):
+                device.storage_profile = self.memory.c_profile(
+                    device.storage_t1_s, device.storage_t2_s, 0.0
+                )
+                if device.storage_profile < 0:
                     raise MemoryError("too many different memories (pairs of T1 and T2)")
         self.started = True
         return 0

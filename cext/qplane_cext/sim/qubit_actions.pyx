@@ -12,7 +12,7 @@ from qplane_cext.sim.device cimport (
 )
 from qplane_cext.sim.events cimport MOVE_DONE, queue_push, time_sum
 from qplane_cext.sim.frames cimport LARGEST_FRAME_BYTES
-from qplane_cext.sim.ledger cimport ledger_depolarise, ledger_measure, ledger_pauli
+from qplane_cext.sim.ledger cimport ledger_depolarise, ledger_measure, ledger_pauli, ledger_store
 from qplane_cext.sim.mhp_frames cimport *
 
 
@@ -124,6 +124,8 @@ cdef void device_move_done(
     target.end = False
     target.cutoff_ps = 0
     target.state = HELD
+    if device.storage_profile >= 0:
+        ledger_store(ledger, memory, queue.now_ps, target.half, device.storage_profile)
     ledger_depolarise(ledger, memory, queue.now_ps, target.half, device.move_error)
     device_unreserve(device, queue, move.source)
     move.used = False

@@ -167,7 +167,7 @@ cdef class Topology:
         switch_delay_ps=1_000_000, slots=0, double t1_s=float("inf"), double t2_s=float("inf"),
         swap_time_ps=0, double two_qubit_error=0.0, double one_qubit_error=0.0,
         double readout_error=0.0, double swap_success=1.0,
-        emitters=0, move_time_ps=0, double move_error=0.0,
+        emitters=0, move_time_ps=0, double move_error=0.0, storage_t1_s=None, storage_t2_s=None,
     ):
         cdef Node** nodes
         cdef Node* node
@@ -196,6 +196,13 @@ cdef class Topology:
             probability(label, value)
         if not t1_s > 0 or not t2_s > 0 or t2_s > 2 * t1_s:
             raise ValueError(f"t1_s is {t1_s}, t2_s is {t2_s}; 0 < t2_s <= 2 t1_s must hold")
+        stored_t1_s = t1_s if storage_t1_s is None else float(storage_t1_s)
+        stored_t2_s = t2_s if storage_t2_s is None else float(storage_t2_s)
+        if not stored_t1_s > 0 or not stored_t2_s > 0 or stored_t2_s > 2 * stored_t1_s:
+            raise ValueError(
+                f"storage_t1_s is {stored_t1_s}, storage_t2_s is {stored_t2_s}; "
+                "0 < storage_t2_s <= 2 storage_t1_s must hold"
+            )
         if quantum_port is not None:
             within("quantum_port", quantum_port, 0, PORTS - 1)
             if quantum_port == cpu_port:
@@ -241,6 +248,9 @@ cdef class Topology:
             device.quantum_port = quantum_port
             device.t1_s = t1_s
             device.t2_s = t2_s
+            device.storage_t1_s = stored_t1_s
+            device.storage_t2_s = stored_t2_s
+            device.storage_profile = -1
             device.swap_time_ps = swap_time_ps
             device.swap_success = swap_success
             device.two_qubit_error = two_qubit_error

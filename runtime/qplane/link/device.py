@@ -80,9 +80,6 @@ class DeviceMhp:
     def correct(self, qubit: Qubit, pauli: BellIndex) -> None:
         self._act(DeviceType.QUBIT_PAULI, wire.QubitAction(self._next(), *qubit, pauli=pauli))
 
-    def move(self, qubit: Qubit, slot: int) -> None:
-        self._act(DeviceType.QUBIT_MOVE, wire.QubitAction(self._next(), *qubit, slot2=slot))
-
     def _act(self, type: DeviceType, action: wire.QubitAction) -> None:
         self._send(DeviceFrame(type, self._number, action))
 

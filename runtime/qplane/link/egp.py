@@ -346,10 +346,6 @@ class Egp:
             self._ask_about(serving)
         self._decide()
 
-    def on_moved(self, qubit: Qubit, to: Qubit) -> None:
-        """The device has moved a pair to another slot."""
-        self.memory.moved(qubit, to)
-
     def on_gone(self, qubit: Qubit) -> None:
         """The higher layer had the device measure or swap a kept pair: the slot is free."""
         if self.memory.release(qubit):

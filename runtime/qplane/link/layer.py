@@ -80,6 +80,7 @@ class LinkLayer:
         self._outbox: list[_Packet] = []
         self._sending = asyncio.Lock()
         self._devices: dict[tuple[str, int], DeviceMhp] = {}  # by node and link number
+        self._of_node: dict[str, list[DeviceMhp]] = defaultdict(list)  # the same
         self._egps: dict[tuple[str, int], Egp] = {}  # by node and port
         self._task: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
@@ -117,9 +118,11 @@ class LinkLayer:
         transactions = defaultdict[str, Iterator[int]](lambda: count(1))
         for link in links:
             for end in (link.a, link.b):
-                self._devices[end.node, end.number] = DeviceMhp(
+                device = DeviceMhp(
                     end.number, self._device_sender(end.node), transactions[end.node]
                 )
+                self._devices[end.node, end.number] = device
+                self._of_node[end.node].append(device)
         calibrated = await self._calibrate(links)
         for link in links:
             if link.index in calibrated:
@@ -289,7 +292,7 @@ class LinkLayer:
         """Whom a frame of the device of `node` is for; answers about qubits name no link."""
         if frame.link != WHOLE_DEVICE:
             return self._devices.get((node, frame.link))
-        devices = [device for (name, _), device in self._devices.items() if name == node]
+        devices = self._of_node[node]
         return next((device for device in devices if device.asked(frame)), devices[0])
 
     async def _packet_in(self, node: str, port: int, packet: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Quantum memory management (QMM): which slot holds which pair of a link, and under which name.
 
 A link has a range of its device's slots for itself. The device puts a new pair into any of them
-that is free; a pair that was handed to the higher layer has a logical qubit id, 4 bits as in OK.
+that is free, by a move from an emitter where it has such, before it reports the pair; a pair that was handed to the higher layer has a logical qubit id, 4 bits as in OK.
 """
 
 from __future__ import annotations
@@ -53,15 +53,6 @@ class QuantumMemory:
         """Which pair is there."""
         held = self._held.get(qubit)
         return None if held is None else held.seq
-
-    def moved(self, qubit: Qubit, to: Qubit) -> None:
-        """The device has moved a pair; its name stays."""
-        held = self._held.pop(qubit, None)
-        if held is None:
-            return
-        self._held[to] = held
-        if held.logical_id is not None:
-            self._by_logical_id[held.logical_id] = to
 
     def release(self, qubit: Qubit) -> bool:
         """The slot is free again; whether it held a pair."""

@@ -136,7 +136,3 @@ class Mhp(Protocol):
     def correct(self, qubit: Qubit, pauli: BellIndex) -> None:
         """Apply X where the left bit is set, Z where the right one is."""
         ...
-
-    def move(self, qubit: Qubit, slot: int) -> None:
-        """Move a qubit into an empty slot."""
-        ...

@@ -147,12 +147,17 @@ class Memory(Section):
     emitters: int | None = Field(default=None, ge=1)  # slots that photons come from; None: all
     move_time: PicosecondsOrZero = 0  # from an emitter to one of the other slots
     move_error: Probability = 0.0
+    storage_t1: Picoseconds | None = None  # of a qubit that was moved; None: as of the others
+    storage_t2: Picoseconds | None = None
 
     @model_validator(mode="after")
     def _storage(self) -> Memory:
-        if self.emitters is None and (self.move_time or self.move_error):
+        if self.emitters is None and (
+            self.move_time or self.move_error or self.storage_t1 or self.storage_t2
+        ):
             raise ValueError(
-                "move_time and move_error need emitters, the slots that are moved from"
+                "move_time, move_error, storage_t1 and storage_t2 need emitters, the slots that "
+                "are moved from"
             )
         if self.emitters is not None and self.emitters >= self.slots:
             raise ValueError(
@@ -164,7 +169,21 @@ class Memory(Section):
     def _coherent(self) -> Memory:
         if self.t1 is not None and self.t2 is not None and self.t2 > 2 * self.t1:
             raise ValueError("t2 is longer than 2·t1, which no qubit can have")
+        if self.storage_t1_ps and self.storage_t2_ps > 2 * self.storage_t1_ps:
+            raise ValueError("storage_t2 is longer than 2·storage_t1, which no qubit can have")
         return self
+
+    @property
+    def storage_t1_ps(self) -> int:
+        """Relaxation time of a qubit that was moved; 0: infinite."""
+        return self.storage_t1 or self.t1_ps
+
+    @property
+    def storage_t2_ps(self) -> int:
+        """Its coherence time, 2·T1 where only that is given; 0: infinite."""
+        if self.storage_t2 is None and self.storage_t1 is not None:
+            return 2 * self.storage_t1
+        return self.storage_t2 or self.t2_ps
 
     @property
     def t1_ps(self) -> int:

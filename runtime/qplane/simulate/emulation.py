@@ -168,6 +168,8 @@ class Emulation:
             emitters=memory.emitters or 0,
             move_time_ps=memory.move_time,
             move_error=memory.move_error,
+            storage_t1_s=memory.storage_t1_ps * 1e-12 or None,
+            storage_t2_s=memory.storage_t2_ps * 1e-12 or None,
         )
 
     def _add_link(self, link: Link) -> None:
