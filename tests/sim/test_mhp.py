@@ -491,7 +491,8 @@ def test_moving_to_storage_pays_off_for_pairs_that_are_kept():
     xy = 0.98**2 * math.exp(-2 * emitted_s / 0.01 - (sum(age_s) - 2 * emitted_s) / 1.0)
     z = 0.98**2 * math.exp(-2 * emitted_s / 10.0 - (sum(age_s) - 2 * emitted_s) / 100.0)
     assert moved == pytest.approx((1 + 2 * xy + z) / 4, abs=1e-3)
-    assert moved > 0.85 > 0.55 > stays
+    assert moved > 0.85
+    assert stays < 0.55
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -1,7 +1,8 @@
 """Quantum memory management (QMM): which slot holds which pair of a link, and under which name.
 
 A link has a range of its device's slots for itself. The device puts a new pair into any of them
-that is free, by a move from an emitter where it has such, before it reports the pair; a pair that was handed to the higher layer has a logical qubit id, 4 bits as in OK.
+that is free, by a move from an emitter where it has such, before it reports the pair. A pair that
+was handed to the higher layer has a logical qubit id, 4 bits as in OK.
 """
 
 from __future__ import annotations
