@@ -22,6 +22,7 @@ from pathlib import Path
 
 import networkx as nx
 
+from qplane.collector import collect_seldom
 from qplane.net import Network, loads
 from qplane.simulate.session import simulation
 
@@ -49,9 +50,11 @@ def text(nodes: int, circuits: int, seed: int = 1) -> str:
     rng = random.Random(seed)
     places = {k: (rng.random(), rng.random()) for k in range(nodes)}
     graph = nx.random_geometric_graph(nodes, 1.6 / nodes**0.5, pos=places)
-    for part in list(nx.connected_components(graph))[1:]:
+    joined, *apart = nx.connected_components(graph)
+    for part in apart:
         a = next(iter(part))
-        graph.add_edge(a, min(set(graph) - part, key=lambda b: distance(places, a, b)))
+        graph.add_edge(a, min(joined, key=lambda b: distance(places, a, b)))
+        joined |= part
     used: dict[int, int] = dict.fromkeys(graph, 0)
     wanted = []
     while len(wanted) < circuits:
@@ -173,6 +176,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of virtual time")
     parser.add_argument("--profile", metavar="FILE", help="profile the set-up into FILE")
     options = parser.parse_args()
+    collect_seldom()
     with timed("file written and read"):
         plan = loads(text(options.nodes, options.circuits))
     asyncio.run(run(plan, options.seconds, options.profile))

@@ -33,10 +33,12 @@ class Clock(Protocol):
         """Return `delay_ps` later."""
         ...
 
-    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         """The result of `awaitable`; TimeoutError if it is not there `timeout_ps` from now.
 
-        On a time-out the awaitable is cancelled.
+        On a time-out the awaitable is cancelled. Who waits for many packet-ins that come one after
+        the other, and does nothing between them, is content to get those of `gather_ps` together:
+        that lets a virtual clock pause once for all of them.
         """
         ...
 
@@ -50,7 +52,7 @@ class RealClock:
     async def sleep(self, delay_ps: int) -> None:
         await asyncio.sleep(delay_ps / PS_PER_SECOND)
 
-    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         try:
             return await asyncio.wait_for(awaitable, timeout_ps / PS_PER_SECOND)
         except asyncio.TimeoutError as error:  # not the built-in one before Python 3.11

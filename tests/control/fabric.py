@@ -3,6 +3,7 @@ quantum devices that read and write device frames as bytes."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 import finsy as fy
@@ -72,6 +73,11 @@ class Fabric:
     def drop_streams(self, node: str) -> None:
         """All clients of the switch lose their connection."""
         self._p4_devices[node].close_streams(StatusError(Code.UNAVAILABLE, "dropped"))
+
+    async def until_nobody_is_primary(self, node: str) -> None:
+        """Wait until the switch has noticed that its last client has gone."""
+        while self._p4_devices[node]._routes.primaries:
+            await asyncio.sleep(0.002)
 
     def push(self, node: str, program: fy.P4Schema) -> None:
         """Somebody else gives the switch a program, before we come."""

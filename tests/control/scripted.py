@@ -37,7 +37,7 @@ class PatientClock:
         self.time_ps += delay_ps
         await asyncio.sleep(0)
 
-    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         try:
             return await asyncio.wait_for(awaitable, 0.25)
         except asyncio.TimeoutError as error:

@@ -5,6 +5,7 @@ import socket
 from collections import deque
 
 import pytest
+from finsy.proto import p4r
 
 from qplane.control import (
     ArbitrationError,
@@ -262,15 +263,8 @@ def test_a_teardown_that_fails_leaves_everything_standing():
         await controller.discover()
         await controller.install()
         missing = next(e for e in controller.entries("n1") if e.table == "adjacency")
-        core = fabric.cores["n1"]
-        table = next(name for name in core.pipeline.tables if name.endswith("adjacency"))
-        values = [dict(missing.match)[name] for name in ("circuit", "copy")]
-        handle = next(
-            handle
-            for handle, key, *_ in core.table_entries(table)
-            if [int.from_bytes(part, "big") for part in key] == values
-        )
-        core.table_delete(table, handle)
+        async with fabric.other("n1") as other:
+            await other.write(p4r.Update.DELETE, missing)
         before = await fabric.all_standing()
         with pytest.raises(WriteError, match=r"n1: DELETE adjacency .*NOT_FOUND"):
             await controller.teardown()
@@ -309,8 +303,11 @@ def test_features_are_what_the_devices_said():
             assert set(found.links) == set(truth.links)
             assert all(found.links[n].delay_ps == truth.links[n].delay_ps for n in truth.links)
         for name, found in topology.devices.items():
-            links = len(found.links)  # a HELLO leaves and comes in on each
-            assert controller.packets(name) == (1 + links + links, 1 + links)
+            # On each link a HELLO leaves at one end and comes in at the other.
+            links = controller.network.links_of(name)
+            leave = sum(link.a.node == name for link in links)
+            come = len(links) - leave
+            assert controller.packets(name) == (1 + len(found.links) + come, 1 + leave)
 
     run(small(), scenario)
 
@@ -527,6 +524,7 @@ def test_after_a_loss_everything_stands_as_before():
         async with fabric.other("n2", role="", election_id=11):
             with pytest.raises(WriteError, match=r"n2: .*another controller is the primary"):
                 await controller.teardown()
+        await fabric.until_nobody_is_primary("n2")  # the switch learns only now that it has left
         await controller.connect()
         assert await controller.verify() == []
         assert await fabric.all_standing() == before

@@ -55,7 +55,7 @@ class WorldClock:
     async def sleep(self, delay_ps: int) -> None:
         await self._until(self.now_ps() + delay_ps, lambda: False)
 
-    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         task = asyncio.ensure_future(awaitable)
         try:
             await self._until(self.now_ps() + timeout_ps, task.done)

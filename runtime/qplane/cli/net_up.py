@@ -15,6 +15,7 @@ from pathlib import Path
 import typer
 
 from qplane.cli.errors import FAILED, fail
+from qplane.collector import collect_seldom
 from qplane.control import ControlError
 from qplane.live import netns, rundir
 from qplane.live.api import OperationError
@@ -54,6 +55,7 @@ def run(arguments: Arguments) -> None:
     except NetworkFileError as error:
         fail(str(error))
     options = _options(arguments)
+    collect_seldom()
     try:
         came_up = asyncio.run(_up(plan, options, arguments.as_json))
     except NetworkFileError as error:  # what only putting it together shows

@@ -23,6 +23,7 @@ from rich.progress import (
 
 from qplane.cli.errors import FAILED, fail
 from qplane.cli.simulate import Options
+from qplane.collector import collect_seldom
 from qplane.control import ControlError
 from qplane.net import Network, NetworkFileError
 from qplane.simulate.clock import ControllerStuckError
@@ -45,6 +46,7 @@ INTERRUPTED = 130
 
 def execute(options: Options, plan: Network, goal: Goal) -> None:
     """Run `plan`, print and write the results; ends the command where that is not possible."""
+    collect_seldom()
     try:
         summary = asyncio.run(_simulate(options, plan, goal))
     except OSError as error:

@@ -274,11 +274,20 @@ class Circuits:
         step_ps = min(plan.timing.retry_ps for plan in plans)
         longest_ps = max(p.timing.end_cutoff_ps + 1000 * p.timing.retry_ps for p in plans)
         deadline_ps = self._clock.now_ps() + longest_ps
+        places = everywhere = generation.places(plans)
         while True:
-            statuses = await generation.status(self._devices, plans)
+            statuses = await generation.status_at(self._devices, places)
             left = [status for status in statuses if not status.is_drained]
-            if not left:
+            if not left and places is everywhere:
                 return
+            # Only where something was left is looked again, and when nothing is, once more at all.
+            places = [
+                place
+                for place, status in zip(places, statuses, strict=True)
+                if not status.is_drained
+            ] or everywhere
+            if not left:
+                continue
             if self._clock.now_ps() >= deadline_ps:
                 first = left[0]
                 raise DrainError(

@@ -12,6 +12,7 @@ from qplane.control.neighbours import Neighbours, Port
 from qplane.control.session import Session
 from qplane.control.topology import Device, Switch
 from qplane.net import Link, Network
+from qplane.net.model import LinkEnd
 from qplane.wire import DeviceFeatures, DeviceFrame, LinkFeatures
 
 
@@ -58,10 +59,16 @@ async def switches_of(sessions: Mapping[str, Session]) -> dict[str, Switch]:
 
 
 async def wiring(network: Network, neighbours: Neighbours) -> dict[Port, Port]:
-    """Where a probe out of each port that has a link came in."""
-    return await neighbours.probe(
-        Port(end.node, end.port) for link in network.links for end in (link.a, link.b)
-    )
+    """Where a probe out of a port of each link came in: out of one end where that says it all,
+    out of both where none comes, or elsewhere than it should."""
+    found = await neighbours.probe((_port(link.a) for link in network.links), rounds=1)
+    doubtful = [
+        _port(end)
+        for link in network.links
+        if found.get(_port(link.a)) != _port(link.b)
+        for end in (link.a, link.b)
+    ]
+    return found | await neighbours.probe(doubtful)
 
 
 def down_links(
@@ -88,8 +95,12 @@ def miswired(network: Network, found: Mapping[Port, Port]) -> Iterator[str]:
                 )
 
 
+def _port(end: LinkEnd) -> Port:
+    return Port(end.node, end.port)
+
+
 def _directions(link: Link) -> Iterator[tuple[Port, Port]]:
-    a, b = (Port(end.node, end.port) for end in (link.a, link.b))
+    a, b = _port(link.a), _port(link.b)
     yield a, b
     yield b, a
 

@@ -48,11 +48,11 @@ Place = tuple[CircuitPlan, HopPlan, SidePlan]
 
 async def start(devices: Devices, plans: Sequence[CircuitPlan]) -> None:
     """LINK_START to both devices of each link. Raises DeviceError after stopping all of them."""
-    places = _places(plans)
-    answers = await _ask(devices, places, DeviceType.LINK_START, give_up=False)
-    for (plan, hop, side), answer in zip(places, answers, strict=True):
+    asked = places(plans)
+    answers = await _ask(devices, asked, DeviceType.LINK_START, give_up=False)
+    for (plan, hop, side), answer in zip(asked, answers, strict=True):
         if answer is None or answer.state is not LinkStatusCode.GENERATING:
-            await _ask(devices, places, DeviceType.LINK_STOP, give_up=False)
+            await _ask(devices, asked, DeviceType.LINK_STOP, give_up=False)
             if answer is None:
                 raise _silent(plan, hop, side)
             raise DeviceError(
@@ -64,17 +64,22 @@ async def start(devices: Devices, plans: Sequence[CircuitPlan]) -> None:
 
 async def stop(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus]:
     """LINK_STOP to all devices; pairs in memory stay until delivered, swapped or expired."""
-    return await _told(devices, plans, DeviceType.LINK_STOP)
+    return await _told(devices, places(plans), DeviceType.LINK_STOP)
 
 
 async def status(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus]:
     """How the devices stand, from head-end to tail-end for each circuit. Raises DeviceError."""
-    return await _told(devices, plans, DeviceType.LINK_STATUS_REQUEST)
+    return await status_at(devices, places(plans))
+
+
+async def status_at(devices: Devices, asked: Sequence[Place]) -> list[LinkStatus]:
+    """How the devices stand on those sides. Raises DeviceError."""
+    return await _told(devices, asked, DeviceType.LINK_STATUS_REQUEST)
 
 
 async def look(devices: Devices, plans: Sequence[CircuitPlan]) -> list[LinkStatus | None]:
     """As :func:`status`, but None for a device that can't be reached or does not answer."""
-    return await _ask(devices, _places(plans), DeviceType.LINK_STATUS_REQUEST, give_up=False)
+    return await _ask(devices, places(plans), DeviceType.LINK_STATUS_REQUEST, give_up=False)
 
 
 async def agree(
@@ -89,11 +94,11 @@ async def agree(
         (running, True, DeviceType.LINK_START),
         (stopped, False, DeviceType.LINK_STOP),
     ):
-        places = _places(plans)
-        found = await _ask(devices, places, DeviceType.LINK_STATUS_REQUEST, give_up=False)
+        asked = places(plans)
+        found = await _ask(devices, asked, DeviceType.LINK_STATUS_REQUEST, give_up=False)
         wrong = [
             place
-            for place, status in zip(places, found, strict=True)
+            for place, status in zip(asked, found, strict=True)
             if status is not None and (status.state is LinkStatusCode.GENERATING) != wanted
         ]
         answers = await _ask(devices, wrong, order, give_up=False)
@@ -102,17 +107,15 @@ async def agree(
     return told
 
 
-def _places(plans: Iterable[CircuitPlan]) -> list[Place]:
+def places(plans: Iterable[CircuitPlan]) -> list[Place]:
+    """All sides of the circuits, from head-end to tail-end."""
     return [(plan, hop, side) for plan in plans for hop in plan.hops for side in hop.sides]
 
 
-async def _told(
-    devices: Devices, plans: Sequence[CircuitPlan], type_: DeviceType
-) -> list[LinkStatus]:
+async def _told(devices: Devices, asked: Sequence[Place], type_: DeviceType) -> list[LinkStatus]:
     """Raises DeviceError where a device does not answer."""
-    places = _places(plans)
-    answers = await _ask(devices, places, type_, give_up=True)
-    for (plan, hop, side), answer in zip(places, answers, strict=True):
+    answers = await _ask(devices, asked, type_, give_up=True)
+    for (plan, hop, side), answer in zip(asked, answers, strict=True):
         if answer is None:
             raise _silent(plan, hop, side)
     return [answer for answer in answers if answer is not None]
@@ -126,12 +129,12 @@ def _silent(plan: CircuitPlan, hop: HopPlan, side: SidePlan) -> DeviceError:
 
 
 async def _ask(
-    devices: Devices, places: Sequence[Place], type_: DeviceType, *, give_up: bool
+    devices: Devices, asked: Sequence[Place], type_: DeviceType, *, give_up: bool
 ) -> list[LinkStatus | None]:
-    answers = await devices.ask([_question(type_, *p) for p in places], give_up=give_up)
+    answers = await devices.ask([_question(type_, *p) for p in asked], give_up=give_up)
     return [
         _status(plan.name, hop.node, side, frames)
-        for (plan, hop, side), frames in zip(places, answers, strict=True)
+        for (plan, hop, side), frames in zip(asked, answers, strict=True)
     ]
 
 

@@ -27,6 +27,9 @@ ROUNDS = 3
 WAIT_PS = 100_000_000_000
 """How long a probe may take to come in: 100 ms, 20 000 km of fibre."""
 
+GATHER_PS = 1_000_000_000
+"""Probes come in one by one, each after the delay of its link; those of 1 ms are looked at together."""
+
 _EVERYBODY = 0x0180C200000E  # nearest bridge group address (IEEE 802.1Q): never forwarded
 
 
@@ -65,7 +68,7 @@ class Neighbours:
         self._round: _Round | None = None
         self._probing = asyncio.Lock()
 
-    async def probe(self, ports: Iterable[Port]) -> dict[Port, Port]:
+    async def probe(self, ports: Iterable[Port], rounds: int = ROUNDS) -> dict[Port, Port]:
         """Where a HELLO from each of the ports came in; ports of which none did are left out.
 
         A switch that is away, or runs a program that knows no HELLO, sends none.
@@ -73,7 +76,7 @@ class Neighbours:
         missing = dict.fromkeys(ports)
         found: dict[Port, Port] = {}
         async with self._probing:
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 if not missing:
                     break
                 found |= await self._once(missing)
@@ -99,7 +102,7 @@ class Neighbours:
                 except ControlError:  # lost just now: the session reports it
                     del current.sent[body.node_id, body.port]
             if current.sent.keys() != {self._key(port) for port in current.seen}:
-                await self._clock.wait_for(current.done, WAIT_PS)
+                await self._clock.wait_for(current.done, WAIT_PS, gather_ps=GATHER_PS)
         except TimeoutError:
             pass  # those did not come in
         finally:

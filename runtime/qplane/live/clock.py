@@ -33,7 +33,7 @@ class NetworkClock:
     async def sleep(self, delay_ps: int) -> None:
         await self._wall.sleep(self._wall_ps(delay_ps))
 
-    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         return await self._wall.wait_for(awaitable, max(timeout_ps, self._wall_ps(timeout_ps)))
 
     def _wall_ps(self, duration_ps: int) -> int:

@@ -57,41 +57,49 @@ class VirtualClock:
         deadline = self.now_ps() + delay_ps
         await self._until(deadline, lambda: False)
 
-    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int) -> T:
+    async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         task = asyncio.ensure_future(awaitable)
         try:
-            await self._until(self.now_ps() + timeout_ps, task.done)
+            await self._until(self.now_ps() + timeout_ps, task.done, gather_ps)
             if not task.done():
                 raise TimeoutError(f"nothing within {timeout_ps} ps of virtual time")
             return task.result()
         finally:
             task.cancel()
 
-    async def advance(self, until_ps: int | None) -> StopReason:
+    async def advance(self, until_ps: int | None, gather_ps: int = 0) -> StopReason:
         """Run the engine to `until_ps`, the earliest deadline of a waiter, or a packet-in.
 
-        Returns after the controller has dealt with what the engine paused for; who only wants time
-        to pass takes :meth:`sleep`. Raises
+        After a packet-in it goes on for `gather_ps`, as far as nothing else stops it. Returns after
+        the controller has dealt with what the engine paused for; who only wants time to pass takes
+        :meth:`sleep`. Raises
         ControllerStuckError when that never happens.
         """
         async with self._engine:
             await self._settle()
             ends = [*self._deadlines] if until_ps is None else [*self._deadlines, until_ps]
-            reason = self._network.run(
-                until_ps=min(ends, default=None),
-                deliveries=self.deliveries,
-                on_progress=self.on_progress,
-            )
+            reason = self._run(min(ends, default=None), stop_on_cpu=True)
+            if reason == "cpu" and gather_ps:
+                end = self._network.now_ps + gather_ps
+                reason = self._run(min([*ends, end]), stop_on_cpu=False)
             await self._settle()
             return reason
 
-    async def _until(self, deadline: int, done: Callable[[], bool]) -> None:
+    def _run(self, until_ps: int | None, *, stop_on_cpu: bool) -> StopReason:
+        return self._network.run(
+            until_ps=until_ps,
+            deliveries=self.deliveries,
+            stop_on_cpu=stop_on_cpu,
+            on_progress=self.on_progress,
+        )
+
+    async def _until(self, deadline: int, done: Callable[[], bool], gather_ps: int = 0) -> None:
         """Run the engine until `done()` or the deadline."""
         self._deadlines.append(deadline)
         try:
             await self._settle()
             while not done() and self.now_ps() < deadline:
-                if await self.advance(deadline) == "interrupted":
+                if await self.advance(deadline, gather_ps) == "interrupted":
                     raise Interrupted
         finally:
             self._deadlines.remove(deadline)

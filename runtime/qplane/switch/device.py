@@ -75,6 +75,7 @@ class Device:
         self.ports = PortStates()
         self.packet_ins_sent = 0
         self.packet_ins_dropped = 0  # no primary took them, or its queue was full
+        self.is_timed = False  # a digest is on, or entries can time out: tick() has work to do
         self._inject = inject
         # Guards everything below. Never taken by deliver_to_cpu or by the packet path's callbacks:
         # a Write holds it while it calls into the packet path.
@@ -201,6 +202,14 @@ class Device:
             response = _stream_error(error)
             response.error.digest_list_ack.digest_list_ack.CopyFrom(ack)
             stream.offer(response.SerializeToString())
+
+    def _configure_digest(self, digest: Digest, config: p4r.DigestEntry.Config | None) -> None:
+        self._digests.configure(digest, config)
+        self._note_timers()
+
+    def _note_timers(self) -> None:
+        timed_stores = self._state.tables.timed_stores if self._state is not None else ()
+        self.is_timed = self._digests.active or bool(timed_stores)
 
     def _send_digest_list(self, digest_id: int, message: p4r.DigestList) -> None:
         self._notify_primaries(digest_id, p4r.StreamMessageResponse(digest=message))
@@ -360,7 +369,8 @@ class Device:
         self._digests.clear()
         self._idle = IdleWatch()
         self._config = config
-        self._state = ForwardingState(config.index, self.core, self.ports, self._digests.configure)
+        self._state = ForwardingState(config.index, self.core, self.ports, self._configure_digest)
+        self._note_timers()
         self._saved = None
         self._route()
         return self._state

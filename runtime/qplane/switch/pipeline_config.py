@@ -102,27 +102,41 @@ class _Cache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
+        self._compiling = threading.Lock()  # of equal ones that come together, one is compiled
         self._known: OrderedDict[bytes, LoadedConfig] = OrderedDict()
 
     def get(self, message: p4r.ForwardingPipelineConfig, json: bytes) -> LoadedConfig:
         digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
+        found = self._find(digest)
+        if found is not None:
+            return found
+        with self._compiling:
+            found = self._find(digest)
+            if found is not None:
+                return found
+            config = self._compile(message, json)
+            with self._lock:
+                self._known[digest] = config
+                while len(self._known) > self._size:
+                    self._known.popitem(last=False)
+            return config
+
+    def _find(self, digest: bytes) -> LoadedConfig | None:
         with self._lock:
             found = self._known.get(digest)
             if found is not None:
                 self._known.move_to_end(digest)
-                return found
+            return found
+
+    @staticmethod
+    def _compile(message: p4r.ForwardingPipelineConfig, json: bytes) -> LoadedConfig:
         try:
             pipeline = Pipeline(json)
         except PipelineError as error:
             raise invalid(f"the device config can't be realised: {error}") from error
         kept = p4r.ForwardingPipelineConfig()
         kept.CopyFrom(message)
-        config = LoadedConfig(kept, index_p4info(kept.p4info, pipeline))
-        with self._lock:
-            self._known[digest] = config
-            while len(self._known) > self._size:
-                self._known.popitem(last=False)
-        return config
+        return LoadedConfig(kept, index_p4info(kept.p4info, pipeline))
 
 
 _cache = _Cache(16)
