@@ -120,7 +120,7 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
             if (ours == 1 && identity.state == EARLY) {
                 pair_track.read(track, index);
             }
-            if (ours == 1 && identity.state == EXPIRED) {
+            if (ours == 1 && (identity.state == EXPIRED || identity.state == LOST)) {
                 // EXPIRE overtook the herald: the other half is gone already.
                 command(DEVICE_RELEASE);
                 to_device(meta, standard_metadata);

@@ -21,6 +21,9 @@ const bit<20> GAL_LABEL = 13;
 const bit<16> CHANNEL_QCI = 0x7ff8;
 const bit<4> QCI_FLAG_ACK_REQUESTED = 1;
 const bit<4> QCI_FLAG_SAMPLE = 2;         // of CIRCUIT_PING and CIRCUIT_PONG
+// Of EXPIRE and EXPIRE_ACK: a repeater has no record of the pair. `pair_seq` is `origin_seq`, and the
+// far end finds the pair by it.
+const bit<4> QCI_FLAG_LOST = 4;
 const bit<4> QCI_FLAG_AUTHENTICATED = 8;  // kept for later: must be 0
 const bit<16> QCI_PAIR_LENGTH = 24;
 const bit<16> QCI_CIRCUIT_PING_LENGTH = 52;

@@ -14,6 +14,11 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
     bit<1> timed;           // a TRACK whose time has an end
     bit<1> time_up;         // ... and it is there
     bit<32> remaining_us;
+    bit<32> origin_at;      // place of the pair's number at the other end, and what stands there
+    bit<80> origin;
+    bit<1> origin_known;
+    bit<1> lost;            // an EXPIRE or its acknowledgement that says so
+    bit<8> late_reason;     // why a TRACK is too late
 
     action command(bit<8> type) {
         meta.command.type = type;
@@ -35,18 +40,45 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
     // Answers go back where the message came from, about the same pair.
     action answer(bit<8> type, bit<8> reason) {
         meta.down = { type, 0, hdr.pair.pair_seq, hdr.pair.origin_seq, 0, reason, QCI_TTL, 0 };
+        if (lost == 1) {
+            meta.down.flags = QCI_FLAG_LOST;
+            meta.down.pair_seq = hdr.pair.origin_seq;
+        }
         meta.up = meta.down;
+    }
+
+    // The message goes on without a record: from here on it names the pair as its origin does.
+    action onward_as_lost() {
+        meta.down = { hdr.qci.type, hdr.qci.flags | QCI_FLAG_LOST, hdr.pair.origin_seq,
+                      hdr.pair.origin_seq, 0, hdr.pair.reason, hdr.mpls.ttl - 1, 0 };
+        meta.up = meta.down;
+        to_other_side(meta, standard_metadata);
     }
 
     action keep_track() {
         pair_track.write(index, hdr.pair.origin_seq ++ 1w1 ++ hdr.pair.bell ++ timed ++ 4w0);
         pair_deadline.write(index,
                             (bit<32>)standard_metadata.ingress_global_timestamp + remaining_us);
+        if (meta.is_end == 1) {
+            pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.circuit ++ 2w0b10 ++ 4w0
+                                 ++ hdr.pair.pair_seq);
+        }
     }
 
     action set_state(bit<4> state) {
         side_loses(meta.circuit, meta.side, identity.state);
         write_identity(index, hdr.pair.pair_seq, meta.circuit, state, identity.bell);
+    }
+
+    // The pair is dead. A repeater that knows nothing of it, or of its TRACK alone, may have lost the
+    // record of its swap.
+    action set_dead() {
+        bit<4> dead = EXPIRED;
+        if (meta.is_end == 0
+            && (ours == 0 || identity.state == EARLY || identity.state == LOST)) {
+            dead = LOST;
+        }
+        set_state(dead);
     }
 
     // Acknowledge an EXPIRE if that was asked for; else nothing leaves.
@@ -57,17 +89,6 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
         } else {
             meta.drop_reason = CONSUMED;
         }
-    }
-
-    action acknowledge_here() {
-        message_t back = { QCI_EXPIRE_ACK, 0, hdr.pair.pair_seq, hdr.pair.origin_seq, 0, 0,
-                           QCI_TTL, 0 };
-        if (meta.side == COPY_UP) {
-            meta.up = back;
-        } else {
-            meta.down = back;
-        }
-        standard_metadata.mcast_grp = meta.group_both;
     }
 
     // A half in this node's memory is dead: command the device, and acknowledge if asked for.
@@ -83,12 +104,29 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
 
     // A TRACK that came too late: its pair is dead, and both directions hear of it.
     action expire_back() {
-        answer(QCI_EXPIRE, REASON_TIME_UP);
+        answer(QCI_EXPIRE, late_reason);
         happened(meta, EVENT_TIME_UP);
         account(meta, CIRCUIT_EXPIRED);
     }
 
     apply {
+        origin_index(meta.link, hdr.pair.origin_seq, meta.circuit, origin_at);
+        origin = 0;
+        origin_known = 0;
+        lost = 0;
+        if (hdr.qci.flags & QCI_FLAG_LOST != 0
+            && (hdr.qci.type == QCI_EXPIRE || hdr.qci.type == QCI_EXPIRE_ACK)) {
+            lost = 1;
+        }
+        if (meta.is_end == 1) {
+            pair_of_origin.read(origin, origin_at);
+            if (origin[79:48] == hdr.pair.origin_seq && origin[47:38] == meta.circuit) {
+                origin_known = origin[37:37];
+                if (lost == 1 && hdr.qci.type == QCI_EXPIRE && origin[36:36] == 0) {
+                    hdr.pair.pair_seq = origin[31:0];
+                }
+            }
+        }
         read_identity(meta.link, hdr.pair.pair_seq, index, identity);
         pair_handle.read(handle, index);
         ours = 0;
@@ -111,7 +149,21 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
             }
             remaining_us = remaining_us - meta.delay_us;
         }
-        if (ours == 1 && identity.state == SWAPPED) {
+        late_reason = REASON_TIME_UP;
+        if (hdr.qci.type == QCI_TRACK && origin_known == 1 && origin[36:36] == 1) {
+            // The other end gave the pair up, and its word overtook this.
+            time_up = 1;
+            late_reason = REASON_DEAD_PAIR;
+        }
+        if (lost == 1 && meta.is_end == 0) {
+            onward_as_lost();
+        } else if (lost == 1 && hdr.qci.type == QCI_EXPIRE
+                   && (origin_known == 0 || origin[36:36] == 1)) {
+            // Nothing of it has come here: what comes later finds it dead.
+            pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.circuit ++ 2w0b11 ++ 36w0);
+            acknowledge();
+            happened(meta, EVENT_EXPIRE_UNKNOWN);
+        } else if (ours == 1 && identity.state == SWAPPED) {
             pair_peer.read(peer, index);
             onward();
             if (hdr.qci.type == QCI_TRACK) {
@@ -134,15 +186,14 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                 read_identity(meta.other_link, peer[47:16], index2, identity2);
                 if (hdr.qci.flags & QCI_FLAG_ACK_REQUESTED != 0
                     && (identity2.seq != peer[47:16] || identity2.circuit != meta.circuit)) {
-                    // Another pair has the record by which the acknowledgement would come back: it
-                    // is given here, and the message goes on all the same.
-                    acknowledge_here();
+                    // Another pair has the record by which the acknowledgement would come back.
+                    onward_as_lost();
                 }
             }
         } else if (hdr.qci.type == QCI_TRACK) {
             if (ours == 1 && (identity.state == DELIVERED || identity.state == COMPLETE)) {
                 meta.drop_reason = DROP_TRACK_DUPLICATE;
-            } else if (ours == 1 && identity.state == EXPIRED) {
+            } else if (ours == 1 && (identity.state == EXPIRED || identity.state == LOST)) {
                 answer(QCI_EXPIRE, REASON_DEAD_PAIR);
                 to_side(meta, standard_metadata);
                 happened(meta, EVENT_TRACK_DEAD);
@@ -165,7 +216,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                     // The other end must come to know, whatever is lost on the way.
                     meta.command.flags = DEVICE_FLAG_ANNOUNCE;
                 }
-                set_state(EXPIRED);
+                set_dead();
             } else if (ours == 1 && identity.state == WAITING && meta.is_end == 1) {
                 keep_track();
                 set_state(DELIVERED);
@@ -224,13 +275,26 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
                 // The other end has said that it holds its half: this is an older word.
                 acknowledge();
                 happened(meta, EVENT_EXPIRE_UNKNOWN);
-            } else if (ours == 1 || open == 1) {
-                // Not in memory (yet): what comes for it later finds it dead.
-                set_state(EXPIRED);
-                acknowledge();
             } else {
-                acknowledge();
-                happened(meta, EVENT_EXPIRE_UNKNOWN);
+                // Not in memory (yet): what comes for it later finds it dead.
+                if (ours == 1 || open == 1) {
+                    set_dead();
+                } else {
+                    happened(meta, EVENT_EXPIRE_UNKNOWN);
+                }
+                if (hdr.qci.flags & QCI_FLAG_ACK_REQUESTED == 0) {
+                    meta.drop_reason = CONSUMED;
+                } else if (meta.is_end == 1) {
+                    // The device knows what it delivered, even if its switch has forgotten it, or its
+                    // first command got lost. The handle here may be another pair's.
+                    handle = 0;
+                    command_and_acknowledge(DEVICE_VOID);
+                } else if (ours == 1 && identity.state != EARLY && identity.state != LOST) {
+                    acknowledge();
+                } else {
+                    // Perhaps it was swapped, and this switch has restarted since.
+                    onward_as_lost();
+                }
             }
         } else if (hdr.qci.type == QCI_EXPIRE_ACK) {
             if (meta.is_end == 1) {

@@ -17,6 +17,7 @@ const bit<4> DELIVERED = 5;  // DELIVER commanded
 const bit<4> EXPIRED = 6;    // dead; stays, so that what comes late is answered
 const bit<4> HANDED = 7;     // given to the application early: its TRACK is still to come
 const bit<4> COMPLETE = 8;   // delivered at both ends
+const bit<4> LOST = 9;       // dead, at a repeater that does not know whether it was swapped before
 
 // The identity word: what a record is about.
 struct identity_t {
@@ -31,6 +32,9 @@ register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_handle;    // slot 16, generation
 register<bit<48>>(LINKS * PAIRS_PER_LINK) pair_peer;      // seq 32, link 8, bell 2 of the swap, 6 unused
 register<bit<40>>(LINKS * PAIRS_PER_LINK) pair_track;     // origin_seq 32, present 1, bell 2, timed 1, 4 unused
 register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_deadline;  // of a timed TRACK: this switch's clock, us, wrapping
+
+// At an end node, by the pair's number at the other end: which pair that is here, or that it is dead.
+register<bit<80>>(LINKS * PAIRS_PER_LINK) pair_of_origin;  // origin_seq 32, circuit 10, known 1, dead 1, 4 unused, seq 32
 
 counter(32, CounterType.packets) pair_events;                // index: EVENT_*
 counter(CIRCUITS * 8, CounterType.packets) circuit_events;  // circuit ++ CIRCUIT_*
@@ -60,6 +64,11 @@ action read_identity(in bit<8> link, in bit<32> seq, out bit<32> index, out iden
 action write_identity(in bit<32> index, in bit<32> seq, in bit<10> circuit, in bit<4> state,
                       in bit<2> bell) {
     pair_identity.write(index, seq ++ circuit ++ state ++ bell);
+}
+
+// Circuits share a link, and the numbers at their other ends are alike: their places are spread.
+action origin_index(in bit<8> link, in bit<32> origin_seq, in bit<10> circuit, out bit<32> index) {
+    index = (bit<32>)(link[4:0] ++ (origin_seq[11:0] ^ (circuit ++ 2w0)));
 }
 
 action happened(inout metadata_t meta, in bit<32> event) {

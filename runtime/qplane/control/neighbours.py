@@ -28,7 +28,7 @@ WAIT_PS = 100_000_000_000
 """How long a probe may take to come in: 100 ms, 20 000 km of fibre."""
 
 GATHER_PS = 1_000_000_000
-"""Probes come in one by one, after the delay of their link: those of 1 ms are looked at together."""
+"""Probes come in one by one, each after its link's delay: those of 1 ms are looked at together."""
 
 _EVERYBODY = 0x0180C200000E  # nearest bridge group address (IEEE 802.1Q): never forwarded
 

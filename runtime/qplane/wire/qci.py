@@ -62,6 +62,7 @@ class QciFlag(IntFlag):
     NONE = 0
     ACK_REQUESTED = 1
     SAMPLE = 2  # CIRCUIT_PING, CIRCUIT_PONG
+    LOST = 4  # EXPIRE, EXPIRE_ACK: pair_seq is the origin's, as a repeater lost the record
 
 
 AUTHENTICATION_FLAG = 8  # kept for a later version; refused until then

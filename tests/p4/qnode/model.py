@@ -27,9 +27,11 @@ class State(Enum):
     SWAPPED = auto()
     DELIVERED = auto()
     EXPIRED = auto()
+    LOST = auto()  # dead at a repeater that may have swapped it and forgotten that
 
 
 IN_MEMORY = (State.WAITING, State.SWAPPING)
+DEAD = (State.EXPIRED, State.LOST)
 
 
 @dataclass
@@ -73,6 +75,8 @@ class NodeModel:
         self.circuits = circuits
         self.records: dict[tuple[int, int], Record] = {}
         self.waiting: dict[tuple[int, int], deque[int]] = {}
+        # At ends: the pair by its number at the other end; None: dead before it was known.
+        self.origins: dict[tuple[int, int], int | None] = {}
 
     # ---- records ----
 
@@ -107,7 +111,7 @@ class NodeModel:
         circuit = self.circuits[number]
         side = circuit.sides()[direction]
         known = self.find(number, side, seq)
-        if known is not None and known.state is State.EXPIRED:
+        if known is not None and known.state in DEAD:
             return Step([command(D.RELEASE, side, qubit(side, seq, handle))])
         if known is not None and known.state is not State.EARLY:
             return Step(drop="DEVICE_STALE")
@@ -229,7 +233,16 @@ class NodeModel:
         assert isinstance(message.body, PairBody)
         circuit = self.circuits[number]
         side = circuit.sides()[direction]
-        record = self.find(number, side, message.body.pair_seq)
+        body = message.body
+        if message.flags & QciFlag.LOST and not isinstance(circuit, End):
+            return Step([self.as_lost(circuit, direction, message, ttl)])
+        if message.flags & QciFlag.LOST and message.type is QciType.EXPIRE:
+            seq = self.origins.get((number, body.origin_seq))
+            if seq is None:
+                self.origins[number, body.origin_seq] = None
+                return Step([sent(side, m) for m in self.acknowledgement(message)])
+            body = replace(body, pair_seq=seq)
+        record = self.find(number, side, body.pair_seq)
         if record is not None and record.state is State.SWAPPED:
             return self.onward(number, circuit, direction, record, message, ttl)
         handler = {
@@ -237,7 +250,28 @@ class NodeModel:
             QciType.EXPIRE: self.expire,
             QciType.EXPIRE_ACK: self.acknowledged,
         }[message.type]
-        return handler(number, circuit, side, record, message, message.body)
+        return handler(number, circuit, side, record, message, body, ttl)
+
+    @staticmethod
+    def as_lost(circuit: Circuit, direction: int, message: QciMessage, ttl: int) -> Out:
+        """The message goes on, naming its pair as its origin does."""
+        assert isinstance(message.body, PairBody)
+        body = replace(message.body, pair_seq=message.body.origin_seq)
+        outwards = circuit.sides()[UP + DOWN - direction]
+        lost = replace(message, body=body, flags=message.flags | QciFlag.LOST)
+        return sent(outwards, lost, ttl - 1)
+
+    @staticmethod
+    def acknowledgement(message: QciMessage) -> list[QciMessage]:
+        """Of an EXPIRE, if it asks for one."""
+        assert isinstance(message.body, PairBody)
+        if not message.flags & QciFlag.ACK_REQUESTED:
+            return []
+        lost = message.flags & QciFlag.LOST
+        body = message.body
+        seq = body.origin_seq if lost else body.pair_seq
+        answer = qci(QciType.EXPIRE_ACK, seq, body.origin_seq)
+        return [replace(answer, flags=lost)]
 
     def onward(
         self,
@@ -254,13 +288,11 @@ class NodeModel:
             bell = BellIndex(bell ^ record.beyond.bell)
         body = replace(message.body, pair_seq=record.beyond.seq, bell=bell)
         outwards = circuit.sides()[UP + DOWN - direction]
-        step = Step([sent(outwards, replace(message, body=body), ttl - 1)])
         asked = message.type is QciType.EXPIRE and message.flags & QciFlag.ACK_REQUESTED
         if asked and self.find(number, outwards, record.beyond.seq) is None:
             # The acknowledgement from beyond would not find its way back.
-            back = qci(QciType.EXPIRE_ACK, record.seq, message.body.origin_seq)
-            step.out.append(sent(circuit.sides()[direction], back))
-        return step
+            return Step([self.as_lost(circuit, direction, message, ttl)])
+        return Step([sent(outwards, replace(message, body=body), ttl - 1)])
 
     @staticmethod
     def deliver(circuit: End, record: Record) -> Out:
@@ -278,17 +310,30 @@ class NodeModel:
         record: Record | None,
         message: QciMessage,
         body: PairBody,
+        ttl: int,
     ) -> Step:
         track = Track(body.origin_seq, body.bell)
+        given_up = isinstance(circuit, End) and (
+            self.origins.get((number, body.origin_seq), body.pair_seq) is None
+        )
         if record is None and not self.may_take_place(side, body.pair_seq):
             return Step([sent(side, self.answer(body, ExpireReason.UNKNOWN_PAIR))])
+        if record is not None and record.state in DEAD:
+            return Step([sent(side, self.answer(body, ExpireReason.DEAD_PAIR))])
+        if record is not None and record.state is State.DELIVERED:
+            return Step(drop="TRACK_DUPLICATE")
+        if given_up:
+            step = Step([sent(side, self.answer(body, ExpireReason.DEAD_PAIR))])
+            if record is not None and record.state is State.WAITING:
+                half = qubit(side, record.seq, record.handle)
+                step.out.append(command(D.RELEASE, side, half, flags=1))
+            self.put(side, Record(number, body.pair_seq, State.EXPIRED))
+            return step
+        if isinstance(circuit, End):
+            self.origins[number, body.origin_seq] = body.pair_seq
         if record is None:
             self.put(side, Record(number, body.pair_seq, State.EARLY, track=track))
             return Step()
-        if record.state is State.EXPIRED:
-            return Step([sent(side, self.answer(body, ExpireReason.DEAD_PAIR))])
-        if record.state is State.DELIVERED:
-            return Step(drop="TRACK_DUPLICATE")
         record.track = track
         if record.state is State.WAITING and isinstance(circuit, End):
             return Step([self.deliver(circuit, record)])
@@ -306,13 +351,21 @@ class NodeModel:
         record: Record | None,
         message: QciMessage,
         body: PairBody,
+        ttl: int,
     ) -> Step:
         asked = bool(message.flags & QciFlag.ACK_REQUESTED)
-        acknowledgement = qci(QciType.EXPIRE_ACK, body.pair_seq, body.origin_seq)
-        step = Step([sent(side, acknowledgement)] if asked else [])
-        if record is None:
-            if self.may_take_place(side, body.pair_seq):
-                self.put(side, Record(number, body.pair_seq, State.EXPIRED))
+        step = Step([sent(side, m) for m in self.acknowledgement(message)])
+        if record is None or record.state in (State.EARLY, *DEAD):
+            is_end = isinstance(circuit, End)
+            is_known = is_end or (record is not None and record.state is State.EXPIRED)
+            if record is not None or self.may_take_place(side, body.pair_seq):
+                dead = State.EXPIRED if is_known else State.LOST
+                self.put(side, Record(number, body.pair_seq, dead))
+            if asked and is_end:
+                step.out.append(command(D.VOID, side, qubit(side, body.pair_seq)))
+            elif asked and not is_known:
+                (direction,) = (d for d, s in circuit.sides().items() if s is side)
+                return Step([self.as_lost(circuit, direction, message, ttl)])
             return step
         half = qubit(side, record.seq, record.handle)
         if record.state is State.DELIVERED:
@@ -335,6 +388,7 @@ class NodeModel:
         record: Record | None,
         message: QciMessage,
         body: PairBody,
+        ttl: int,
     ) -> Step:
         if not isinstance(circuit, End):
             return Step(drop="ACK_STALE")

@@ -1,8 +1,10 @@
 """An end node: TRACK out, TRACK in, delivery, and how both ends come to know of a loss."""
 
+from dataclasses import replace
+
 import pytest
 
-from qplane.wire import DeviceFlag, QciMessage
+from qplane.wire import DeviceFlag, QciFlag, QciMessage
 from qplane.wire import DeviceType as D
 from qplane.wire import ExpireReason as R
 from qplane.wire import QciType as Q
@@ -47,6 +49,11 @@ def deliver(end: End, seq: int, origin: int, bell: int) -> Out:
 
 def told(end: End, *messages: QciMessage) -> list[Out]:
     return [sent(end.side, message) for message in messages]
+
+
+def forgotten(end: End, seq: int) -> Out:
+    """VOID for a pair of which the switch knows nothing (any more): the device may know it."""
+    return command(D.VOID, end.side, qubit(end.side, seq))
 
 
 @ends
@@ -160,9 +167,9 @@ def test_a_pair_whose_record_is_anothers_is_released_and_the_other_lives(end: En
     unknown = qci(Q.EXPIRE, seq, 77, reason=R.UNKNOWN_PAIR)
     assert node.hears(end.side, qci(Q.TRACK, seq, 77)) == [sent(end.side, unknown)]
     # Nor does what is said of the later pair hurt it.
-    assert node.hears(end.side, qci(Q.EXPIRE, seq, 77, ack=True)) == [
-        sent(end.side, qci(Q.EXPIRE_ACK, seq, 77))
-    ]
+    acknowledged = told(end, qci(Q.EXPIRE_ACK, seq, 77))
+    expire = qci(Q.EXPIRE, seq, 77, ack=True)
+    assert node.hears(end.side, expire) == [*acknowledged, forgotten(end, seq)]
     assert node.hears(end.side, qci(Q.TRACK, 5, 76)) == [deliver(end, 5, 76, 0)]
 
 
@@ -205,7 +212,7 @@ def test_an_expire_from_the_other_end_releases_and_is_acknowledged(end: End) -> 
     acknowledged = told(end, qci(Q.EXPIRE_ACK, 5, 77))
     expire = qci(Q.EXPIRE, 5, 77, reason=R.CUTOFF, ack=True)
     assert node.hears(end.side, expire) == [*acknowledged, released]
-    assert node.hears(end.side, expire) == acknowledged
+    assert node.hears(end.side, expire) == [*acknowledged, forgotten(end, 5)]
 
 
 @ends
@@ -221,7 +228,8 @@ def test_an_expire_from_the_other_end_voids_a_delivery_once(end: End, track_firs
     void = command(D.VOID, end.side, qubit(end.side, 5, HANDLE, seq2=77))
     expire = qci(Q.EXPIRE, 5, 77, reason=R.CUTOFF, ack=True)
     assert node.hears(end.side, expire) == [*acknowledged, void]
-    assert node.hears(end.side, expire) == acknowledged
+    # The command may have been lost, so that it comes again; it is counted once.
+    assert node.hears(end.side, expire) == [*acknowledged, forgotten(end, 5)]
     assert node.events()["VOID"] == 1
 
 
@@ -243,7 +251,7 @@ def test_an_expire_that_overtakes_the_herald_releases_the_pair(
     node = node_with(end)
     if track_first:
         node.hears(end.side, qci(Q.TRACK, 5, 77))
-    acknowledged = told(end, qci(Q.EXPIRE_ACK, 5, 77)) if ack else []
+    acknowledged = [*told(end, qci(Q.EXPIRE_ACK, 5, 77)), forgotten(end, 5)] if ack else []
     assert node.hears(end.side, qci(Q.EXPIRE, 5, 77, ack=ack)) == acknowledged
     released = command(D.RELEASE, end.side, qubit(end.side, 5, HANDLE))
     assert pair(node, end.side, 5) == [released]
@@ -254,9 +262,67 @@ def test_an_expire_for_another_pair_leaves_this_one_alone(end: End) -> None:
     node = node_with(end)
     pair(node, end.side, 5 + RECORDS)
     acknowledged = told(end, qci(Q.EXPIRE_ACK, 5, 77))
-    assert node.hears(end.side, qci(Q.EXPIRE, 5, 77, ack=True)) == acknowledged
+    expire = qci(Q.EXPIRE, 5, 77, ack=True)
+    assert node.hears(end.side, expire) == [*acknowledged, forgotten(end, 5)]
     alive = deliver(end, 5 + RECORDS, 78, 0)
     assert node.hears(end.side, qci(Q.TRACK, 5 + RECORDS, 78)) == [alive]
+
+
+# ---- a half that is lost elsewhere, while a repeater has lost its record ----
+
+
+def lost(type_: Q, seq: int, origin: int, ack: bool = False) -> QciMessage:
+    message = qci(type_, seq, origin, ack=ack)
+    return replace(message, flags=message.flags | QciFlag.LOST)
+
+
+@ends
+def test_a_pair_is_found_by_its_number_at_the_other_end(end: End) -> None:
+    node = node_with(end)
+    pair(node, end.side, 5)
+    node.hears(end.side, qci(Q.TRACK, 5, 77))
+    void = command(D.VOID, end.side, qubit(end.side, 5, HANDLE, seq2=77))
+    acknowledged = told(end, lost(Q.EXPIRE_ACK, 77, 77))
+    assert node.hears(end.side, lost(Q.EXPIRE, 77, 77, ack=True)) == [*acknowledged, void]
+    assert node.events()["VOID"] == 1
+
+
+@ends
+def test_another_pair_of_that_number_here_is_not_meant(end: End) -> None:
+    node = node_with(end)
+    pair(node, end.side, 77)
+    node.hears(end.side, qci(Q.TRACK, 77, 5))
+    acknowledged = told(end, lost(Q.EXPIRE_ACK, 77, 77))
+    assert node.hears(end.side, lost(Q.EXPIRE, 77, 77, ack=True)) == acknowledged
+    assert "VOID" not in node.events()
+
+
+@ends
+def test_a_track_that_comes_after_its_end_gave_up_is_refused(end: End) -> None:
+    node = node_with(end)
+    pair(node, end.side, 5)
+    acknowledged = told(end, lost(Q.EXPIRE_ACK, 77, 77))
+    assert node.hears(end.side, lost(Q.EXPIRE, 77, 77, ack=True)) == acknowledged
+    dead = told(end, qci(Q.EXPIRE, 5, 77, reason=R.DEAD_PAIR))
+    released = command(D.RELEASE, end.side, qubit(end.side, 5, HANDLE), flags=1)
+    assert node.hears(end.side, qci(Q.TRACK, 5, 77)) == [*dead, released]
+
+
+@ends
+def test_a_track_that_waits_for_its_pair_dies_with_its_end(end: End) -> None:
+    node = node_with(end)
+    node.hears(end.side, qci(Q.TRACK, 5, 77))
+    acknowledged = told(end, lost(Q.EXPIRE_ACK, 77, 77))
+    out = node.hears(end.side, lost(Q.EXPIRE, 77, 77, ack=True))
+    assert out == [*acknowledged, forgotten(end, 5)]
+    assert pair(node, end.side, 5) == [command(D.RELEASE, end.side, qubit(end.side, 5, HANDLE))]
+
+
+@ends
+def test_the_acknowledgement_of_a_lost_pair_confirms_its_expiry(end: End) -> None:
+    node = node_with(end)
+    confirmed = command(D.EXPIRE_CONFIRMED, end.side, qubit(end.side, 5))
+    assert node.hears(end.side, lost(Q.EXPIRE_ACK, 5, 5)) == [confirmed]
 
 
 # ---- what an end node's device can't say ----

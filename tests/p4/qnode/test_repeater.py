@@ -1,11 +1,13 @@
 """A repeater: which pairs are swapped, how TRACKs cross a swap, EXPIRE in each state."""
 
+from dataclasses import replace
+
 import pytest
 
 from qplane.wire import DeviceType as D
 from qplane.wire import ExpireReason as R
+from qplane.wire import QciFlag, QciMessage, QubitBody
 from qplane.wire import QciType as Q
-from qplane.wire import QubitBody
 
 from .node import EAST_SIDE, WEST_SIDE, Node, Out, Repeater, Side, command, qci, qubit, sent
 
@@ -354,6 +356,11 @@ def test_a_swap_of_which_one_half_died_meanwhile_counts_as_failed(node: Node, si
 # ---- EXPIRE, EXPIRE_ACK ----
 
 
+def lost(type_: Q, seq: int, origin: int, ack: bool = False) -> QciMessage:
+    message = qci(type_, seq, origin, ack=ack)
+    return replace(message, flags=message.flags | QciFlag.LOST)
+
+
 def reach(node: Node, state: str) -> None:
     """Bring west pair 5 into a state; its partner is east pair 9."""
     if state == "early":
@@ -378,7 +385,13 @@ def test_expire_in_each_state(node: Node, state: str, ack: bool) -> None:
     expire = qci(Q.EXPIRE, 5, 50, reason=R.CUTOFF, ack=ack)
     acknowledged = [sent(WEST_SIDE, qci(Q.EXPIRE_ACK, 5, 50))] if ack else []
     released = [command(D.RELEASE, WEST_SIDE, qubit(WEST_SIDE, 5, handle(WEST_SIDE, 5)))]
+    onward = replace(expire, flags=expire.flags | QciFlag.LOST)
+    onward = replace(onward, body=replace(expire.body, pair_seq=50))
+    asked = [sent(EAST_SIDE, onward, ttl=254)] if ack else []
     expected = {
+        # It may have been swapped before this switch restarted: the far end is to know.
+        "unseen": asked,
+        "early": asked,
         "waiting": acknowledged + released,
         "swapped": [sent(EAST_SIDE, qci(Q.EXPIRE, 9, 50, reason=R.CUTOFF, ack=ack), ttl=254)],
     }
@@ -390,6 +403,29 @@ def test_expire_in_each_state(node: Node, state: str, ack: bool) -> None:
     else:
         assert track == [sent(WEST_SIDE, qci(Q.EXPIRE, 5, 50, reason=R.DEAD_PAIR))]
     assert node.drops() == {}
+
+
+@pytest.mark.parametrize("state", ["unseen", "early"])
+def test_what_is_not_known_to_be_unswapped_is_asked_of_the_far_end_each_time(
+    node: Node, state: str
+) -> None:
+    reach(node, state)
+    expire = qci(Q.EXPIRE, 5, 50, reason=R.CUTOFF, ack=True)
+    onward = replace(lost(Q.EXPIRE, 50, 50, ack=True), body=replace(expire.body, pair_seq=50))
+    for _ in range(2):
+        assert node.hears(WEST_SIDE, expire) == [sent(EAST_SIDE, onward, ttl=254)]
+
+
+@pytest.mark.parametrize("type_", [Q.EXPIRE, Q.EXPIRE_ACK])
+@pytest.mark.parametrize("state", ["unseen", "early", "waiting", "swapping", "swapped", "expired"])
+def test_a_lost_pairs_messages_pass_whatever_is_known_here(
+    node: Node, state: str, type_: Q
+) -> None:
+    reach(node, state)
+    message = lost(type_, 5, 5, ack=type_ is Q.EXPIRE)
+    assert node.hears(WEST_SIDE, message, ttl=9) == [sent(EAST_SIDE, message, ttl=8)]
+    # ... and touch nothing.
+    assert node.hears(EAST_SIDE, lost(type_, 9, 9)) == [sent(WEST_SIDE, lost(type_, 9, 9), 254)]
 
 
 def test_a_pair_that_was_dead_before_it_came_is_released(node: Node) -> None:
@@ -408,10 +444,10 @@ def test_a_repeated_expire_is_acknowledged_again(node: Node) -> None:
 
 
 @pytest.mark.parametrize("ack", [True, False])
-def test_expire_for_a_pair_whose_record_is_gone_is_acknowledged(node: Node, ack: bool) -> None:
+def test_expire_for_a_pair_whose_record_is_gone_goes_on(node: Node, ack: bool) -> None:
     pair(node, WEST_SIDE, 5 + RECORDS)
-    acknowledged = [sent(WEST_SIDE, qci(Q.EXPIRE_ACK, 5, 50))] if ack else []
-    assert node.hears(WEST_SIDE, qci(Q.EXPIRE, 5, 50, ack=ack)) == acknowledged
+    onward = [sent(EAST_SIDE, lost(Q.EXPIRE, 50, 50, ack=True), ttl=254)] if ack else []
+    assert node.hears(WEST_SIDE, qci(Q.EXPIRE, 5, 50, ack=ack)) == onward
     assert node.events() == {"EXPIRE_RECEIVED": 1, "EXPIRE_UNKNOWN": 1}
     assert pair(node, EAST_SIDE, 9) == [swap(EAST_SIDE, 9, WEST_SIDE, 5 + RECORDS)]
 

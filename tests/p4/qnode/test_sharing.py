@@ -92,8 +92,8 @@ def test_a_track_for_another_circuits_pair_is_answered_with_expire(node: Node) -
 
 def test_an_expire_on_another_circuit_does_not_touch_the_pair(node: Node) -> None:
     pair(node, WEST_SIDE, 1)
-    acknowledged = [sent(WEST_SIDE_2, qci(Q.EXPIRE_ACK, 1, 80))]
-    assert node.hears(WEST_SIDE_2, qci(Q.EXPIRE, 1, 80, ack=True)) == acknowledged
+    (onward,) = node.hears(WEST_SIDE_2, qci(Q.EXPIRE, 1, 80, ack=True))
+    assert (onward[0], onward[1].label) == (EAST_SIDE_2.port, EAST_SIDE_2.label)
     assert pair(node, EAST_SIDE, 9) == [swap(EAST_SIDE, 9, WEST_SIDE, 1)]
 
 
