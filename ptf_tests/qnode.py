@@ -26,6 +26,7 @@ DEVICE_MAC = "02:00:00:00:00:02"
 
 SIDE_DOWN, SIDE_UP, TO_DEVICE = (CONSTANTS[f"COPY_{name}"] for name in ("DOWN", "UP", "DEVICE"))
 ACK_REQUESTED = int(QciFlag.ACK_REQUESTED)
+LOST = int(QciFlag.LOST)
 
 
 class QnodeTest(SwitchTest):

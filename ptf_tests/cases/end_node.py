@@ -7,6 +7,7 @@ from qnode import (
     ACK_REQUESTED,
     DOWN,
     HOST_A,
+    LOST,
     OTHER,
     QUANTUM,
     UP,
@@ -202,6 +203,7 @@ class ExpireOvertakesTheHeraldTest(HeadEnd):
 
     def runTest(self):
         self.send(DOWN, self.down.arriving("EXPIRE", 5, 70, flags=ACK_REQUESTED, reason=CUTOFF))
+        self.expect(QUANTUM, self.down.command("VOID", 5))  # the switch may have forgotten it
         self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 5, 70))
         with self.counts(pair_events="EVENT_RELEASE"):
             self.send(QUANTUM, self.down.event("PAIR", 5, slot=1, generation=2))
@@ -220,7 +222,30 @@ class RepeatedExpireIsAcknowledgedEachTimeTest(HeadEnd):
         self.expect(DOWN, self.down.leaving("EXPIRE_ACK", 5, 70))
         for _ in range(2):
             self.send(DOWN, expire)
+            self.expect(QUANTUM, self.down.command("VOID", 5))
             self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 5, 70))
+
+
+@group("qci")
+class PairOfALostRecordIsFoundByItsOriginTest(HeadEnd):
+    """A repeater on the way has no record: the far end's number of the pair is all there is."""
+
+    def runTest(self):
+        self.herald(5)
+        self.send(DOWN, self.down.arriving("TRACK", 5, 70))
+        self.expect(QUANTUM, self.down.command("DELIVER", 5, seq2=70))
+        lost = {"flags": ACK_REQUESTED | LOST, "reason": CUTOFF}
+        with self.counts(pair_events={"EVENT_EXPIRE_RECEIVED": 1, "EVENT_VOID": 1}):
+            self.send(DOWN, self.down.arriving("EXPIRE", 70, 70, **lost))
+            self.expect(QUANTUM, self.down.command("VOID", 5, seq2=70))
+            self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 70, 70, flags=LOST))
+        # Of a number that has not come yet nothing is delivered later.
+        self.send(DOWN, self.down.arriving("EXPIRE", 71, 71, **lost))
+        self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 71, 71, flags=LOST))
+        self.herald(6)
+        self.send(DOWN, self.down.arriving("TRACK", 6, 71))
+        self.expect(QUANTUM, self.down.command("RELEASE", 6, flags=1))
+        self.expect_only(DOWN, self.down.leaving("EXPIRE", 6, 71, reason=DEAD_PAIR))
 
 
 # ---- another pair's record stands in the way ----
@@ -319,7 +344,7 @@ class MalformedMessageIsDroppedTest(HeadEnd):
             for name, value in header.items():
                 setattr(message[QCI], name, value)
             self.dropped(DOWN, message, "DROP_QCI_MALFORMED")
-        for type_ in (0x00, 0x07, 0x10, 0x11, 0x12, 0xFF):
+        for type_ in (0x00, 0x0A, 0x10, 0x11, 0x12, 0xFF):
             message = self.down.arriving("TRACK", 5, 70)
             message[QCI].type = type_
             self.dropped(DOWN, message, "DROP_QCI_MALFORMED")

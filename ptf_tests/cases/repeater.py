@@ -6,6 +6,7 @@ from ptf.testutils import group
 from qnode import (
     ACK_REQUESTED,
     DOWN,
+    LOST,
     OTHER,
     QUANTUM,
     UP,
@@ -133,6 +134,25 @@ class ExpireAndItsAcknowledgementCrossTheSwapTest(RepeaterTest):
         self.expect_only(DOWN, expire)
         self.send(DOWN, self.down.arriving("EXPIRE_ACK", 8, 70))
         self.expect_only(UP, self.up.leaving("EXPIRE_ACK", 5, 70, ttl=199))
+
+
+@group("qci")
+class ExpireOfAnUnknownPairGoesOnAsLostTest(RepeaterTest):
+    """The pair may have been swapped before this switch restarted: the far end answers, each time,
+    by the number that the pair has at the end that gave it up."""
+
+    def runTest(self):
+        for _ in range(2):
+            self.send(UP, self.up.arriving("EXPIRE", 5, 70, flags=ACK_REQUESTED, reason=CUTOFF))
+            lost = self.down.leaving(
+                "EXPIRE", 70, 70, ttl=199, flags=ACK_REQUESTED | LOST, reason=CUTOFF
+            )
+            self.expect_only(DOWN, lost)
+        self.send(DOWN, self.down.arriving("EXPIRE_ACK", 70, 70, flags=LOST))
+        self.expect_only(UP, self.up.leaving("EXPIRE_ACK", 70, 70, ttl=199, flags=LOST))
+        # Its TRACK finds it dead.
+        self.send(UP, self.up.arriving("TRACK", 5, 70))
+        self.expect_only(UP, self.up.leaving("EXPIRE", 5, 70, reason=DEAD_PAIR))
 
 
 @group("qci")

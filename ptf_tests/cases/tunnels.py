@@ -122,6 +122,7 @@ class PairIsDeliveredOverIpv6Test(OverIpv6):
 class AnswersGoBackThroughTheTunnelTest(OverIpv4):
     def runTest(self):
         self.send(UP, self.arriving("EXPIRE", 1, 70, flags=1))
+        self.expect(QUANTUM, self.down.command("VOID", 1))
         self.expect_only(DOWN, self.leaving("EXPIRE_ACK", 1, 70))
 
 

@@ -139,8 +139,8 @@ def test_faults_on_gen_and_reply_never_mispair(kind):
     }
 
     async def scenario(run):
-        await run.order(kind=kind, pairs=0, end_cycle=400)
-        for _ in range(12):  # K: memory is emptied again and again
+        await run.order(kind=kind, pairs=0, end_cycle=700)
+        for _ in range(20):  # K: memory is emptied again and again
             await run.simulated.clock.sleep(3 * rig.PS_PER_MS)
             run.assert_right()
             await run.release_all()

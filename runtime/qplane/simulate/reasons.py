@@ -53,5 +53,7 @@ EVENTS = {
     22: "correction sent",
     23: "correction",
     24: "correction confirmed",
+    25: "distil sent",
+    26: "distil",
 }
 """What happened to pairs."""
