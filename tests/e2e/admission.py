@@ -31,7 +31,7 @@ LINK = {
 RATE_TOLERANCE = 0.03
 FIDELITY_TOLERANCE = 0.003
 """What a promise may miss besides 4 standard errors: the model's 3 standard errors of its own, and
-Werner pairs as a guess at what the devices' one number stands for."""
+what it leaves out (the pull of T1 towards |0>)."""
 
 NSFNET = [
     # The T1 backbone of 1991, 14 nodes and 21 links, lengths in km (as used in optical networking
@@ -77,6 +77,8 @@ class Outcome:
     admitted: int
     fidelity_margins: list[float]
     rate_ratios: list[float]
+    rounds: list[int]
+    pairs: int = 0
 
 
 async def run(links, requests: int, seconds: float, seed: int = 1, **memory) -> Outcome:
@@ -110,7 +112,7 @@ async def run(links, requests: int, seconds: float, seed: int = 1, **memory) -> 
         await simulated.generate(Goal(until_ps=round(seconds * 1e12)))
         elapsed_s = engine.now_ps * 1e-12
         await simulated.drain()
-        outcome = Outcome(requests, len(plans), [], [])
+        outcome = Outcome(requests, len(plans), [], [], [])
         measured = {(r["head_node"], r["head_link"], r["head_label"]): r for r in engine.circuits()}
         for plan in plans.values():
             check_promise(plan, simulated.emulation.nodes, measured, elapsed_s, outcome)
@@ -161,5 +163,7 @@ def check_promise(plan, nodes, measured, elapsed_s, outcome) -> None:
     fidelity = row["fidelity"]
     error = fidelity["std"] / math.sqrt(count)
     assert fidelity["mean"] + 4 * error >= promise.fidelity - FIDELITY_TOLERANCE, plan.name
+    outcome.rounds.append(plan.rounds)
+    outcome.pairs += count
     outcome.fidelity_margins.append(fidelity["mean"] - promise.fidelity)
     outcome.rate_ratios.append(rate / promise.rate_per_s)

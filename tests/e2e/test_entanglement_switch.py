@@ -1,45 +1,12 @@
-"""One node in the middle of k links that joins users any to any: q·k·μ/2 pairs a second.
+"""The entanglement switch delivers q·k·μ/2 pairs a second; see entanglement_switch.py."""
 
-Vardoyan, Guha, Nain and Towsley, "On the stochastic analysis of a quantum entanglement switch",
-2019: with infinite buffers, links that make pairs at rate μ, and Bell measurements that succeed
-with probability q. Here each two users have a circuit of their own, whose pairs are made in turn:
-the link's time is divided before a pair is there, not when it is swapped. A turn whose buffer is
-full goes to another circuit, so that a link stands still only when all its buffers are full. With
-8 slots for each circuit that costs less than 3 %.
-"""
+from e2e.entanglement_switch import measure
 
-import itertools
-import math
-
-from e2e import rig
-
-K = 4
-SLOTS = 8
-SWAP_SUCCESS = 0.8
 SHORTFALL = 0.03
 
 
 def test_k_links_deliver_what_the_switch_can():
-    leaves = [f"u{k}" for k in range(K)]
-    circuits = [
-        {"name": f"{a}-{b}", "from": a, "to": b, "slots": SLOTS, "cutoff": "100 s"}
-        for a, b in itertools.combinations(leaves, 2)
-    ]
-    memory = {"slots": K * (K - 1) * SLOTS, "swap_success": SWAP_SUCCESS}
-    link = {"length": '"1 km"', "detector_efficiency": 0.4, "emission_time": '"1 ms"'}
-    text = rig.network([("s", leaf) for leaf in leaves], circuits, memory=memory, link=link)
-    outcome = rig.simulate(text, pairs=12_000)
-    rig.assert_clean(outcome)
-
-    eta = 0.4 * 10 ** (-0.02 * 0.5)
-    attempt_s = 1e-3 + 1e3 / 2e8
-    mu = eta**2 / 2 / attempt_s
-    expected = SWAP_SUCCESS * K * mu / 2
-    summary = outcome.summary
-    rate = sum(circuit.rate_per_s.value for circuit in summary.circuits)
-    # Successes of all links and swaps are independent: what is delivered is about Poisson.
-    error = expected / math.sqrt(summary.delivered)
-    assert expected * (1 - SHORTFALL) - 4 * error < rate < expected + 4 * error
-    each = [circuit.delivered for circuit in summary.circuits]
-    assert max(each) < 1.2 * min(each)  # none is preferred
-    print(f"{rate:.1f} pairs/s; q k mu / 2 = {expected:.1f}")
+    found = measure(4, 12_000)
+    least = found.expected * (1 - SHORTFALL) - 4 * found.error
+    assert least < found.rate < found.expected + 4 * found.error
+    assert max(found.delivered) < 1.2 * min(found.delivered)  # none is preferred

@@ -1,0 +1,55 @@
+"""The entanglement switch for several k: pairs a second beside q·k·μ/2.
+
+Vardoyan et al. (2019); tests/e2e/entanglement_switch.py has the network. The run fails where the
+rate is more than 3 % and 4 standard errors below, or 4 standard errors above.
+
+    python benchmarks/entanglement_switch.py       # writes benchmarks/entanglement_switch.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from e2e.entanglement_switch import SLOTS, SWAP_SUCCESS, measure  # noqa: E402
+
+PAIRS = 20_000
+SHORTFALL = 0.03
+
+
+def main() -> None:
+    rows = []
+    print("  k  circuits   pairs/s  q k mu/2   ratio  std error")
+    for k in (3, 4, 6, 8):
+        found = measure(k, PAIRS)
+        ratio, error = found.rate / found.expected, found.error / found.expected
+        rows.append(
+            {
+                "k": k,
+                "circuits": len(found.delivered),
+                "rate_per_s": round(found.rate, 2),
+                "expected_per_s": round(found.expected, 2),
+                "ratio": round(ratio, 4),
+                "std_error_of_ratio": round(error, 4),
+                "most_over_least_of_a_circuit": round(
+                    max(found.delivered) / min(found.delivered), 3
+                ),
+            }
+        )
+        print(
+            f"{k:3} {len(found.delivered):9} {found.rate:9.2f} {found.expected:9.2f} {ratio:7.4f} "
+            f"{error:10.4f}",
+            flush=True,
+        )
+        if not -SHORTFALL - 4 * error < ratio - 1 < 4 * error:
+            sys.exit(f"k = {k}: the rate is not that of the switch")
+    figures = {"slots": SLOTS, "swap_success": SWAP_SUCCESS, "pairs": PAIRS, "switches": rows}
+    Path(__file__).with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

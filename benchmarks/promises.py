@@ -1,0 +1,75 @@
+"""Whether admitted circuits get what they were promised: 200 requests to each of three networks.
+
+A grid and a Waxman graph of 50 nodes, and NSFNET as in the Internet Topology Zoo. Each request asks
+for a fidelity and a rate at random; what is admitted (with distillation where that is what it
+takes) is set up through P4Runtime and watched in virtual time. The run fails where a circuit
+delivers less than 97 % of its rate or its fidelity less 0.003 (both but for 4 standard errors),
+where a slot, a label or a turn is given twice, or where anything is left after tear-down.
+
+    python benchmarks/promises.py                  # writes benchmarks/promises.json
+    python benchmarks/promises.py --seconds 2 --requests 40 nsfnet
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from e2e import admission  # noqa: E402 -- the check is the test's
+
+NETWORKS = {
+    "grid": lambda: admission.grid(10, 5),
+    "waxman": lambda: admission.waxman(50, 3),
+    "nsfnet": admission.nsfnet,
+}
+FIGURES = Path(__file__).with_suffix(".json")
+
+
+def measure(name: str, requests: int, seconds: float) -> dict[str, object]:
+    """Run one network; raises AssertionError where a promise is broken."""
+    links = NETWORKS[name]()
+    begin = time.perf_counter()
+    outcome = asyncio.run(admission.run(links, requests, seconds))
+    ratios, margins = np.array(outcome.rate_ratios), np.array(outcome.fidelity_margins)
+    return {
+        "nodes": len({node for a, b, _ in links for node in (a, b)}),
+        "links": len(links),
+        "asked": outcome.asked,
+        "admitted": outcome.admitted,
+        "by_rounds_of_distillation": dict(sorted(Counter(outcome.rounds).items())),
+        "pairs": outcome.pairs,
+        "least_rate_over_promised": round(float(ratios.min()), 3),
+        "median_rate_over_promised": round(float(np.median(ratios)), 3),
+        "least_fidelity_minus_promised": round(float(margins.min()), 5),
+        "median_fidelity_minus_promised": round(float(np.median(margins)), 5),
+        "virtual_seconds": seconds,
+        "wall_seconds": round(time.perf_counter() - begin, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="*", choices=[*NETWORKS, []], help="all if left out")
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of virtual time")
+    options = parser.parse_args()
+    figures = {}
+    for name in options.networks or NETWORKS:
+        figures[name] = measure(name, options.requests, options.seconds)
+        print(name, json.dumps(figures[name]), flush=True)
+    if not options.networks:
+        FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
