@@ -3,10 +3,10 @@
 Goal: 50 times less than SeQUeNCe. Both have the same photons (0.2 dB/km, detectors of the peer's
 efficiency, so that an attempt succeeds with η²/2), and report the same rate: the duration of an
 attempt in qplane is the peer's mean one, which is fitted (its negotiation ends early where the
-first photon is lost). So the rate checks that both make as many attempts, not how long one takes. SimQN
-(its own application for distribution) is given that probability and duration: its rate is checked
-against the same number. It has neither station nor heralds; a pair's half is sent, gets lost or
-arrives. qplane runs everything it has: P4 programs, P4Runtime, frames. SimQN's and qplane's
+first photon is lost). So the rate checks that both make as many attempts, not how long one takes.
+SimQN (its own application for distribution) is given that probability and duration: its rate is
+checked against the same number. It has neither station nor heralds; a pair's half is sent, gets
+lost or arrives. qplane runs everything it has: P4 programs, P4Runtime, frames. SimQN's and qplane's
 fidelities must be 1.
 
     make bench-memory                        # prepares .venv-bench with the peers
