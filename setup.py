@@ -21,8 +21,10 @@ SAME_BITS = {folder: ["-ffp-contract=off"] for folder in ("memory", "sim")}
 def extensions() -> list[Extension]:
     """One extension per .pyx file, named by its place below cext/."""
     flags = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function"]
-    if os.environ.get("QPLANE_SANITIZE"):  # a build for tests under AddressSanitizer
-        flags += ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"]
+    sanitize = []
+    if os.environ.get("QPLANE_SANITIZE"):  # a build for tests that stop at the first fault
+        sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+        flags += [*sanitize, "-O1", "-fno-omit-frame-pointer", "-g"]
     return [
         Extension(
             ".".join(source.relative_to(CEXT).with_suffix("").parts),
@@ -31,7 +33,7 @@ def extensions() -> list[Extension]:
             depends=[str(header) for header in sorted(source.parent.glob("*.h"))],
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
             extra_compile_args=flags + SAME_BITS.get(source.parent.name, []),
-            extra_link_args=["-fsanitize=address"] if os.environ.get("QPLANE_SANITIZE") else [],
+            extra_link_args=sanitize,
         )
         for source in sorted(CEXT.rglob("*.pyx"))
     ]

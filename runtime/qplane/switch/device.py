@@ -401,6 +401,8 @@ def _realise(config: LoadedConfig, core: SwitchCore) -> None:
         core.commit(config.pipeline, initial=config.index.initial_tables())
     except (SwitchError, PipelineError) as error:
         raise invalid(f"the device config can't be realised: {error}") from error
+    except MemoryError as error:
+        raise StatusError(Code.RESOURCE_EXHAUSTED, f"the device config: {error}") from error
 
 
 def _ignore_digest(_: Digest, __: p4r.DigestEntry.Config | None) -> None:

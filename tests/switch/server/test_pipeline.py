@@ -8,7 +8,10 @@ import grpc
 import pytest
 from finsy.proto import p4r
 
-from qplane.switch.errors import Code
+from qplane.switch.device import Device
+from qplane.switch.errors import Code, StatusError
+from qplane.switch.pipeline_config import load_config
+from qplane_cext.switch.core import SwitchCore
 
 from .client import Client, Names, SetRequest, failure, insert
 from .conftest import Bench
@@ -322,3 +325,13 @@ def test_reconcile_with_a_program_that_lacks_a_table_with_entries_is_refused(
     packet = bytes.fromhex("0000000000aa 000000000001 1234")
     assert bench.process(1, packet) == [(3, packet)]
     assert get(primary) == config
+
+
+def test_a_configuration_without_memory_for_its_state_exhausts_resources(config: Config) -> None:
+    class Small(SwitchCore):
+        def commit(self, *_: object, **__: object) -> None:
+            raise MemoryError("no memory for the state")
+
+    with pytest.raises(StatusError, match="no memory for the state") as error:
+        Device(1, Small(), inject=lambda port, data: None).commit(load_config(config))
+    assert error.value.code == Code.RESOURCE_EXHAUSTED
