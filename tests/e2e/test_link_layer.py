@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qplane.link.errors import LinkLayerError
 from qplane.link.layer import LinkLayer
 from qplane.link.messages import Ok
 from qplane.link.request import LinkRequestError, Request
@@ -196,6 +197,55 @@ def test_single_click_links_trade_rate_for_fidelity() -> None:
         assert caught.value.failure.best_fidelity is not None
 
     on(text(scheme='"single-click"', visibility=1.0), test)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {},
+        {"scheme": '"single-click"'},
+        {"scheme": '"source"', "station": 0.3},
+        {"scheme": '"end-to-end"', "station": 1.0},
+    ],
+    ids=["double-click", "single-click", "source", "end-to-end"],
+)
+def test_every_way_to_make_a_pair_takes_orders(link: dict[str, object]) -> None:
+    """RFC 9340: a station in the middle, a source in the middle, one end that sends to the other."""
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        listener = layer.end("b", "a").listen(5)
+        kept = await layer.end("a", "b").create(3, purpose_id=5, min_fidelity=0.7)
+        measured = await layer.end("a", "b").create(
+            40, keep=False, purpose_id=5, basis=RandomBasis.XYZ, min_fidelity=0.7
+        )
+        async for ok in kept:
+            await running.clock.sleep(MS)  # the correction is on its way
+            there = truth(running)
+            assert there[ok.seq] == pytest.approx(ok.fidelity, abs=0.03)
+            await layer.end("a", "b").release(ok)
+        await measured.done()
+        listener.close()
+        here = {ok.seq: ok async for ok in measured}
+        far: dict[int, Ok] = {}
+        async for ok in listener:
+            far[ok.seq] = ok
+            await layer.end("b", "a").release(ok)
+        assert set(here) <= set(far)
+        assert len(here) == 40 and len(far) == 43
+        agreed = [agree for found in matching(here, far).values() for agree in found]
+        assert sum(agreed) > 0.6 * len(agreed)
+
+    on(text(**link), test)
+
+
+def test_a_link_without_a_station_says_so() -> None:
+    async def main() -> None:
+        plan = text().replace('herald = "ab"\n', "")
+        async with link_layer(plan) as (_, layer):
+            with pytest.raises(LinkLayerError, match="link a-b has no heralding station"):
+                layer.end("a", "b")
+
+    asyncio.run(main())
 
 
 async def _drain(request: Request) -> None:

@@ -143,6 +143,15 @@ class LinkLayer:
         """The link from `node` to its neighbour `remote`. Raises LinkLayerError."""
         found = self.ends.get((node, remote))
         if found is None:
+            for link in self._controller.network.links:
+                if link.quantum and link.herald is None and {link.a.node, link.b.node} == {
+                    node,
+                    remote,
+                }:
+                    raise LinkLayerError(
+                        f"link {link.name} has no heralding station, so nothing can be ordered "
+                        "there: name one with herald in the network file, whichever its scheme"
+                    )
             known = ", ".join(f"{a}-{b}" for a, b in self.ends) or "none"
             raise LinkLayerError(
                 f"no quantum link leads from {node} to {remote}; the link layer has: {known}"
