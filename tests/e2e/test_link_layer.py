@@ -210,7 +210,7 @@ def test_single_click_links_trade_rate_for_fidelity() -> None:
     ids=["double-click", "single-click", "source", "end-to-end"],
 )
 def test_every_way_to_make_a_pair_takes_orders(link: dict[str, object]) -> None:
-    """RFC 9340: a station in the middle, a source in the middle, one end that sends to the other."""
+    """RFC 9340: a station in the middle, a source there, or one end that sends to the other."""
 
     async def test(running: Simulation, layer: LinkLayer) -> None:
         listener = layer.end("b", "a").listen(5)

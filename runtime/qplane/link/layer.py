@@ -144,10 +144,15 @@ class LinkLayer:
         found = self.ends.get((node, remote))
         if found is None:
             for link in self._controller.network.links:
-                if link.quantum and link.herald is None and {link.a.node, link.b.node} == {
-                    node,
-                    remote,
-                }:
+                if (
+                    link.quantum
+                    and link.herald is None
+                    and {link.a.node, link.b.node}
+                    == {
+                        node,
+                        remote,
+                    }
+                ):
                     raise LinkLayerError(
                         f"link {link.name} has no heralding station, so nothing can be ordered "
                         "there: name one with herald in the network file, whichever its scheme"
