@@ -6,8 +6,8 @@ takes) is set up through P4Runtime and watched in virtual time. The run fails wh
 delivers less than 97 % of its rate or its fidelity less 0.003 (both but for 4 standard errors),
 where a slot, a label or a turn is given twice, or where anything is left after tear-down.
 
-    python benchmarks/promises.py                  # writes benchmarks/promises.json
-    python benchmarks/promises.py --seconds 2 --requests 40 nsfnet
+    python benchmarks/promises.py               # each network goes to promises.json at once
+    python benchmarks/promises.py grid
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def main() -> None:
     for name in options.networks or NETWORKS:
         figures[name] = measure(name, options.requests, options.seconds)
         print(name, json.dumps(figures[name]), flush=True)
-    if not options.networks:
-        FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
+        stored = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+        FIGURES.write_text(json.dumps(stored | figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
