@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from finsy.proto import p4r
 
-from qplane.control.encoding import encode
+from qplane.control.encoding import encode_into
 from qplane.control.entries import Group, TableEntry, table_entry
 from qplane.control.program import schema
 from qplane.control.tables import desired
@@ -30,6 +31,12 @@ ip = "10.0.0.2"
 between = ["a", "b"]
 length = "1 km"
 """
+
+
+def encode(entry, program):
+    entity = p4r.Entity()
+    encode_into(entity, entry, program)
+    return entity
 
 
 def test_all_classical_entries_are_encoded_as_by_finsy():

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from qplane.control import WriteError
+from qplane.control import ControlError, WriteError
 from qplane.control.entries import table_entry
+from qplane.control.operations import operations
 from qplane.net import QUANTUM_PORT
 from qplane.simulate.session import Goal, simulation
 from qplane.wire import WHOLE_DEVICE, DeviceFrame, DeviceType, Transaction
@@ -109,5 +110,28 @@ def test_a_client_that_takes_a_switch_over_does_not_hold_time_up():
                 await running.generate(Goal(pairs=200))
                 assert running.emulation.devices["n1"].packet_ins_sent == 3 + 1 + 2 + 3
                 assert running.emulation.engine.delivered >= 200
+
+    asyncio.run(scenario())
+
+
+def test_a_circuit_whose_counters_cannot_be_read_is_taken_away_again(monkeypatch):
+    net = chain(3)
+
+    async def scenario():
+        async with simulation(net) as running:
+            await running.set_up()
+            controller = running.controller
+            before = {name: controller.entries(name) for name in net.nodes}
+
+            async def fail(node, name, indices=()):
+                raise ControlError("the switch is gone", node=node)
+
+            monkeypatch.setattr(controller, "counters", fail)
+            add = operations(controller, running.clock)["circuit.add"]
+            with pytest.raises(ControlError, match="the switch is gone"):
+                await add(head="n0", tail="n2")
+            assert controller.plans == {}
+            assert await controller.verify() == []
+            assert {name: controller.entries(name) for name in net.nodes} == before
 
     asyncio.run(scenario())

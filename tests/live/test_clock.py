@@ -7,6 +7,7 @@ import time
 import pytest
 
 from qplane.live.clock import NetworkClock
+from qplane.live.paced import PacedEngine
 from qplane_cext.sim.network import Network
 from qplane_cext.sim.pacing import Pacer
 
@@ -53,3 +54,16 @@ def test_a_time_out_is_never_shorter_than_on_the_wall(clock):
     with pytest.raises(TimeoutError):
         asyncio.run(clock.wait_for(never(), PS // 20))
     assert time.monotonic() - began >= 0.05 * max(1.0, clock.time_scale) - 0.002
+
+
+def test_a_call_is_answered_or_refused_but_never_left_waiting():
+    paced = PacedEngine(Network(1), 1.0)
+
+    async def scenario():
+        paced.start()
+        assert await asyncio.wait_for(paced.call(lambda: 7), 10) == 7
+        paced.stop()
+        with pytest.raises(RuntimeError, match="the engine has ended"):
+            await asyncio.wait_for(paced.call(lambda: 7), 10)
+
+    asyncio.run(scenario())

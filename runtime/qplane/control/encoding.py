@@ -19,14 +19,11 @@ _FIELDS = 1 << 16
 """Encoded fields that are kept for each program."""
 
 
-def encode(entry: Entry, schema: fy.P4Schema) -> p4r.Entity:
-    """What `entry.to_finsy().encode(schema)` gives. Raises ValueError: no such table, field, ..."""
-    if isinstance(entry, TableEntry):
-        found = _encoder(schema).table_entry(entry)
-        if found is not None:
-            return found
-    entity: p4r.Entity = entry.to_finsy().encode(schema)
-    return entity
+def encode_into(entity: p4r.Entity, entry: Entry, schema: fy.P4Schema) -> None:
+    """Make an empty `entity` what `entry.to_finsy().encode(schema)` gives; it may be part of a
+    larger message, which spares copies. Raises ValueError: no such table, field, ..."""
+    if not (isinstance(entry, TableEntry) and _encoder(schema).table_entry(entity, entry)):
+        entity.CopyFrom(entry.to_finsy().encode(schema))
 
 
 class _Encoder:
@@ -39,24 +36,25 @@ class _Encoder:
         self._param = lru_cache(_FIELDS)(self._encode_param)
         self._action = lru_cache(_FIELDS)(self._find_action)
 
-    def table_entry(self, entry: TableEntry) -> p4r.Entity | None:
-        """None where finsy has to look at it."""
+    def table_entry(self, entity: p4r.Entity, entry: TableEntry) -> bool:
+        """False, and nothing written, where finsy has to look at it."""
         table, name = entry.table, entry.action
         try:
             table_id = self._table(table)
             action_id, count = self._action(table, name)
             if len(entry.args) != count:
-                return None
+                return False
             match = [self._field(table, key, value) for key, value in entry.match]
             params = [self._param(table, name, key, value) for key, value in entry.args]
         except ValueError:
-            return None
-        action = p4r.Action(action_id=action_id, params=params)
-        return p4r.Entity(
-            table_entry=p4r.TableEntry(
-                table_id=table_id, match=match, action=p4r.TableAction(action=action)
-            )
-        )
+            return False
+        message = entity.table_entry
+        message.table_id = table_id
+        message.match.extend(match)
+        action = message.action.action
+        action.action_id = action_id
+        action.params.extend(params)
+        return True
 
     def _find_table(self, table: str) -> int:
         found: Any = self._schema.tables[table]

@@ -94,8 +94,13 @@ class Operations:
         except RequestError as error:
             raise ControlError(str(error)) from error
         plan = await self._controller.add(circuit)
-        for hop in plan.hops:
-            self._before[hop.node, hop.circuit_id] = await self._count(hop.node, hop.circuit_id)
+        try:
+            for hop in plan.hops:
+                before = await self._count(hop.node, hop.circuit_id)
+                self._before[hop.node, hop.circuit_id] = before
+        except BaseException:
+            await self._controller.remove(circuit.name)
+            raise
         if start:
             await self._start(circuit.name)
         return await self.show(circuit.name)

@@ -310,10 +310,10 @@ class Session:
         return Outcome(failures=(batch[0].failure(self.node, code, message),))
 
     def _write_request(self, updates: Iterable[Update]) -> p4r.WriteRequest:
-        return p4r.WriteRequest(
-            device_id=self._device_id,
-            updates=[update.encode(self._schema) for update in updates],
-        )
+        request = p4r.WriteRequest(device_id=self._device_id)
+        for update in updates:
+            update.encode_into(request.updates.add(), self._schema)
+        return request
 
     def _refused(self, batch: Sequence[Update], error: P4ClientError) -> Outcome:
         if error.details:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import finsy as fy
 from finsy.proto import p4r
 
-from qplane.control.encoding import encode
+from qplane.control.encoding import encode_into
 from qplane.control.entries import Entry, MeterRate
 from qplane.control.errors import Failure
 
@@ -40,13 +40,15 @@ class Update:
     def is_delete(self) -> bool:
         return self.operation == p4r.Update.DELETE
 
-    def encode(self, schema: fy.P4Schema) -> p4r.Update:
-        """As a message. Raises ValueError where the P4 program has no such entry."""
+    def encode_into(self, update: p4r.Update, schema: fy.P4Schema) -> None:
+        """Make an empty message this. Raises ValueError where the P4 program has no such entry."""
         entry = self.entry
         if isinstance(entry, MeterRate):
-            entity = entry.to_finsy(lifted=self.is_delete).encode(schema)
-            return p4r.Update(type=p4r.Update.MODIFY, entity=entity)
-        return p4r.Update(type=self.operation, entity=encode(entry, schema))
+            update.type = p4r.Update.MODIFY
+            update.entity.CopyFrom(entry.to_finsy(lifted=self.is_delete).encode(schema))
+        else:
+            update.type = self.operation
+            encode_into(update.entity, entry, schema)
 
     def inverse(self) -> Update:
         """What undoes it."""

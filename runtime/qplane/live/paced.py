@@ -26,6 +26,8 @@ class PacedEngine:
         self.pacer = Pacer(time_scale)
         self.failed: Future[None] = Future()
         self._calls: deque[Callable[[], None]] = deque()
+        self._calling = threading.Lock()  # no call is taken that nobody would answer
+        self._has_ended = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -44,7 +46,10 @@ class PacedEngine:
         await asyncio.wrap_future(self.failed)
 
     async def call(self, function: Callable[[], T]) -> T:
-        """The result of `function`, called between two events."""
+        """The result of `function`, called between two events.
+
+        Raises RuntimeError where the engine's thread has ended.
+        """
         future: Future[T] = Future()
 
         def answer() -> None:
@@ -54,7 +59,10 @@ class PacedEngine:
                 except BaseException as error:
                     future.set_exception(error)
 
-        self._calls.append(answer)
+        with self._calling:
+            if self._has_ended:
+                raise RuntimeError("the engine has ended")
+            self._calls.append(answer)
         self.pacer.wake()
         return await asyncio.wrap_future(future)
 
@@ -72,6 +80,8 @@ class PacedEngine:
             self.failed.set_exception(error)
         finally:
             self._stopping.set()
+            with self._calling:
+                self._has_ended = True
             self._answer()
 
     def _answer(self) -> None:
