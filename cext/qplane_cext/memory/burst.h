@@ -168,9 +168,7 @@ static int burst_check_only(burst_t *b) {
 /* What create_lanes() makes of pairs in state R, or 0: other pairs than those are wanted. */
 static int compact_like(const qm_t *m, const double *R, int pa, int pb, record_t *like) {
     const double v[3] = {R[5], R[10], R[15]};
-    if (m->exact_only || !m->profiles[pa].pauli || !m->profiles[pb].pauli ||
-        !is_bell_diagonal(R) || !rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0))
-        return 0;
+    if (!starts_bell(m, R, pa, pb) || !rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0)) return 0;
     like->w[0] = 0;
     rec_set_compact(like, (uint32_t)pa, (uint32_t)pb, 0, v);
     return 1;
@@ -193,8 +191,12 @@ static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now
         if (!got) break;
         i += got;
     }
-    for (; i < n && !code; i += !code)
-        code = place_pair(m, a, now_ps[now_step * i], R + r_step * i, pa, pb, &ha[i], &hb[i]);
+    int bell = n && starts_bell(m, R, pa, pb);
+    for (; i < n && !code; i += !code) {
+        const double *state = R + r_step * i;
+        if (r_step) bell = starts_bell(m, state, pa, pb);
+        code = place_pair(m, a, now_ps[now_step * i], state, bell, pa, pb, &ha[i], &hb[i]);
+    }
     while (code && i--) { /* none of them */
         qm_free(m, a, ha[i], NULL);
         qm_free(m, a, hb[i], NULL);
@@ -382,10 +384,17 @@ WIDE static int swap_checked(burst_t *b, const gate_noise_t *g, bitgen_t *rng, i
     return QM_OK;
 }
 
+/* Whether records hold the pair of the first operand: else lanes need not be tried. */
+static inline int in_records(const qm_t *m, qm_handle h) {
+    uint32_t rec = (uint32_t)h >> 1;
+    return rec <= m->capacity && rec_kind(&m->records[rec]) != REC_OPEN;
+}
+
 static int burst_swap(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *outcomes) {
     const qm_handle *l = b->o[0].h, *r = b->o[1].h;
     swap_lanes_t *lanes = (swap_lanes_t *)b->xy;
-    if (swap_lanes_read(b->m, l, r, b->o[0].now_ps, b->o[0].now_step, b->n, g, lanes)) {
+    if (b->n && in_records(b->m, l[0]) &&
+        swap_lanes_read(b->m, l, r, b->o[0].now_ps, b->o[0].now_step, b->n, g, lanes)) {
         for (int64_t i = 0; b->m->slots && i < b->n; i++) {
             release_slot(b->m, (uint32_t)l[i]);
             release_slot(b->m, (uint32_t)r[i]);
@@ -588,7 +597,8 @@ WIDE static int measure_pairs_checked(burst_t *b, const double *axis, double rea
 static int burst_measure_pairs(burst_t *b, const double *axis, double readout_error,
                                bitgen_t *rng, int8_t *bits_a, int8_t *bits_b) {
     const qm_handle *ha = b->o[0].h, *hb = b->o[1].h;
-    if (pairs_lanes_read(b->m, ha, hb, b->o[0].now_ps, b->o[0].now_step, b->n, axis, b->xy)) {
+    if (b->n && in_records(b->m, ha[0]) &&
+        pairs_lanes_read(b->m, ha, hb, b->o[0].now_ps, b->o[0].now_step, b->n, axis, b->xy)) {
         for (int64_t i = 0; b->m->slots && i < b->n; i++) {
             release_slot(b->m, (uint32_t)ha[i]);
             release_slot(b->m, (uint32_t)hb[i]);

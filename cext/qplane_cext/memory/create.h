@@ -6,15 +6,18 @@
 
 static int profile_ok(const qm_t *m, int p) { return p >= 0 && (uint32_t)p < m->n_profiles; }
 
-/* A fresh pair whose R is a state; both clocks start at now. */
-static inline int place_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, int pa, int pb,
-                             qm_handle *ha, qm_handle *hb) {
+/* Whether such a pair is, and while it ages stays, Bell-diagonal. */
+static inline int starts_bell(const qm_t *m, const double *R, int pa, int pb) {
+    return !m->exact_only && m->profiles[pa].pauli && m->profiles[pb].pauli && is_bell_diagonal(R);
+}
+
+/* A fresh pair whose R is a state; both clocks start at now. `bell`: starts_bell(). */
+static inline int place_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, int bell, int pa,
+                             int pb, qm_handle *ha, qm_handle *hb) {
     uint32_t i = new_record(m, a);
     if (!i) return QM_EFULL;
     record_t *r = &m->records[i];
-    double v[3] = {R[5], R[10], R[15]};
-    int bell = !m->exact_only && m->profiles[pa].pauli && m->profiles[pb].pauli &&
-               is_bell_diagonal(R);
+    const double v[3] = {R[5], R[10], R[15]};
     if (bell && rec_fits_compact((uint32_t)pa, (uint32_t)pb, now_ps)) {
         rec_set_compact(r, (uint32_t)pa, (uint32_t)pb, now_ps, v);
     } else {
@@ -39,7 +42,7 @@ static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, 
         if (R[0] != 1 || !is_pair_state(R)) return QM_EARG;
         memcpy(m->checked, R, sizeof m->checked);
     }
-    return place_pair(m, a, now_ps, R, pa, pb, ha, hb);
+    return place_pair(m, a, now_ps, R, starts_bell(m, R, pa, pb), pa, pb, ha, hb);
 }
 
 #define CLOCK_BITS(i) (i ? 0xffffull : 63ull << 56) /* of the clock in word i of a compact record */
