@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
+import json
 import math
 import os
 import random
@@ -121,15 +122,17 @@ def bursts(memory: QuantumMemory, profile: int) -> Run:
 
     def run(born: Any) -> Any:
         verbs = memory.bursts
+        create, swap, measure = verbs.create_pairs, verbs.swap, verbs.measure_pairs
         out: tuple[list[Any], ...] = ([], [], [])
+        keep_x, keep_y, keep_k = (bits.append for bits in out)
         for t1, t2 in born:
             n = len(t1)
-            a, b = verbs.create_pairs(n, t1, 0.9, profile, profile)
-            c, d = verbs.create_pairs(n, t2, 0.9, profile, profile)
-            out[2].append(verbs.swap(b, c, T_PS, rng))
-            x, y = verbs.measure_pairs(a, d, T_PS, rng, "X")
-            out[0].append(x)
-            out[1].append(y)
+            a, b = create(n, t1, 0.9, profile, profile)
+            c, d = create(n, t2, 0.9, profile, profile)
+            keep_k(swap(b, c, T_PS, rng))
+            x, y = measure(a, d, T_PS, rng, "X")
+            keep_x(x)
+            keep_y(y)
         return out
 
     return run
@@ -511,7 +514,16 @@ def threads(memory: QuantumMemory, profile: int, n: int = 600_000, rounds: int =
     return min(one) / min(two)
 
 
+ROWS: list[dict[str, Any]] = []
+
+
+def section(title: str) -> None:
+    ROWS.append({"section": title, "rows": []})
+    print(title, flush=True)
+
+
 def row(name: str, value: float, goal: float | None, unit: str = "x") -> None:
+    ROWS[-1]["rows"].append({"name": name, "value": value, "unit": unit.strip(), "goal": goal})
     verdict = "" if goal is None else f"goal {goal:g}{unit}".ljust(14)
     if goal is not None:
         verdict += "reached" if value >= goal else "not reached"
@@ -522,6 +534,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="without ten million pairs")
+    parser.add_argument("--json", type=Path, help="write what is printed to this file, too")
     options = parser.parse_args()
     memory = QuantumMemory(400_000)
     bell = memory.profile(math.inf, T2_S)
@@ -549,11 +562,11 @@ def main() -> None:
     }
     gc.disable()
     t = interleaved(peers, options.rounds)
-    print("CPU time a cycle (create two pairs, age, swap, measure both ends), median")
+    section("CPU time a cycle (create two pairs, age, swap, measure both ends), median")
     for name, seconds in t.items():
-        print(f"  {name:<58} {seconds * 1e9:>10.0f} ns")
+        row(name, seconds * 1e9, None, "ns")
     one = t["ours, one call a message"]
-    print("Ratios: one call a message")
+    section("Ratios: one call a message")
     row("stim TableauSimulator, one a cycle", t["stim, one simulator a cycle"] / one, 40)
     row("stim TableauSimulator, reused", t["stim, one simulator reused"] / one, 40)
     row("SimQN Bell-diagonal", t["SimQN, Bell-diagonal"] / one, 400)
@@ -562,7 +575,7 @@ def main() -> None:
     row("Python, one inlined loop", t["Python, one inlined loop"] / one, None)
     for size in (64, 512, 4096):
         b = t[f"ours, bursts of {size}"]
-        print(f"Ratios: bursts of {size}")
+        section(f"Ratios: bursts of {size}")
         row("stim TableauSimulator, one a cycle", t["stim, one simulator a cycle"] / b, 300)
         row("stim TableauSimulator, reused", t["stim, one simulator reused"] / b, 300)
         row("SimQN Bell-diagonal", t["SimQN, Bell-diagonal"] / b, 3000)
@@ -574,7 +587,7 @@ def main() -> None:
         row("C, the same loop by hand", t["C, the same loop"] / b, 0.7)
         row("Python, one inlined loop", t["Python, one inlined loop"] / b, None)
 
-    print("GHZ: create and measure all qubits")
+    section("GHZ: create and measure all qubits")
     for n in (3, 8):
         g = {
             f"GHZ {n} ours": (ghz_ours(n), 1000),
@@ -593,17 +606,19 @@ def main() -> None:
             20,
         )
 
-    print("Two threads on halves of a burst, wall time (needs two free cores)")
+    section("Two threads on halves of a burst, wall time (needs two free cores)")
     row(f"load {os.getloadavg()[0]:.1f} before", threads(memory, bell), 1.8)
 
     if not options.quick:
-        print("Ten million live pairs")
+        section("Ten million live pairs")
         for name, t1 in (("Bell-diagonal", math.inf), ("exact", 1e-3)):
             small, _ = live_pairs(1000, t1)
             large, used = live_pairs(10**7, t1)
             row(f"{name}: rate at 10^7 pairs over that at 10^3", small / large, 0.25)
             row(f"{name}: gigabytes for 10^7 pairs", used / 1e9, None, " G")
             row(f"{name}: bytes a pair", used / 1e7, None, " B")
+    if options.json:
+        options.json.write_text(json.dumps(ROWS, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -208,8 +208,9 @@ cdef int refuse(QuantumMemory memory, burst_t* b, int code, tuple names) except 
 cdef class Bursts:
     """Verbs over arrays: handles are ``uint64``, times ``int64`` picoseconds (or one for all).
 
-    A burst is the same as its elements one after the other (where an outcome is a fair coin, 64
-    are taken from one draw of ``rng``). It is checked as a whole before anything changes. Threads may run bursts on one memory at the
+    A burst is the same as its elements one after the other, but for the draws of ``rng``, of which
+    Bell-diagonal pairs share some. It is checked as a whole before anything changes; errors are
+    those of the scalar verbs, and name the element. Threads may run bursts on one memory at the
     same time if their handles (and partners) are disjoint and each has its own generator.
     """
 

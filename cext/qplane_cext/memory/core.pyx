@@ -193,6 +193,14 @@ cdef class QuantumMemory:
     (room that is never used costs no memory). ``seed`` starts the memory's own generator, which
     samples noise on stabilizer tableaus in verbs that take no generator. ``exact_only`` switches
     off the Bell-diagonal fast path (results are the same; tests compare the two).
+
+    Common to all verbs: times are whole picoseconds from 0 (``now_ps``: the qubits that the verb
+    touches are aged to it first), probabilities and errors of gates are in [0, 1], handles are
+    ints, ``rng`` is a ``numpy.random.Generator``, ``node`` refuses slots that are not this node's.
+    What is wrong raises a ``QuantumMemoryError`` that begins with the argument's name, and nothing
+    has changed: ``StaleHandleError`` (freed, or never was), ``ClockError`` (before the qubit's
+    clock), ``ForeignSlotError``, ``MemoryFullError``, ``TooManyQubitsError`` (an exact state of
+    more than 8 qubits would be needed).
     """
 
     def __cinit__(self, capacity=65536, *, seed=0, exact_only=False):
@@ -551,7 +559,8 @@ cdef class QuantumMemory:
         self._rotate(qubit, now_ps, F, error, node)
 
     def rotate(self, qubit, now_ps, axis, angle_rad, error=0.0, *, node=None):
-        """The rotation exp(-i angle/2 axis.sigma), axis a letter or a Bloch vector."""
+        """The rotation exp(-i angle_rad/2 axis.sigma), axis a letter or a Bloch vector (it is
+        normalised), then depolarising of ``error``."""
         cdef double x, y, z, c, s, angle
         x, y, z = as_axis(axis, "axis")
         try:
@@ -675,8 +684,9 @@ cdef class QuantumMemory:
         return outcome
 
     def swap(self, left, right, now_ps, rng, GateNoise noise=None, frame=0, *, node=None):
-        """Entanglement swapping on halves of two pairs: ages both, measures, frees them; the far
-        halves are one pair. Returns the reported Bell index XOR ``frame`` (0 to 3)."""
+        """Entanglement swapping (Zukowski et al. 1993) on halves of two pairs: ages both, measures,
+        frees them; the far halves are one pair. Returns the reported Bell index XOR ``frame`` (0 to
+        3)."""
         cdef int k = bell_index(frame, "frame")
         return k ^ self._bell(left, right, now_ps, rng, noise, node, True, "left", "right")
 
@@ -686,12 +696,13 @@ cdef class QuantumMemory:
         return self._bell(left, right, now_ps, rng, noise, node, False, "left", "right")
 
     def teleport(self, qubit, half, now_ps, rng, GateNoise noise=None, *, node=None):
-        """Teleports ``qubit`` over a pair of which ``half`` is here: the Bell index k. The far
-        half holds the state after ``pauli(far, t, k ^ frame)``, ``frame`` the pair's own index."""
+        """Teleports (Bennett et al. 1993) ``qubit`` over a pair of which ``half`` is here: the
+        Bell index k. The far half holds the state after ``pauli(far, t, k ^ frame)``, ``frame`` the pair's own index."""
         return self._bell(qubit, half, now_ps, rng, noise, node, False, "qubit", "half")
 
     def superdense_encode(self, half, now_ps, bits, error=0.0, *, node=None):
-        """Writes two bits (0 to 3) on half of a pair; it may then travel."""
+        """Writes two bits (0 to 3) on half of a pair, which may then travel (Bennett and Wiesner
+        1992): a Pauli gate with depolarising of ``error``."""
         self.pauli(half, now_ps, as_bell(bits, "bits"), error, node=node)
 
     def superdense_decode(self, half, received, now_ps, rng, GateNoise noise=None, *, node=None):
@@ -702,8 +713,8 @@ cdef class QuantumMemory:
         """Distils pair ``spend`` into pair ``keep`` (each (end a, end b)): (success, bit of a,
         bit of b), the bits as reported.
 
-        ``protocol`` is "bbpssw", "dejmps" (both for pairs near Phi+) or "epl" (Psi+ with a
-        population of |11>). ``spend`` is freed; after a failure ``keep`` is still there, as the
+        ``protocol`` is "bbpssw" (Bennett et al. 1996), "dejmps" (Deutsch et al. 1996; both for
+        pairs near Phi+) or "epl" (Campbell and Benjamin 2008; Psi+ with a population of |11>). ``spend`` is freed; after a failure ``keep`` is still there, as the
         ends learn of it by comparing bits.
         """
         cdef handle_t[4] h
@@ -782,8 +793,8 @@ cdef class QuantumMemory:
         return bool(success), bit_a, bit_b
 
     def pump(self, keep, spend, now_ps, rng, protocol="dejmps", GateNoise noise=None):
-        """Entanglement pumping: distils each pair of ``spend`` into ``keep`` in turn. Stops at the
-        first failure; returns the number of rounds that succeeded."""
+        """Entanglement pumping (Duer and Briegel 2003): distils each pair of ``spend`` into ``keep``
+        in turn. Stops at the first failure; returns the number of rounds that succeeded."""
         rounds = 0
         for pair in spend:
             if not self.distil(keep, pair, now_ps, rng, protocol, noise)[0]:
