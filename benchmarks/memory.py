@@ -543,11 +543,11 @@ def main() -> None:
     peers = {
         "ours, one call a message": Timed(fused(memory, bell), 3000, as_born),
         "ours, each end measured alone": Timed(fused_each(memory, bell), 3000, as_born),
-        "ours, bursts of 64": Timed(bursts(memory, bell), 12_800, in_bursts(64)),
+        "ours, bursts of 64": Timed(bursts(memory, bell), 40_960, in_bursts(64)),
         "ours, bursts of 512": Timed(bursts(memory, bell), 40_960, in_bursts(512)),
         "ours, bursts of 4096": Timed(bursts(memory, bell), 40_960, in_bursts(4096)),
         "ours, exact pairs, one call a message": Timed(fused(memory, exact), 3000, as_born),
-        "ours, exact pairs, bursts of 64": Timed(bursts(memory, exact), 12_800, in_bursts(64)),
+        "ours, exact pairs, bursts of 64": Timed(bursts(memory, exact), 40_960, in_bursts(64)),
         "ours, exact pairs, bursts of 512": Timed(bursts(memory, exact), 40_960, in_bursts(512)),
         "ours, exact pairs, bursts of 4096": Timed(bursts(memory, exact), 40_960, in_bursts(4096)),
         "Python, three floats": Timed(python_records(), 3000),

@@ -70,7 +70,7 @@ cdef extern from "qplane_cext/memory/burst.h" nogil:
 cdef enum:
     SHORT = 256  # up to this many elements (microseconds) a burst keeps the GIL and its stack
     GIVEN = 8  # arrays that are looked at again
-    WORDS = 7  # of scratch for each element of a swap or measurement, in blocks of LANES
+    WORDS = 7  # of scratch for each element of a swap, in blocks of LANES; a measurement has less
 
 
 cdef object as_array(value, str name, int kind, Py_ssize_t n=-1):
@@ -156,10 +156,12 @@ cdef int start(QuantumMemory memory, burst_t* b, arena_t* own, int max_qubits, d
                bint pairs=False) except -1:
     """The rest of a burst whose operands are set; ``here``: scratch for SHORT elements, or NULL
     where none is needed (and the GIL is never kept)."""
+    cdef int words
     b.m, b.max_qubits, b.pairs = <qm_t*>memory._m, max_qubits, pairs
     b.xy = here
     if here != NULL and b.n > SHORT:
-        b.xy = <double*>malloc(WORDS * (b.n + LANES) * sizeof(double))
+        words = WORDS if b.operands == 2 and not pairs else 2 * b.operands
+        b.xy = <double*>malloc(words * (b.n + LANES) * sizeof(double))
         if b.xy == NULL:
             raise MemoryError("the machine is out of memory")
     b.z = b.xy + b.operands * b.n
