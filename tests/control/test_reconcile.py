@@ -16,7 +16,7 @@ from qplane.control import (
     WriteError,
     session,
 )
-from qplane.control.entries import Group, table_entry
+from qplane.control.entries import DefaultAction, Group, table_entry
 from qplane.wire import LinkStatusCode
 
 from .fabric import Fabric
@@ -79,7 +79,9 @@ def added(entries):
 
 def removed(entries):
     for table in dict.fromkeys(entry.table for entry in entries):
-        yield p4r.Update.DELETE, next(entry for entry in entries if entry.table == table)
+        entry = next(entry for entry in entries if entry.table == table)
+        if not isinstance(entry, DefaultAction):
+            yield p4r.Update.DELETE, entry
 
 
 def modified(entries):
@@ -87,6 +89,20 @@ def modified(entries):
         if entry.table in ("circuit", "adjacency", "ipv4_route"):
             arguments = tuple((name, value ^ 1) for name, value in entry.args)
             yield p4r.Update.MODIFY, replace(entry, args=arguments)
+
+
+def test_a_default_action_changed_behind_its_back_is_repaired():
+    async def scenario(controller, fabric, told):
+        (mine,) = (e for e in controller.entries("n1") if isinstance(e, DefaultAction))
+        wrong = replace(mine, args=(("node_id", 99),))
+        async with fabric.other("n1") as other:
+            await other.write(p4r.Update.MODIFY, wrong)
+        (repaired,) = await controller.check(audit=True)
+        assert (repaired.expected, repaired.found) == (mine, wrong)
+        assert await controller.verify() == []
+        assert [event.kind for event in told] == [EventKind.REPAIRED]
+
+    run(small(), scenario)
 
 
 @pytest.mark.parametrize("changes", [added, removed, modified])

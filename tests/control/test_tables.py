@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from qplane.control import tables
-from qplane.control.entries import Group, state_of, table_entry
+from qplane.control.entries import DefaultAction, Group, state_of, table_entry
 from qplane.control.plans import plan_circuits
 from qplane.control.program import schema
 from qplane.control.tables import node_mac
@@ -31,6 +31,7 @@ def test_the_middle_of_a_chain_of_three():
         table_entry("port_kind", {"ingress_port": 1}, "set_port_kind", kind=1, slice=0),
         table_entry("port_kind", {"ingress_port": 2}, "set_port_kind", kind=1, slice=0),
         table_entry("port_kind", {"ingress_port": QUANTUM_PORT}, "set_port_kind", kind=2, slice=0),
+        DefaultAction("node", "set_node", (("node_id", net.nodes["n1"].id),)),
         table_entry("my_mac", {"dst": mid}, "NoAction"),
         table_entry(
             "ipv4_route", {"dst": (0x0A000101, 32)}, "route", port=1, src_mac=mid, dst_mac=a
@@ -82,7 +83,11 @@ def test_the_ends_of_a_chain_of_three():
         "arp_reply",
         mac=node_mac(net.nodes["n0"].id),
     )
-    to_host = next(e for e in entries["n0"] if dict(e.match).get("dst") == (0x0A000101, 32))
+    to_host = next(
+        e
+        for e in entries["n0"]
+        if e.table == "ipv4_route" and dict(e.match).get("dst") == (0x0A000101, 32)
+    )
     assert dict(to_host.args)["dst_mac"] == parse_mac(net.hosts["h1"].mac)
 
 
@@ -96,7 +101,7 @@ def test_a_classical_node_gets_its_classical_tables_and_no_more():
 
 def test_no_route_to_a_host_that_cannot_be_reached():
     net = network("abc", [("a", "b", 1.0)], hosts=[("h", "b", "10.0.0.1")])
-    assert [e.table for e in desired(net)["c"]] == ["port_kind", "my_mac"]
+    assert [e.table for e in desired(net)["c"]] == ["port_kind", "node", "my_mac"]
 
 
 def test_hosts_with_ipv6_addresses_are_routed_in_their_own_table():

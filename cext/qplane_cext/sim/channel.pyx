@@ -159,6 +159,12 @@ cdef void channel_send(Queue* queue, Direction* direction, Packet* packet) noexc
     direction.counters.frames += 1
     direction.counters.bytes += packet.length
     direction.counters.qci += qci
+    if qci and queue.lose_qci:
+        queue.lose_qci -= 1
+        if queue.lose_qci == 0:
+            direction.counters.lost += 1
+            free(packet)
+            return
     if not qci and (busy_ps > 0 or direction.waiting_count):
         wait_for_line(queue, direction, packet)
     elif busy_ps > QUEUE_FRAMES * direction.ps_per_byte * packet.length:

@@ -49,6 +49,7 @@ cdef struct Queue:
     size_t capacity
     uint64_t pushed
     int64_t now_ps
+    uint64_t lose_qci  # the frame with QCI that is lost, counted from the next one sent; 0: none
     bint out_of_memory  # sticky; `run` turns it into MemoryError
 
 

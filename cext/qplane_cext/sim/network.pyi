@@ -200,6 +200,9 @@ class Network:
     def lose_frame(self, channel: int, side: int, number: int) -> None:
         """Lose one QCI frame: the ``number``th from now on (1: the next; 0: none after all) that is
         sent over a channel by its first (``side`` 0) or second end."""
+    def lose_qci(self, place: int) -> None:
+        """Lose one frame with QCI: the `place`-th of those sent from now on, over any channel (1:
+        the next). For tests that lose each message once."""
     def run(
         self,
         *,

@@ -446,6 +446,10 @@ cdef class Network(Topology):
         within("number", number, 0, INT64_MAX)
         self.directions[2 * channel + side].losing = number
 
+    def lose_qci(self, int64_t place):
+        within("place", place, 1, INT64_MAX)
+        self.engine.queue.lose_qci = place
+
     def mhp_counters(self, int64_t link):
         cdef Mhp* mhp
         cdef int i

@@ -27,9 +27,10 @@ from qplane.control.session import Role
 from qplane.control.slots import Slots
 from qplane.control.store import Store
 from qplane.control.switches import Packets, Switches
+from qplane.control.telemetry import Reports
 from qplane.control.teleport import BlochState, Teleportation, Teleports
 from qplane.control.topology import Topology
-from qplane.net import QUANTUM_PORT, Circuit, Network
+from qplane.net import QUANTUM_PORT, Circuit, Network, Telemetry
 
 ELECTION_ID = 10
 """Lowest election id, as finsy's: leaves room below for clients that only look on."""
@@ -75,6 +76,8 @@ class Controller:
     ) -> None:
         self.network = network
         self.events = Events()
+        self.reports = Reports(self.events)
+        """What switches have told without being asked, counted."""
         self._listener: PacketListener | None = None
         self._switches = Switches(
             network,
@@ -83,6 +86,7 @@ class Controller:
             self.events,
             on_packet=self._packet_in,
             on_error=self._connection_failed,
+            reports=self.reports if network.telemetry != Telemetry() else None,
         )
         sessions = self._switches.sessions
         self._devices = Devices(sessions, clock, answer_timeout_ps)

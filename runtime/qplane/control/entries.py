@@ -1,8 +1,8 @@
 """What stands in a switch, as plain values, and their translation to finsy's entities and back.
 
-Three kinds: a table entry, a multicast group and the rate of a meter's cell. They are hashable and
-have a `key` that tells which entry of the switch they are, so
-that "what should be there" and "what is there" are dictionaries.
+Table entries, default actions, multicast groups, rates of meters' cells, clone sessions and
+digests. They are hashable and have a `key` that tells which entry of the switch they are, so that
+"what should be there" and "what is there" are dictionaries.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ Value: TypeAlias = int | tuple[int, int]  # exact; (value, prefix length) in an 
 Key: TypeAlias = tuple[str, tuple[tuple[str, Value], ...]]
 
 GROUP_TABLE = "multicast group"
+CLONE_TABLE = "clone session"
+DIGEST_TABLE = "digest"
+
+ACK_TIMEOUT_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,80 @@ class MeterRate:
         return f"[index={self.index}] -> {self.rate}/s, burst {self.burst}"
 
 
-Entry: TypeAlias = TableEntry | Group | MeterRate
+@dataclass(frozen=True, slots=True)
+class DefaultAction:
+    """The default action of a table without a key. One with all arguments 0 is none: the program
+    begins with such."""
+
+    table: str
+    action: str
+    args: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return self.table, ()
+
+    def to_finsy(self, *, lifted: bool = False) -> fy.P4TableEntry:
+        action = None if lifted else fy.P4TableAction(self.action, **dict(self.args))
+        return fy.P4TableEntry(self.table, action=action, is_default_action=True)
+
+    def __str__(self) -> str:
+        args = ", ".join(f"{name}={value}" for name, value in self.args)
+        return f"[default] -> {self.action}({args})"
+
+
+@dataclass(frozen=True, slots=True)
+class CloneSession:
+    """Where the copies of a clone session go: (port, replication id) pairs in ascending order."""
+
+    session: int
+    replicas: tuple[tuple[int, int], ...]
+
+    @property
+    def table(self) -> str:
+        return CLONE_TABLE
+
+    @property
+    def key(self) -> Key:
+        return CLONE_TABLE, (("session", self.session),)
+
+    def to_finsy(self) -> fy.P4CloneSessionEntry:
+        return fy.P4CloneSessionEntry(self.session, replicas=self.replicas)
+
+    def __str__(self) -> str:
+        replicas = ", ".join(f"{port}#{instance}" for port, instance in self.replicas)
+        return f"[session={self.session}] -> {{{replicas}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class DigestConfig:
+    """That a digest is told: in lists of up to `list_size`, after at most `timeout_ns`."""
+
+    digest: str
+    list_size: int
+    timeout_ns: int
+
+    @property
+    def table(self) -> str:
+        return DIGEST_TABLE
+
+    @property
+    def key(self) -> Key:
+        return DIGEST_TABLE, ((self.digest, 0),)
+
+    def to_finsy(self) -> fy.P4DigestEntry:
+        return fy.P4DigestEntry(
+            self.digest,
+            max_list_size=self.list_size,
+            max_timeout_ns=self.timeout_ns,
+            ack_timeout_ns=ACK_TIMEOUT_NS,
+        )
+
+    def __str__(self) -> str:
+        return f"[{self.digest}] -> lists of {self.list_size}, within {self.timeout_ns} ns"
+
+
+Entry: TypeAlias = TableEntry | Group | MeterRate | DefaultAction | CloneSession | DigestConfig
 State: TypeAlias = Mapping[Key, Entry]
 
 
@@ -125,6 +202,10 @@ def from_finsy(entity: Any) -> Entry:
     """What was read back from a switch. The order of fields is the P4Info's, as in the tables."""
     if isinstance(entity, fy.P4MulticastGroupEntry):
         return Group(entity.multicast_group_id, tuple(sorted(map(_replica, entity.replicas))))
+    if isinstance(entity, fy.P4CloneSessionEntry):
+        return CloneSession(entity.session_id, tuple(sorted(map(_replica, entity.replicas))))
+    if isinstance(entity, fy.P4DigestEntry):
+        return DigestConfig(entity.digest_id, entity.max_list_size, entity.max_timeout_ns)
     if isinstance(entity, fy.P4MeterEntry):
         config = entity.config
         if config is None:
@@ -135,6 +216,8 @@ def from_finsy(entity: Any) -> Entry:
     action = entity.action
     if not isinstance(action, fy.P4TableAction):
         raise TypeError(f"no direct action in {entity!r}")
+    if entity.is_default_action:
+        return DefaultAction(entity.table_id, action.name, tuple(action.args.items()))
     return TableEntry(
         entity.table_id,
         tuple((entity.match or {}).items()),

@@ -26,6 +26,8 @@ class EventKind(str, Enum):
     CIRCUIT_REROUTED = "circuit-rerouted"
     CIRCUIT_RESTARTED = "circuit-restarted"
     STATION_RENUMBERED = "station-renumbered"
+    TELEMETRY = "telemetry"
+    ANOMALY = "anomaly"
     PRIMARY = "primary"
     BACK_UP = "back-up"
 

@@ -1,8 +1,9 @@
 """The quantum ping: one CIRCUIT_PING along a circuit, one CIRCUIT_PONG from every node on it.
 
 The question leaves the asking end's switch as a packet-out; the answers come there as packet-ins. A
-node is known by its hop number and the circuit's plan. An answer is believed if nonce, time, label
-and place agree with a ping that is out; others are counted. Formats: docs/wire.md, circuit ping.
+node is known by its hop number, its id and the circuit's plan. An answer is believed if nonce,
+time, label, id and place agree with a ping that is out; others are counted. Formats: docs/wire.md,
+circuit ping.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class Pings:
             or frame.message.type is not QciType.CIRCUIT_PONG
             or (node, frame.label) != (out.asker, out.label)
             or not isinstance(body, CircuitPingBody)
-            or not _agrees(body, out)
+            or not _agrees(body, out, self._network)
         ):
             self.unexpected += 1
             return True
@@ -222,9 +223,11 @@ def _seen_from(plan: CircuitPlan, asker: str) -> tuple[HopPlan, ...]:
     raise ControlError(f"{asker} is no end of circuit {plan.name}")
 
 
-def _agrees(body: CircuitPingBody, out: _Out) -> bool:
-    """Whether an answer's echo is what was sent, and its place and role are the plan's."""
+def _agrees(body: CircuitPingBody, out: _Out, network: Network) -> bool:
+    """Whether an answer's echo is what was sent, and its place, node and role are the plan's."""
     if body.time_ps != out.sent.time_ps or not 1 <= body.hop < len(out.hops):
+        return False
+    if body.node_id != network.nodes[out.hops[body.hop].node].id:
         return False
     return (body.role is CircuitRole.END) == out.hops[body.hop].is_end
 

@@ -18,7 +18,13 @@ from finsy.grpcutil import GRPCStatusCode
 from finsy.p4client import P4Client, P4ClientError
 from finsy.proto import U128, p4r
 
-from qplane.control.entries import GROUP_TABLE, Entry, from_finsy
+from qplane.control.entries import (
+    GROUP_TABLE,
+    CloneSession,
+    DigestConfig,
+    Entry,
+    from_finsy,
+)
 from qplane.control.errors import (
     ArbitrationError,
     ConnectionFailedError,
@@ -26,6 +32,7 @@ from qplane.control.errors import (
     Failure,
     PipelineError,
 )
+from qplane.control.telemetry import Reports
 from qplane.control.updates import Outcome, Update
 
 ANSWER_TIMEOUT_S = 10.0
@@ -34,6 +41,9 @@ every request."""
 
 BATCH = 200
 """Updates in one request: so many errors still fit into the 64 KiB of metadata that finsy takes."""
+
+TELEMETRY_COPY = 5
+"""Reason of a packet-in that is a sampled copy; its `detail` is the event's number."""
 
 PROGRAM_MARK = "pair_in"
 """A table that every version of the node program has, and no other program."""
@@ -56,7 +66,8 @@ class Session:
 
     `on_error` is called with what befalls the connection when nobody has asked (lost, taken over,
     a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none;
-    `on_packet_out`, with the node, when a packet has been given to gRPC.
+    `on_packet_out`, with the node, when a packet has been given to gRPC. `reports` takes what the
+    switch tells without being asked (None: it is not to tell anything).
     """
 
     def __init__(
@@ -70,8 +81,10 @@ class Session:
         on_error: Callable[[ControlError], None],
         on_change: Callable[[], None] = lambda: None,
         on_packet_out: Callable[[str], None] = lambda node: None,
+        reports: Reports | None = None,
     ) -> None:
         self.node = node
+        self._reports = reports
         self.packet_ins = 0
         self.packet_outs = 0
         self.has_other_primary = False
@@ -272,6 +285,8 @@ class Session:
         """Whether the program on the switch has such a table, match fields and action."""
         if not self.is_foreign:
             return True
+        if isinstance(entry, (CloneSession, DigestConfig)):
+            return False
         try:
             entry.to_finsy().encode(self._schema)
         except ValueError:
@@ -337,6 +352,14 @@ class Session:
         """
         wanted: list[Any] = [fy.P4TableEntry(), fy.P4MulticastGroupEntry()]
         wanted += [fy.P4MeterEntry(meter.alias) for meter in self._schema.meters]
+        if not self.is_foreign:
+            wanted += [
+                fy.P4TableEntry(table.alias, is_default_action=True)
+                for table in self._schema.tables
+                if not table.match_fields
+            ]
+        if self._reports is not None:
+            wanted += [fy.P4CloneSessionEntry(), fy.P4DigestEntry()]
         entities = await self._read(wanted)
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
@@ -394,10 +417,19 @@ class Session:
                 if kind == "packet":
                     if self.is_primary and not self.is_foreign:
                         packet = fy.P4PacketIn.decode(message, self._schema)
+                        if packet["reason"] == TELEMETRY_COPY and self._reports is not None:
+                            self._reports.copy(
+                                self.node, packet["detail"], packet["ingress_port"], packet.payload
+                            )
+                            self.packet_ins += 1
+                            continue
                         await self._on_packet(self.node, packet["ingress_port"], packet.payload)
                     self.packet_ins += 1
                 elif kind == "arbitration":
                     self._arbitration_changed(message.arbitration)
+                elif kind == "digest":
+                    if self.is_primary and not self.is_foreign:
+                        await self._digest(fy.P4DigestList.decode(message, self._schema))
                 elif kind == "error":
                     if message.error.HasField("packet_out"):
                         self.packet_outs -= 1
@@ -412,6 +444,12 @@ class Session:
             # A flaw of ours: whoever waits for an answer must hear of it, not wait in vain.
             self._lose(ControlError(f"a packet-in could not be handled: {error!r}", node=self.node))
             raise
+
+    async def _digest(self, digest: fy.P4DigestList) -> None:
+        if self._reports is not None:
+            self._reports.digest(self.node, digest)
+        async with self._sending:
+            await self._client.send(digest.ack().encode_update(self._schema))
 
     def _arbitration_changed(self, update: p4r.MasterArbitrationUpdate) -> None:
         if self._election_id is None:
@@ -466,6 +504,9 @@ _NOTHING_DONE = frozenset(
 
 def _is_wanted(entity: Any, tables: Collection[str] | None) -> bool:
     if isinstance(entity, fy.P4TableEntry):
+        if entity.is_default_action:
+            action = entity.action
+            return isinstance(action, fy.P4TableAction) and any(action.args.values())
         return not entity.is_const and (tables is None or entity.table_id in tables)
     if isinstance(entity, fy.P4MeterEntry):
         return entity.config is not None and (tables is None or entity.meter_id in tables)

@@ -11,6 +11,7 @@ import finsy as fy
 from qplane.control.errors import ArbitrationError, ControlError
 from qplane.control.events import EventKind, Events
 from qplane.control.session import PacketHandler, Role, Session
+from qplane.control.telemetry import Reports
 from qplane.net import Network
 
 _PARALLEL = 16  # connections being set up at once
@@ -40,6 +41,7 @@ class Switches:
         *,
         on_packet: PacketHandler,
         on_error: Callable[[ControlError], None],
+        reports: Reports | None = None,
     ) -> None:
         self.changed = asyncio.Event()
         self.exchanged: set[str] = set()
@@ -56,6 +58,7 @@ class Switches:
                 on_error=self._failed,
                 on_change=self.changed.set,
                 on_packet_out=self.exchanged.add,
+                reports=reports,
             )
             for node in network.nodes.values()
         }

@@ -7,8 +7,8 @@ import math
 from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 
-from qplane.control import slices
-from qplane.control.entries import Entry, Group, table_entry
+from qplane.control import slices, telemetry
+from qplane.control.entries import DefaultAction, Entry, Group, table_entry
 from qplane.control.links import NOTHING_HELD, LinkHoldings
 from qplane.control.plans import CircuitPlan, HopPlan, Side
 from qplane.control.routing import next_links
@@ -76,7 +76,11 @@ def ports(
     entries = {
         name: []
         if node.is_station
-        else [*_ports(network, name), *slices.limits(network, name, time_scale)]
+        else [
+            *_ports(network, name),
+            *slices.limits(network, name, time_scale),
+            *telemetry.entries(network.telemetry),
+        ]
         for name, node in network.nodes.items()
     }
     for name, entry in stations(network, links):
@@ -94,6 +98,7 @@ def _ports(network: Network, name: str) -> Iterator[Entry]:
         yield _port(port, PortKind.NEIGHBOUR)
     if network.nodes[name].is_quantum:
         yield _port(QUANTUM_PORT, PortKind.QUANTUM)
+        yield DefaultAction("node", "set_node", (("node_id", network.nodes[name].id),))
 
 
 def stations(network: Network, links: LinkHoldings) -> Iterator[tuple[str, Entry]]:

@@ -8,7 +8,7 @@ import finsy as fy
 from finsy.proto import p4r
 
 from qplane.control.encoding import encode_into
-from qplane.control.entries import Entry, MeterRate
+from qplane.control.entries import DefaultAction, Entry, MeterRate
 from qplane.control.errors import Failure
 
 
@@ -43,7 +43,7 @@ class Update:
     def encode_into(self, update: p4r.Update, schema: fy.P4Schema) -> None:
         """Make an empty message this. Raises ValueError where the P4 program has no such entry."""
         entry = self.entry
-        if isinstance(entry, MeterRate):
+        if isinstance(entry, (MeterRate, DefaultAction)):
             update.type = p4r.Update.MODIFY
             update.entity.CopyFrom(entry.to_finsy(lifted=self.is_delete).encode(schema))
         else:

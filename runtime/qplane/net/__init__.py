@@ -21,12 +21,16 @@ from qplane.net.model import (
     Node,
     Ping,
     Slice,
+    Telemetry,
 )
+from qplane.net.program_names import DROPS, PAIR_EVENTS
 
 __all__ = [
     "CPU_PORT",
     "DEFAULT_SLICE",
+    "DROPS",
     "GATEWAY_IP",
+    "PAIR_EVENTS",
     "QUANTUM_PORT",
     "Circuit",
     "Host",
@@ -37,6 +41,7 @@ __all__ = [
     "Node",
     "Ping",
     "Slice",
+    "Telemetry",
     "load",
     "loads",
 ]

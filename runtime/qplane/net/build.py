@@ -10,7 +10,19 @@ from collections import Counter
 from collections.abc import Mapping
 
 from qplane.net.errors import InconsistentError
-from qplane.net.model import Circuit, Herald, Host, Link, LinkEnd, Network, Node, Ping, Slice
+from qplane.net.model import (
+    Circuit,
+    Herald,
+    Host,
+    Link,
+    LinkEnd,
+    Network,
+    Node,
+    Ping,
+    Slice,
+    Telemetry,
+)
+from qplane.net.program_names import PAIR_EVENTS
 from qplane.net.routes import NoPathError, ShortestPaths
 from qplane.net.schema import CircuitSection, LinkSection, Memory, NetworkFile
 from qplane.net.slices import slice_name, slices_of
@@ -39,9 +51,20 @@ def build(file: NetworkFile) -> Network:
         pings=pings,
         faults=file.faults,
         slices=slices,
+        telemetry=_telemetry(file),
     )
     _check_slots(network)
     return network
+
+
+def _telemetry(file: NetworkFile) -> Telemetry:
+    for name in file.telemetry.events:
+        if name not in PAIR_EVENTS.values():
+            known = ", ".join(PAIR_EVENTS.values())
+            raise InconsistentError(
+                ("telemetry", "events", name), f"no such event; there are: {known}"
+            )
+    return Telemetry(dict(file.telemetry.events), file.telemetry.anomalies)
 
 
 def _known(kind: str, names: Mapping[str, object]) -> str:

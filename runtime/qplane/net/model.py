@@ -202,6 +202,15 @@ class Ping:
 
 
 @dataclass(frozen=True)
+class Telemetry:
+    """What switches tell without being asked: every n-th packet with which an event happened (by
+    its name), and what they refuse."""
+
+    events: Mapping[str, int] = field(default_factory=dict)
+    anomalies: bool = False
+
+
+@dataclass(frozen=True)
 class Network:
     """A whole network. Mappings keep the order of the file."""
 
@@ -214,6 +223,7 @@ class Network:
     pings: tuple[Ping, ...]
     faults: Faults
     slices: Mapping[str, Slice] = field(default_factory=dict)
+    telemetry: Telemetry = Telemetry()
 
     def slot_pool(self, node: str, slice_name: str) -> str:
         """Which slice's range the slots of a slice come from at a node; "": what no range has."""

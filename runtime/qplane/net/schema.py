@@ -344,6 +344,13 @@ class SliceSection(Section):
         return self
 
 
+class TelemetrySection(Section):
+    """[telemetry]: what the switches tell without being asked."""
+
+    events: dict[str, Annotated[int, Field(ge=1, lt=1 << 31)]] = Field(default_factory=dict)
+    anomalies: bool = False
+
+
 class HostSection(Section):
     """[[hosts]]: an ordinary computer on a port of a node."""
 
@@ -399,3 +406,4 @@ class NetworkFile(Section):
     hosts: list[HostSection] = Field(default_factory=list)
     pings: list[PingSection] = Field(default_factory=list)
     faults: Faults = Faults()
+    telemetry: TelemetrySection = TelemetrySection()
