@@ -40,6 +40,25 @@ def test_a_circuit_comes_delivers_and_goes(running):
     assert names == ["alice-bob"]
 
 
+def test_a_circuit_that_delivers_early(running):
+    done = qplane(
+        running, "circuit", "add", "alice", "bob", "--name", "e", "--slots", 2,
+        "--request", "early", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["request"] == "early"
+    assert qplane(running, "top", "--count", 2, "--interval", "0.5").returncode == 0
+    shown = qplane(running, "circuit", "show", "e")
+    assert shown.returncode == 0, shown.stderr
+    assert "request: early" in shown.stdout
+    hops = json.loads(qplane(running, "circuit", "show", "e", "--json").stdout)["hops"]
+    assert hops[0]["delivered"] > 0
+    assert qplane(running, "circuit", "rm", "e").returncode == 0
+    refused = qplane(running, "circuit", "add", "alice", "bob", "--request", "later")
+    assert refused.returncode == 1
+    assert "request" in refused.stderr
+
+
 def test_no_table_is_cut_where_it_is_piped(running):
     for command in (("net", "status"), ("circuit", "show", "alice-bob"), ("top", "--count", 1)):
         shown = qplane(running, *command)

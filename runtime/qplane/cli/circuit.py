@@ -47,6 +47,13 @@ def add(
     distil: Annotated[
         int | None, typer.Option(help="Rounds of distillation between the ends; else planned.")
     ] = None,
+    request: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="What the ends do with a pair: keep, measure, or early (its frame follows).",
+        ),
+    ] = "keep",
     start: Annotated[bool, typer.Option(help="Generate pairs at once.")] = True,
     net: NetName = None,
     as_json: AsJson = False,
@@ -75,6 +82,7 @@ def add(
         slots=slots,
         cutoff=cutoff,
         distil=distil,
+        request=request,
         start=start,
     )
     _print(shown, as_json)

@@ -44,6 +44,8 @@ def circuit_report(circuit: Values) -> RenderableType:
         promise = Text(
             f"promised: fidelity {circuit['fidelity']:.4g} at {circuit['rate_per_s']:.4g} pairs/s"
         )
+    if circuit["request"] != "keep":
+        promise.append(f"; request: {circuit['request']}")
     hops = table(
         None, "node", "label", "slots", "in use", "heralded", "swapped", "delivered", "expired"
     )

@@ -70,12 +70,14 @@ class Operations:
         slots: int | None = None,
         cutoff: str | None = None,
         distil: int | None = None,
+        request: str = "keep",
         start: bool = True,
     ) -> Values:
         """Plan a circuit, set it up, generate pairs; what it is then.
 
         `rate` is a frequency ("20 Hz") or a number of pairs a second, `cutoff` a time ("10 ms"),
-        `distil` rounds of distillation between the ends.
+        `distil` rounds of distillation between the ends, `request` what they do with a pair:
+        "keep", "measure" or "early".
         """
         if isinstance(rate, (int, float)) and not isinstance(rate, bool):
             rate = f"{rate} Hz"
@@ -88,6 +90,7 @@ class Operations:
             "slots": slots,
             "cutoff": cutoff,
             "distil": distil,
+            "request": request,
         }
         try:
             circuit = circuit_request(self._controller.network, wanted)
@@ -269,6 +272,7 @@ def described(plan: CircuitPlan) -> Values:
         "slots": plan.hops[0].sides[0].slots.count,
         "cutoff_ms": plan.timing.cutoff_ps / 1e9,
         "distil": plan.rounds,
+        "request": plan.hops[0].request.name.lower(),
         "fidelity": None if promise is None else promise.fidelity,
         "rate_per_s": None if promise is None else promise.rate_per_s,
         "turns": None if promise is None else list(promise.turns),

@@ -198,6 +198,10 @@ class Teleports:
 def _check(plan: CircuitPlan, end: HopPlan, count: int) -> None:
     if not 1 <= count <= MOST:
         raise ControlError(f"count {count}: 1 to {MOST} teleportations at once")
+    if plan.rounds:
+        raise ControlError(
+            f"circuit {plan.name} distils its pairs; teleportation takes them as they are delivered"
+        )
     if end.request is not Request.KEEP or end.complete:
         asked = "complete" if end.complete else f'request = "{end.request.name.lower()}"'
         raise ControlError(
