@@ -30,6 +30,7 @@ GATES = {
 }  # fmt: skip
 CNOT = np.eye(4, dtype=complex)[[0, 1, 3, 2]]
 CZ = np.diag([1, 1, 1, -1]).astype(complex)
+ALL_BITS = [[0, 0], [0, 1], [1, 0], [1, 1]]
 
 
 def axis_of(matrix):
@@ -282,7 +283,8 @@ class Program:
             before = World()
             before.names, before.rho = list(self.world.names), self.world.rho
             rounds = self.memory.pump(keep, [spend], self.now, self.rng, protocol, noise)
-            bits, success = self.bits_of_round(before, keep, spend, protocol, two, one, rounds)
+            success = bool(rounds)
+            bits = self.bits_of_round(before, keep, spend, protocol, two, one, success)
         assert success == (bits == [1, 1] if protocol == "epl" else bits[0] == bits[1])
         assert self.round(self.world, keep, spend, protocol, two, one, bits) > 1e-9
 
@@ -299,16 +301,17 @@ class Program:
             chance *= world.measure(AXES["Z"], bit, s)
         return chance
 
-    def bits_of_round(self, before, keep, spend, protocol, two, one, rounds):
-        """A pump tells only whether its round succeeded: the bits are those that fit the state."""
+    def bits_of_round(self, before, keep, spend, protocol, two, one, success):
+        """A pump tells only whether its round succeeded: bits of that kind that fit the state."""
         found = self.memory.density_matrix(*keep)
-        for bits in ([0, 0], [1, 1], [0, 1], [1, 0]):
+        both = [[1, 1]] if protocol == "epl" else [[0, 0], [1, 1]]
+        for bits in both if success else [b for b in ALL_BITS if b not in both]:
             world = World()
             world.names, world.rho = list(before.names), before.rho
             self.round(world, keep, spend, protocol, two, one, bits)
             if np.abs(world.state(keep) - found).max() < 1e-12:
-                break
-        return bits, bool(rounds)
+                return bits
+        raise AssertionError("no outcome of a round leaves this state")
 
     def discard(self):
         if not (picked := self.pick(1)):
