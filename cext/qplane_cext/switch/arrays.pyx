@@ -85,38 +85,79 @@ cdef class ArrayControl(ProfileControl):
                 meter = &self.core.meters[i][index]
             if meter == NULL or not meter.configured:
                 return None
-            return meter.cir, meter.cburst, meter.pir, meter.pburst
+            return meter.cir, meter.cburst, meter.pir, meter.pburst, meter.eburst
 
     def meter_write(self, str name, int64_t index, rates):
-        """Configure a meter with full buckets; None makes everything green again."""
+        """Configure a meter with full buckets; None makes everything green again. What it has
+        counted stays."""
         cdef Meter fresh
         cdef Meter* meter
-        cdef EntryData* data
         cdef int i, table
         memset(&fresh, 0, sizeof(fresh))
         with self._control:
             i, table = self._array(self._program.meters, name, index)
             if rates is not None:
-                fresh.cir, fresh.cburst, fresh.pir, fresh.pburst = rates
-                fresh.committed, fresh.peak = fresh.cburst, fresh.pburst
+                fresh.cir, fresh.cburst, fresh.pir, fresh.pburst, fresh.eburst = rates
+                fresh.committed = fresh.cburst
+                fresh.peak = fresh.eburst if fresh.eburst else fresh.pburst
                 fresh.configured = 1
                 if fresh.cir > fresh.pir or fresh.cir < 0:
                     raise SwitchError("INVALID_ARGUMENT", f"meter {name!r}: cir exceeds pir")
-            if table >= 0:
-                data = self.entry(table, index, True)
-                if data.meter == NULL:
-                    meter = <Meter*>calloc(1, sizeof(Meter))
-                    if meter == NULL:
-                        raise MemoryError("no memory for a meter")
-                    data.meter = meter
-                meter = data.meter
-            else:
-                meter = &self.core.meters[i][index]
+            meter = self._meter(i, table, index)
             with nogil:
                 pthread_mutex_lock(&self.mutex)
+                memcpy(fresh.colors, meter.colors, sizeof(fresh.colors))
                 fresh.last_cir = <int64_t>(<double>self.core.now_us * (fresh.cir / 1e6))
                 fresh.last_pir = <int64_t>(<double>self.core.now_us * (fresh.pir / 1e6))
                 meter[0] = fresh
+                pthread_mutex_unlock(&self.mutex)
+
+    cdef Meter* _meter(self, int i, int table, int64_t index) except NULL:
+        """A cell, or the meter of an entry, which gets one if it has none."""
+        cdef EntryData* data
+        cdef Meter* fresh
+        if table < 0:
+            return &self.core.meters[i][index]
+        data = self.entry(table, index, True)
+        fresh = <Meter*>calloc(1, sizeof(Meter))
+        if fresh == NULL:
+            raise MemoryError("no memory for a meter")
+        with nogil:
+            pthread_mutex_lock(&self.mutex)
+            if data.meter == NULL:
+                data.meter = fresh
+                fresh = NULL
+            pthread_mutex_unlock(&self.mutex)
+        free(fresh)
+        return data.meter
+
+    def meter_colors(self, str name, int64_t index):
+        """((packets, bytes) that were green, yellow, red)."""
+        cdef CounterCell[3] colors
+        cdef Meter* meter
+        cdef int i, table
+        with self._control:
+            i, table = self._array(self._program.meters, name, index)
+            meter = self._meter(i, table, index)
+            with nogil:
+                pthread_mutex_lock(&self.mutex)
+                memcpy(colors, meter.colors, sizeof(colors))
+                pthread_mutex_unlock(&self.mutex)
+            return tuple((colors[i].packets, colors[i].bytes) for i in range(3))
+
+    def meter_colors_write(self, str name, int64_t index, counts):
+        """Set what was counted: three times (packets, bytes)."""
+        cdef CounterCell[3] colors
+        cdef Meter* meter
+        cdef int i, table
+        with self._control:
+            i, table = self._array(self._program.meters, name, index)
+            meter = self._meter(i, table, index)
+            for k, (packets, nbytes) in enumerate(counts):
+                colors[k].packets, colors[k].bytes = packets, nbytes
+            with nogil:
+                pthread_mutex_lock(&self.mutex)
+                memcpy(meter.colors, colors, sizeof(colors))
                 pthread_mutex_unlock(&self.mutex)
 
     def register_read(self, str name, int64_t index):

@@ -1,6 +1,7 @@
 """The interpreter: one instruction after the other, without the GIL and without recursion."""
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.calculate cimport calculation, next_random
@@ -10,14 +11,14 @@ from qplane_cext.switch.headers cimport (
     valid_member, varbit_bytes, zero_fields,
 )
 from qplane_cext.switch.isa cimport Op
-from qplane_cext.switch.meters cimport execute_meter
+from qplane_cext.switch.meters cimport GREEN, execute_meter
 from qplane_cext.switch.program cimport (
     Case, Group, Header, Insn, KeyPart, Message, Place, Prog, Select, Table,
 )
 from qplane_cext.switch.state cimport (
     ACTION_LOOPS, ASSERT_FAILED, COUNTER_RANGE, DIVISIONS_BY_ZERO, EMPTY_GROUP, METER_RANGE,
-    PARSER_ERRORS, PARSER_LOOPS, REGISTER_RANGE, STACK_RANGE, TARGET_ACTION, TARGET_MEMBER,
-    TARGET_NONE, Core, EntryData, MemberGroup, ProfileState, TableState, Target, reserve,
+    OUT_OF_MEMORY, PARSER_ERRORS, PARSER_LOOPS, REGISTER_RANGE, STACK_RANGE, TARGET_ACTION, TARGET_MEMBER,
+    TARGET_NONE, Core, EntryData, MemberGroup, Meter, ProfileState, TableState, Target, reserve,
     trace_event,
 )
 from qplane_cext.switch.tracing cimport (
@@ -166,6 +167,16 @@ cdef const Target* resolve(Core* core, const Table* table, const Target* target)
     return &profile.members[group.members[low]].target
 
 
+cdef uint64_t direct_meter(Core* core, EntryData* entry, bint by_bytes) noexcept nogil:
+    """The colour that an entry's meter gives; it has one from its first packet or configuration on."""
+    if entry.meter == NULL:
+        entry.meter = <Meter*>calloc(1, sizeof(Meter))
+        if entry.meter == NULL:
+            core.stats[OUT_OF_MEMORY] += 1
+            return GREEN
+    return execute_meter(entry.meter, core.now_us, core.ingress_length, by_bytes)
+
+
 cdef int apply_table(Core* core, int number, int* following) noexcept nogil:
     """Look the packet up; the action to run (-1: none, its parameters in place) and what follows."""
     cdef const Prog* prog = core.prog
@@ -192,9 +203,8 @@ cdef int apply_table(Core* core, int number, int* following) noexcept nogil:
         if table.timeout:
             entry.last_hit_us = core.now_us
         if table.meter >= 0:
-            core.F[table.meter_slot] = execute_meter(
-                entry.meter, core.now_us,
-                core.ingress_length if prog.meters[table.meter].by_bytes else 1,
+            core.F[table.meter_slot] = direct_meter(
+                core, entry, prog.meters[table.meter].by_bytes
             )
     else:
         entry = &state.miss
@@ -630,8 +640,8 @@ cdef void run(Core* core, int pc) noexcept nogil:
         elif i.op == Op.METER:
             if F[i.b] < <uint64_t>prog.meters[i.a].size:
                 F[i.d] = execute_meter(
-                    &core.meters[i.a][F[i.b]], core.now_us,
-                    core.ingress_length if prog.meters[i.a].by_bytes else 1,
+                    &core.meters[i.a][F[i.b]], core.now_us, core.ingress_length,
+                    prog.meters[i.a].by_bytes,
                 )
             else:
                 core.stats[METER_RANGE] += 1

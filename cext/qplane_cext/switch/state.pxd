@@ -25,16 +25,22 @@ cdef struct Target:
     int32_t index  # action, member or group
     uint64_t* params
 
+cdef struct CounterCell:
+    uint64_t packets
+    uint64_t bytes
+
 cdef struct Meter:
     int64_t last_cir  # tokens since the start, when last filled
     int64_t last_pir
     uint64_t committed  # tokens
-    uint64_t peak
+    uint64_t peak  # of a single rate with an excess burst: the excess tokens
     double cir  # per second
     double pir
     uint64_t cburst
     uint64_t pburst
+    uint64_t eburst  # 0: two rates
     uint8_t configured
+    CounterCell[3] colors  # what was green, yellow, red
 
 cdef struct EntryData:
     Target target
@@ -78,10 +84,6 @@ cdef struct ReplicaSet:
     uint32_t priority
     int32_t used
     Replica* replicas
-
-cdef struct CounterCell:
-    uint64_t packets
-    uint64_t bytes
 
 cdef struct Block:
     # A piece of the arena that holds one packet's copies until the packet is done.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from collections import Counter
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
@@ -50,11 +51,11 @@ def test_counters_count_packets_and_bytes(switch: Make) -> None:
 def test_a_packet_meter_is_green_then_yellow_then_red(switch: Make) -> None:
     core = switch("externs")
     assert run(core, 2, 1)[0][2] == 0  # not configured: green
-    core.meter_write("MyIngress.packet_meter", 1, (1000.0, 2, 2000.0, 4))
+    core.meter_write("MyIngress.packet_meter", 1, (1000.0, 2, 2000.0, 4, 0))
     assert [run(core, 2, 1, now_us=0)[0][2] for _ in range(6)] == [0, 0, 1, 1, 2, 2]
     # After 1 ms: one committed token, two peak tokens.
     assert [run(core, 2, 1, now_us=1000)[0][2] for _ in range(3)] == [0, 1, 2]
-    assert core.meter_read("MyIngress.packet_meter", 1) == (1000.0, 2, 2000.0, 4)
+    assert core.meter_read("MyIngress.packet_meter", 1) == (1000.0, 2, 2000.0, 4, 0)
     core.meter_write("MyIngress.packet_meter", 1, None)
     assert core.meter_read("MyIngress.packet_meter", 1) is None
     assert run(core, 2, 1)[0][2] == 0
@@ -62,7 +63,7 @@ def test_a_packet_meter_is_green_then_yellow_then_red(switch: Make) -> None:
 
 def test_a_byte_meter_takes_the_packets_length(switch: Make) -> None:
     core = switch("externs")
-    core.meter_write("MyIngress.byte_meter", 0, (1.0, SIZE, 2.0, 3 * SIZE))
+    core.meter_write("MyIngress.byte_meter", 0, (1.0, SIZE, 2.0, 3 * SIZE, 0))
     assert [run(core, 3, 0)[0][2] for _ in range(4)] == [0, 1, 1, 2]
     run(core, 3, 4)
     assert core.stats["meter_index_out_of_range"] == 1
@@ -72,9 +73,50 @@ def test_a_direct_meter_colours_before_the_action_and_only_hits(switch: Make) ->
     core = switch("externs")
     name = "MyIngress.t_metered"
     handle = core.table_add(name, [bytes(4)], 0, action(core, name, "MyIngress.metered", 5))
-    core.meter_write("MyIngress.entry_meter", handle, (1.0, 1, 1.0, 2))
+    core.meter_write("MyIngress.entry_meter", handle, (1.0, 1, 1.0, 2, 0))
     assert [run(core, 13)[0][1:3] for _ in range(3)] == [(5, 0), (5, 1), (5, 2)]
     assert run(core, 13, 1)[0][1:3] == (0, 0)
+
+
+def test_a_meter_counts_its_colours(switch: Make) -> None:
+    core = switch("externs")
+    name = "MyIngress.packet_meter"
+    run(core, 2, 1)  # not configured: green, and counted too
+    core.meter_write(name, 1, (1000.0, 2, 2000.0, 4, 0))
+    for _ in range(6):
+        run(core, 2, 1, now_us=0)
+    assert core.meter_colors(name, 1) == ((3, 3 * SIZE), (2, 2 * SIZE), (2, 2 * SIZE))
+    core.meter_write(name, 1, None)
+    assert core.meter_colors(name, 1)[2] == (2, 2 * SIZE), "another configuration: they stay"
+    core.meter_colors_write(name, 1, ((0, 0), (0, 0), (0, 0)))
+    assert core.meter_colors(name, 1) == ((0, 0), (0, 0), (0, 0))
+    assert core.meter_colors(name, 2) == ((0, 0), (0, 0), (0, 0))
+
+
+def test_a_single_rate_meter_has_an_excess_burst(switch: Make) -> None:
+    """Against RFC 2697, section 3, colour-blind, one token a step."""
+    core = switch("externs")
+    rate, committed_size, excess_size = 1000, 3, 5  # one token a millisecond
+    core.meter_write(
+        "MyIngress.packet_meter", 1, (rate, committed_size, rate, committed_size, excess_size)
+    )
+    committed, excess, filled, now = committed_size, excess_size, 0, 0
+    rng = Random(5)
+    seen = set()
+    for _ in range(500):
+        now += rng.choice((0, 0, 1, 1, 3, 20)) * 500
+        while filled < now // 1000:
+            filled += 1
+            if committed < committed_size:
+                committed += 1
+            elif excess < excess_size:
+                excess += 1
+        expected = 0 if committed else 1 if excess else 2
+        committed -= expected == 0
+        excess -= expected == 1
+        assert run(core, 2, 1, now_us=now)[0][2] == expected
+        seen.add(expected)
+    assert seen == {0, 1, 2}
 
 
 def test_registers_keep_what_was_written(switch: Make) -> None:

@@ -187,7 +187,7 @@ ENTRY_MUTATIONS: list[Mutation] = [
     (INVALID, False, put("idle_timeout_ns", -1)),
     (INVALID, False, touch("time_since_last_hit")),
     (INVALID, False, empty("action", "type")),
-    (Code.UNIMPLEMENTED, False, touch("meter_counter_data")),
+    (INVALID, False, put("meter_counter_data.green.packet_count", 1)),
 ]
 DIRECT_MUTATIONS: list[Mutation] = [
     (INVALID, False, put("action.action.action_id", 0)),

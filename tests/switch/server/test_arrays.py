@@ -11,7 +11,7 @@ from qplane.switch.errors import Code
 
 from .client import Client, Names, delete, insert, modify
 from .conftest import Bench
-from .entries import counter, meter, minimal, register, value_set
+from .entries import action, counter, entry, exact, meter, minimal, register, value_set
 
 IPV4 = bytes.fromhex("0000000000ff 000000000001 0800") + bytes.fromhex(
     "4500 0014 00000000 40 11 0000 0a000001 0a000002"
@@ -92,7 +92,7 @@ def test_counters_count_packets_and_bytes(bench: Bench, primary: Client, names: 
         (Code.INVALID_ARGUMENT, lambda m: setattr(m.config, "cir", 300)),
         (Code.INVALID_ARGUMENT, lambda m: setattr(m.config, "pburst", -1)),
         (Code.INVALID_ARGUMENT, lambda m: setattr(m.config, "eburst", 1)),
-        (Code.UNIMPLEMENTED, lambda m: m.counter_data.SetInParent()),
+        (Code.INVALID_ARGUMENT, lambda m: setattr(m.counter_data.red, "byte_count", 1)),
     ],
     ids=["cir above pir", "negative", "eburst of a two-rate meter", "colour counters"],
 )
@@ -113,6 +113,72 @@ def test_a_meter_is_reset_by_an_unset_configuration(primary: Client, names: Name
     assert found.meter_entry == meter(names, 0)
 
 
+def test_counters_by_colour_are_read_when_asked_for_and_reset(
+    bench: Bench, primary: Client, names: Names
+) -> None:
+    def read(index: int | None, *, ask: bool = True) -> list[p4r.MeterEntry]:
+        query = meter(names, index)
+        if ask:
+            query.counter_data.SetInParent()
+        return [found.meter_entry for found in primary.read(p4r.Entity(meter_entry=query))]
+
+    config = (1, 1, 2, 2)  # one is green, one yellow
+    assert primary.status(modify(meter_entry=meter(names, 2, config))) == Code.OK
+    for _ in range(5):
+        bench.process(2, bytes(60))
+    (found,) = read(2)
+    counts = {name: getattr(found.counter_data, name) for name in ("green", "yellow", "red")}
+    assert {name: count.packet_count for name, count in counts.items()} == {
+        "green": 1, "yellow": 1, "red": 3
+    }  # fmt: skip
+    assert counts["red"].byte_count == 180
+    (found,) = read(2, ask=False)
+    assert found == meter(names, 2, config)
+    assert [one.counter_data.red.packet_count for one in read(None)].count(3) == 1
+
+    reset = meter(names, 2, config)
+    reset.counter_data.SetInParent()
+    bad = meter(names, 99)
+    changes = modify(meter_entry=reset), modify(meter_entry=bad)
+    failed = primary.write(*changes, atomicity=p4r.WriteRequest.ROLLBACK_ON_ERROR)
+    assert failed is not None and failed.members == [Code.ABORTED, Code.OUT_OF_RANGE]
+    assert read(2)[0].counter_data.red.packet_count == 3
+    assert primary.status(modify(meter_entry=reset)) == Code.OK
+    assert read(2)[0].counter_data.red.packet_count == 0
+
+
+def test_a_direct_meter_counts_by_colour_too(bench: Bench, primary: Client, names: Names) -> None:
+    plain = entry(names, "acl", [exact(4, 1)], action(names, "mark", 7), priority=5)
+    metered = p4r.TableEntry()
+    metered.CopyFrom(plain)
+    metered.meter_config.CopyFrom(p4r.MeterConfig(cir=1, cburst=1, pir=1, pburst=1))
+    assert primary.status(insert(table_entry=metered)) == Code.OK
+    for _ in range(3):
+        bench.process(1, IPV4)
+
+    def both() -> tuple[p4r.MeterCounterData, p4r.MeterCounterData]:
+        query = p4r.TableEntry(table_id=plain.table_id)
+        query.meter_counter_data.SetInParent()
+        (with_entry,) = primary.read(p4r.Entity(table_entry=query))
+        direct = p4r.DirectMeterEntry(table_entry=plain)
+        direct.counter_data.SetInParent()
+        (alone,) = primary.read(p4r.Entity(direct_meter_entry=direct))
+        return with_entry.table_entry.meter_counter_data, alone.direct_meter_entry.counter_data
+
+    one, other = both()
+    assert one == other
+    assert (one.green.packet_count, one.red.packet_count) == (1, 2)
+    assert one.red.byte_count == 2 * len(IPV4)
+    deleted = (delete(table_entry=plain), delete(table_entry=plain))
+    assert primary.write(*deleted, atomicity=p4r.WriteRequest.ROLLBACK_ON_ERROR) is not None
+    assert both()[0] == one, "a deletion taken back brings them back"
+    metered.meter_counter_data.red.packet_count = 1
+    assert primary.status(modify(table_entry=metered)) == Code.INVALID_ARGUMENT
+    metered.meter_counter_data.red.packet_count = 0
+    assert primary.status(modify(table_entry=metered)) == Code.OK
+    assert both()[0].red.packet_count == 0
+
+
 def test_a_single_rate_meter_takes_equal_rates_only(
     primary: Client, names: Names, config: p4r.ForwardingPipelineConfig
 ) -> None:
@@ -128,7 +194,9 @@ def test_a_single_rate_meter_takes_equal_rates_only(
     single.p4info.meters[0].spec.type = 1  # SINGLE_RATE_THREE_COLOR
     assert primary.push(single) is None
     good.config.eburst = 3
-    assert primary.status(modify(meter_entry=good)) == Code.UNIMPLEMENTED
+    assert primary.status(modify(meter_entry=good)) == Code.OK
+    (found,) = primary.read(p4r.Entity(meter_entry=meter(names, 0)))
+    assert found.meter_entry == good
 
 
 def test_registers_hold_unsigned_signed_and_single_bits(

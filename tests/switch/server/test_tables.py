@@ -267,7 +267,9 @@ ACTION_ERRORS = {
     "meter of a table without one": (
         Code.INVALID_ARGUMENT, lambda m: m.meter_config.SetInParent()
     ),
-    "colour counters": (Code.UNIMPLEMENTED, lambda m: m.meter_counter_data.SetInParent()),
+    "colour counters of a table without a meter": (
+        Code.INVALID_ARGUMENT, lambda m: m.meter_counter_data.SetInParent()
+    ),
     "negative counter": (
         Code.INVALID_ARGUMENT, lambda m: setattr(m.counter_data, "packet_count", -1)
     ),

@@ -9,7 +9,7 @@ from finsy.proto import p4r
 from ..errors import invalid
 from .base import Journal, Kind, MayRead, only_modify
 from .counters import decode_counts
-from .meters import decode_config, refuse_color_counters
+from .meters import check_color_reset, decode_config
 from .tables import Tables, TableStore
 
 
@@ -85,8 +85,10 @@ class DirectMeterStore:
         """Configure an entry's meter; an unset configuration is the default (all green)."""
         only_modify(kind, "a direct meter")
         store = _addressed(self._tables, message.table_entry, "meter")
-        refuse_color_counters(message.HasField("counter_data"), store.what)
+        check_color_reset(message.counter_data, store.what)
         entry = store.find(message.table_entry)
+        if message.HasField("counter_data"):
+            store.reset_colors(entry, journal)
         if not message.HasField("config"):
             store.meter_write(entry, None, None, journal)
             return
@@ -96,8 +98,8 @@ class DirectMeterStore:
         store.meter_write(entry, config, rates, journal)
 
     def read(self, query: p4r.DirectMeterEntry, may_read: MayRead) -> Iterator[p4r.Entity]:
-        """The meter of one entry (NOT_FOUND when there is none), of a table or of all tables."""
-        refuse_color_counters(query.HasField("counter_data"), "direct meters")
+        """The meter of one entry (NOT_FOUND when there is none), of a table or of all tables;
+        counters by colour when the query asks for them."""
         for store in _selected(self._tables, query.table_entry, "meter", may_read):
             if query.table_entry.match:
                 entries = iter((store.find(query.table_entry),))
@@ -109,4 +111,6 @@ class DirectMeterStore:
                 message.table_entry.CopyFrom(store.key_message(entry))
                 if entry.meter is not None:
                     message.config.CopyFrom(entry.meter)
+                if query.HasField("counter_data"):
+                    message.counter_data.CopyFrom(store.colors_read(entry))
                 yield entity

@@ -18,7 +18,7 @@ from ..p4info import P4InfoIndex, Scope
 from .actions import BoundAction, decode_action
 from .base import INSERT, MODIFY, Journal, Kind, MayRead
 from .counters import decode_counts
-from .meters import decode_config, refuse_color_counters
+from .meters import check_color_reset, decode_config, encode_colors, reset_colors
 from .one_shots import OneShot
 from .profiles import Profiles
 from .table_actions import EntryAction
@@ -142,6 +142,8 @@ class TableStore(TableEntries):
         self._set_meter(entry, message)
         self._write_direct(entry.handle, counts, rates)
         journal.append(lambda: self._restore(entry, old, old_counts, old_rates))
+        if message.HasField("meter_counter_data"):
+            self.reset_colors(entry, journal)
 
     def _delete(self, message: p4r.TableEntry, journal: Journal) -> None:
         entry = self._at(self.entry_key(message))
@@ -150,8 +152,16 @@ class TableStore(TableEntries):
         if entry is None:
             raise not_found(f"{self.what}: no such entry")
         counts, rates = self._read_direct(entry.handle)
+        meter = self.table.meter
+        colors = self._core.meter_colors(meter, entry.handle) if meter is not None else None
         self._remove(entry)
-        journal.append(lambda: self._install_again(entry, rates, counts))
+
+        def undo() -> None:
+            self._install_again(entry, rates, counts)
+            if meter is not None and colors is not None:
+                self._core.meter_colors_write(meter, entry.handle, colors)
+
+        journal.append(undo)
 
     def _write_default(self, kind: Kind, message: p4r.TableEntry, journal: Journal) -> None:
         if kind != MODIFY:
@@ -201,10 +211,13 @@ class TableStore(TableEntries):
             self._write_direct(DEFAULT_HANDLE, old_counts, old_rates)
 
         journal.append(undo)
+        if message.HasField("meter_counter_data"):
+            self.reset_colors(entry, journal)
 
     @staticmethod
     def _has_direct(message: p4r.TableEntry) -> bool:
-        return message.HasField("meter_config") or message.HasField("counter_data")
+        fields = ("meter_config", "counter_data", "meter_counter_data")
+        return any(message.HasField(field) for field in fields)
 
     def _check_attributes(self, message: p4r.TableEntry) -> None:
         if message.HasField("time_since_last_hit"):
@@ -297,10 +310,12 @@ class TableStore(TableEntries):
             if self.table.counter is None:
                 raise invalid(f"{self.what} has no direct counter")
             counts = decode_counts(message.counter_data, self.what)
-        refuse_color_counters(message.HasField("meter_counter_data"), self.what)
+        if self.table.meter is None and (
+            message.HasField("meter_config") or message.HasField("meter_counter_data")
+        ):
+            raise invalid(f"{self.what} has no direct meter")
+        check_color_reset(message.meter_counter_data, self.what)
         if message.HasField("meter_config"):
-            if self.table.meter is None:
-                raise invalid(f"{self.what} has no direct meter")
             rates = decode_config(message.meter_config, self.table.meter_spec, self.what)
         return counts, rates
 
@@ -342,6 +357,16 @@ class TableStore(TableEntries):
         self._core.counter_write(name, entry.handle, *counts)
         journal.append(lambda: self._core.counter_write(name, entry.handle, *before))
 
+    def colors_read(self, entry: Entry) -> p4r.MeterCounterData:
+        """What the entry's direct meter counted by colour; the table has one."""
+        assert self.table.meter is not None
+        return encode_colors(self._core.meter_colors(self.table.meter, entry.handle))
+
+    def reset_colors(self, entry: Entry, journal: Journal) -> None:
+        """Forget what the entry's direct meter counted."""
+        assert self.table.meter is not None
+        reset_colors(self._core, self.table.meter, entry.handle, journal)
+
     def meter_write(
         self,
         entry: Entry,
@@ -364,7 +389,7 @@ class TableStore(TableEntries):
 
     def read(self, query: p4r.TableEntry) -> Iterator[p4r.Entity]:
         """The selected entries with the direct resources and times that the query asks for."""
-        refuse_color_counters(query.HasField("meter_counter_data"), self.what)
+        with_colors = query.HasField("meter_counter_data") and self.table.meter is not None
         with_meter = query.HasField("meter_config") and self.table.meter is not None
         with_counter = query.HasField("counter_data") and self.table.counter is not None
         with_idle = query.HasField("time_since_last_hit")
@@ -378,6 +403,8 @@ class TableStore(TableEntries):
                 message.meter_config.CopyFrom(entry.meter)
             if with_counter:
                 message.counter_data.CopyFrom(self.counter_read(entry))
+            if with_colors:
+                message.meter_counter_data.CopyFrom(self.colors_read(entry))
             if with_idle:
                 message.time_since_last_hit.elapsed_ns = self._core.table_idle_ns(
                     self.table.name, entry.handle
