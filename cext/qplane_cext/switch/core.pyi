@@ -35,7 +35,7 @@ class Pipeline:
     counters: Mapping[str, ArrayInfo]
     meters: Mapping[str, ArrayInfo]
     profiles: Mapping[str, ProfileInfo]
-    digests: Mapping[str, DigestInfo]
+    digests: Sequence[DigestInfo]
     errors: Mapping[str, int]  # P4's errors, by name
     enums: Mapping[str, Mapping[str, int]]
     value_sets: Mapping[str, tuple[int, ...]]  # name -> bit widths of its key fields

@@ -45,10 +45,10 @@ class Pipeline:
             )
             for one in source.profiles
         }
-        self.digests = {
-            one.name: DigestInfo(one.name, one.id, tuple(bits for _, bits, _ in one.fields))
+        self.digests = [  # p4c may give several the same name
+            DigestInfo(one.name, one.id, tuple(bits for _, bits, _ in one.fields))
             for one in source.digests
-        }
+        ]
         self.errors = dict(source.errors)  # P4's errors by name
         self.enums = source.enums
         self.value_sets = {one.name: tuple(one.fields) for one in source.value_sets}

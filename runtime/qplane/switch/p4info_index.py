@@ -364,12 +364,20 @@ def _value_set(value_set: p4i.ValueSet, pipeline: Pipeline) -> ValueSet:
 
 
 def _digests(message: p4i.P4Info, pipeline: Pipeline) -> Iterator[tuple[p4i.Digest, DigestInfo]]:
-    if len(message.digests) == len(pipeline.digests) == 1:
-        # p4c's names for the digest of a tuple differ: "digest_0" and "tuple_0".
-        yield message.digests[0], next(iter(pipeline.digests.values()))
+    """Each digest of the P4Info with its learn list. Those that p4c names itself ("digest_0" here;
+    "digest" or "tuple_0", perhaps several times, there) belong together in their order."""
+    named = {one.name: one for one in pipeline.digests}
+    given = {digest.preamble.name for digest in message.digests}
+    left = [digest for digest in message.digests if digest.preamble.name not in named]
+    unnamed = [one for one in pipeline.digests if one.name not in given]
+    if len(left) != len(unnamed):
+        for digest in _live(message.digests, named, "digest"):
+            yield digest, named[digest.preamble.name]
         return
-    for digest in _live(message.digests, pipeline.digests, "digest"):
-        yield digest, pipeline.digests[digest.preamble.name]
+    yield from zip(left, unnamed, strict=True)
+    for digest in message.digests:
+        if digest.preamble.name in named:
+            yield digest, named[digest.preamble.name]
 
 
 def _digest(

@@ -186,7 +186,7 @@ def test_digests_come_with_their_fields_byte_aligned(switch: Make) -> None:
     got: list[tuple[int, bytes]] = []
     core.on_digest(lambda number, data: got.append((number, data)))
     run(core, 10, 0xDEADBEEF, now_us=0x1234)
-    [info] = core.pipeline.digests.values()
+    [info] = core.pipeline.digests
     assert info.bitwidths == (32, 9, 48)
     assert got == [
         (info.digest_id, bytes.fromhex("deadbeef") + b"\x00\x02" + (0x1234).to_bytes(6, "big"))

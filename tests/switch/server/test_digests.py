@@ -9,6 +9,10 @@ from qplane.switch.digests import DigestQueue
 from qplane.switch.errors import StatusError
 from qplane.switch.p4data import data_type
 from qplane.switch.p4info import Digest
+from qplane.switch.p4info_index import index_p4info
+from qplane_cext.switch.core import Pipeline
+
+from .client import load_program
 
 SPEC = p4t.P4DataTypeSpec(bitstring=p4t.P4BitstringLikeTypeSpec(bit=p4t.P4BitTypeSpec(bitwidth=16)))
 TYPE = data_type(SPEC, p4t.P4TypeInfo(), "digest")
@@ -124,3 +128,14 @@ def test_a_p4info_digest_type_can_be_a_struct() -> None:
     assert message.struct.members[0].bitstring == b"\7"
     assert message.struct.members[1].bool
     assert found.to_leaves(message) == [b"\0\7", b"\1"]
+
+
+def test_digests_without_a_name_belong_to_their_learn_lists() -> None:
+    program = load_program("digests")
+    pipeline = Pipeline(program.p4_device_config)
+    index = index_p4info(program.p4info, pipeline)
+    learned = {one.digest_id: one.bitwidths for one in pipeline.digests}
+    assert sorted(learned.values()) == [(8,), (8, 4), (8, 4), (20,)]
+    assert {digest.core_id for digest in index.digests.values()} == set(learned)
+    for digest in index.digests.values():
+        assert digest.type.widths == learned[digest.core_id]

@@ -385,6 +385,8 @@ class _Compiler:
     def _digests(self) -> list[Digest]:
         digests = []
         for item in self.root.get("learn_lists", ()):
+            if not isinstance(item["name"], str):
+                raise PipelineError(f"a digest's name is no string: {item['name']!r}")
             places = []
             for one in item["elements"]:
                 if one["type"] != "field":

@@ -43,9 +43,7 @@ def decode_config(config: p4r.MeterConfig, spec: p4i.MeterSpec | None, what: str
 def encode_rates(rates: MeterRates) -> p4r.MeterConfig:
     """Rates as they are in the packet path, as a message."""
     cir, cburst, pir, pburst, eburst = rates
-    return p4r.MeterConfig(
-        cir=int(cir), cburst=cburst, pir=int(pir), pburst=pburst, eburst=eburst
-    )
+    return p4r.MeterConfig(cir=int(cir), cburst=cburst, pir=int(pir), pburst=pburst, eburst=eburst)
 
 
 def check_color_reset(data: p4r.MeterCounterData, what: str) -> None:
