@@ -216,8 +216,11 @@ class TableStore(TableEntries):
 
     @staticmethod
     def _has_direct(message: p4r.TableEntry) -> bool:
-        fields = ("meter_config", "counter_data", "meter_counter_data")
-        return any(message.HasField(field) for field in fields)
+        return (
+            message.HasField("meter_config")
+            or message.HasField("counter_data")
+            or message.HasField("meter_counter_data")
+        )
 
     def _check_attributes(self, message: p4r.TableEntry) -> None:
         if message.HasField("time_since_last_hit"):
