@@ -73,7 +73,7 @@ class CommandsAreNotEventsTest(HeadEndTest):
     """The device does not send what a switch sends; nor types that nobody knows."""
 
     def runTest(self):
-        for type_ in (0x81, 0x82, 0x83, 0x84, 0x85, 0x41, 0x44, 0x00, 0x07, 0xFF):
+        for type_ in (0x81, 0x82, 0x83, 0x84, 0x85, 0x41, 0x44, 0x00, 0x08, 0xFF):
             self.dropped(QUANTUM, from_device(type_, Qubit()), "DROP_DEVICE_MALFORMED")
 
 

@@ -199,6 +199,7 @@ def test_a_back_up_takes_over_and_the_old_primary_becomes_back_up(tmp_path):
 
 
 NO_LOSS_OF_STATE = Rates(stream_drops=4, cuts=3, moves=4, controller_restarts=1)
+WANTED = {"checks", "streams dropped", "links cut", "circuits moved", "controllers restarted"}
 EVERYTHING = Rates(
     stream_drops=3, restarts=2, cuts=2, tampering=3, moves=2, controller_restarts=0.5
 )
@@ -213,8 +214,7 @@ def test_everything_at_once(tmp_path, rates, pairs):
     assert engine.delivered >= pairs
     assert_clean(engine, one_sided=10 * happened["switches restarted"])
     assert converged.after_ps < 3 * PS_PER_SECOND
-    wanted = {"checks", "streams dropped", "links cut", "circuits moved", "controllers restarted"}
-    assert wanted <= set(happened) and sum(happened.values()) > 40
+    assert set(happened) >= WANTED and sum(happened.values()) > 40
 
 
 async def storm(net, rates, pairs, seed, store):
@@ -228,6 +228,10 @@ async def storm(net, rates, pairs, seed, store):
         faults.ended_stream = 0.002
         chaos = Chaos(running, faults, rates, seed)
         await chaos.run(pairs)
+        # gRPC's own pace decides how long the storm takes; what is rare may not have come yet.
+        for more in range(2 * pairs, 5 * pairs, pairs):
+            if WANTED - set(chaos.happened):
+                await chaos.run(more)
         converged = await chaos.settle()
         assert await running.controller.verify() == []
         try:

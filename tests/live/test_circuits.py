@@ -42,7 +42,7 @@ def test_a_circuit_comes_delivers_and_goes(running):
 
 def test_a_circuit_that_delivers_early(running):
     done = qplane(
-        running, "circuit", "add", "alice", "bob", "--name", "e", "--slots", 2,
+        running, "circuit", "add", "alice", "bob", "--name", "e", "--slots", 1,
         "--request", "early", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
