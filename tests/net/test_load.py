@@ -236,6 +236,46 @@ BAD = {
         'fidelity = "0.9 km"',
         'circuits[0].fidelity = "0.9 km": a fidelity is wanted: a number like 0.9',
     ),
+    "tunnel with one address": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["192.0.2.1"]',
+        "links[0].tunnel: should be a list of at least 2, not of 1",
+    ),
+    "tunnel between names": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["192.0.2.1", "r"]',
+        'links[0].tunnel[1] = "r": an IPv4 or IPv6 address is wanted, like "192.0.2.1"',
+    ),
+    "tunnel to itself": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["192.0.2.1", "192.0.2.1"]',
+        "links[0].tunnel: both are 192.0.2.1; the two nodes have different addresses",
+    ),
+    "tunnel of two families": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["192.0.2.1", "2001:db8::1"]',
+        "links[0].tunnel: 192.0.2.1 and 2001:db8::1 don't go together; both are IPv4",
+    ),
+    "tunnel at a multicast address": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["192.0.2.1", "224.0.0.1"]',
+        'links[0].tunnel[1] = "224.0.0.1": no node can have this address',
+    ),
+    "tunnel at a host's address": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["10.0.1.1", "192.0.2.2"]',
+        'line 22: links[0].tunnel[0] = "10.0.1.1": host h1 has this address',
+    ),
+    "tunnel of a classical link": (
+        'length = "1 km"',
+        'length = "1 km"\ntunnel = ["192.0.2.1", "192.0.2.2"]',
+        "links[2].tunnel: this link carries no qubits",
+    ),
+    "tunnel without a way": (
+        'length = "10 km"',
+        'length = "10 km"\ntunnel = ["192.0.2.1", "192.0.2.2"]',
+        "links[0].tunnel: no way for the tunnel: no chain of links without a tunnel leads from a",
+    ),
     "rate without unit": ("slots = 1", "rate = 20", "circuits[0].rate = 20: the unit is missing"),
     "timer too long": ('"5 ms"', '"1e9 s"', 'circuits[0].cutoff = "1e9 s": too long for a 64-bit'),
 }

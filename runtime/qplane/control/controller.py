@@ -352,7 +352,7 @@ class Controller:
         `circuit` says which if several join them. Raises ControlError, ConnectionFailedError.
         """
         plan = find_circuit(self.plans, source, target, circuit)
-        return await self._pings.ping(plan, source, timeout_ps)
+        return await self._pings.ping(plan, source, timeout_ps, down=self.topology.down)
 
     async def sample(
         self,
@@ -375,7 +375,10 @@ class Controller:
         async def agree(pairs: SeqRange) -> bool:
             # Three times: neither the question nor an answer may get lost.
             for _ in range(3):
-                if (await self._pings.ping(plan, source, PING_TIMEOUT_PS, pairs)).is_answered:
+                ping = await self._pings.ping(
+                    plan, source, PING_TIMEOUT_PS, pairs, down=self.topology.down
+                )
+                if ping.is_answered:
                     return True
             return False
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from qplane.control.devices import Devices, features_question
 from qplane.control.events import EventKind
 from qplane.control.neighbours import Neighbours, Port
+from qplane.control.routing import next_links
 from qplane.control.session import Session
 from qplane.control.topology import Device, Switch
 from qplane.net import Link, Network
@@ -74,13 +75,19 @@ async def wiring(network: Network, neighbours: Neighbours) -> dict[Port, Port]:
 def down_links(
     network: Network, sessions: Mapping[str, Session], found: Mapping[Port, Port]
 ) -> frozenset[int]:
-    """Links over which no probe came to the far end, in either direction, though it could have."""
-    return frozenset(
+    """Links over which no probe came to the far end, in either direction, though it could have,
+    and those whose tunnel has no way left over the others."""
+    silent = frozenset(
         link.index
         for link in network.links
         if _can_probe(sessions, link)
         and not any(found.get(near) == far for near, far in _directions(link))
     )
+    return silent | {
+        link.index
+        for link in network.links
+        if link.tunnel is not None and link.a.node not in next_links(network, link.b.node, silent)
+    }
 
 
 def miswired(network: Network, found: Mapping[Port, Port]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from qplane.clock import Clock
 from qplane.control.errors import ControlError
+from qplane.control.mac import node_mac
 from qplane.control.session import Session
-from qplane.control.tables import node_mac
 from qplane.net import Network
 from qplane.wire import LinkFrame, ProbeBody, QciMessage, QciType, WireError
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
 from qplane.clock import Clock
+from qplane.control import tunnels
 from qplane.control.errors import ControlError
+from qplane.control.mac import node_mac
 from qplane.control.plans import CircuitPlan, HopPlan
 from qplane.control.session import Session
-from qplane.control.tables import node_mac
 from qplane.net import Network
 from qplane.wire import (
     CircuitFrame,
@@ -119,11 +120,12 @@ class Pings:
         asker: str,
         timeout_ps: int,
         sample: tuple[int, int] | None = None,
+        down: Collection[int] = (),
     ) -> Ping:
         """Ask from one end of a circuit, and wait for all answers or `timeout_ps`.
 
         With `sample`, both ends agree to measure that range of pairs: the first one's sequence
-        number at the head-end, and how many.
+        number at the head-end, and how many. `down`: indices of links that tunnels go around.
 
         Raises ControlError if `asker` is no end of it, ConnectionFailedError.
         """
@@ -142,7 +144,8 @@ class Pings:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         out = self._out[nonce] = _Out(done, asker, side.label, sent, hops)
         try:
-            await self._sessions[asker].packet_out(side.port, frame.to_bytes())
+            port, sent_frame = tunnels.leaving(self._network, side, asker, frame.to_bytes(), down)
+            await self._sessions[asker].packet_out(port, sent_frame)
             await self._clock.wait_for(done, timeout_ps)
         except TimeoutError:
             pass  # what is missing is said by the result
@@ -153,6 +156,7 @@ class Pings:
 
     def packet_in(self, node: str, packet: bytes) -> bool:
         """Take a packet-in; False if it is no message on a circuit."""
+        packet = tunnels.arrived(packet)
         if packet[12:14] != EtherType.MPLS.to_bytes(2, "big"):
             return False
         try:

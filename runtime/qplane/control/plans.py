@@ -14,9 +14,9 @@ from types import MappingProxyType
 from qplane.control import slices
 from qplane.control.errors import ExhaustedError, SlotsError
 from qplane.control.planning import Load, Promise, Use, check_turns, choose
-from qplane.control.routing import circuit_path
+from qplane.control.routing import circuit_path, message_delay_ps
 from qplane.control.slots import Demand, Slots, divide, foreign_slots, take
-from qplane.control.timing import LinkUse, Timing, timing
+from qplane.control.timing import HOP_ALLOWANCE_PS, LinkUse, Timing, timing
 from qplane.control.topology import Topology
 from qplane.net import DEFAULT_SLICE, QUANTUM_PORT, Circuit, Link, Network
 from qplane.wire import FIRST_LABEL, LAST_LABEL
@@ -149,6 +149,7 @@ def plan_circuits(
                 topology.link_features(link),
                 max(taken.circuits_on[link.index], promise.turns[place] if promise else 1),
                 max(hops[place].sides[-1].slots.count, hops[place + 1].sides[0].slots.count),
+                _detour_ps(topology, link),
             )
             for place, link in enumerate(path)
         ]
@@ -166,6 +167,13 @@ def plan_circuits(
         hops = [replace(hop, budget_ps=budget_ps) if hop.is_end else hop for hop in hops]
         plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds))
     return plans
+
+
+def _detour_ps(topology: Topology, link: Link) -> int:
+    """All of a tunnel's way counts, on top of the fibre that heralds come by."""
+    if link.tunnel is None:
+        return 0
+    return message_delay_ps(topology.network, link, topology.down) + HOP_ALLOWANCE_PS
 
 
 def _admit(

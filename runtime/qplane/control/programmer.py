@@ -211,7 +211,9 @@ class Programmer:
         for plan in intent.plans():
             for hop in plan.hops:
                 if hop.node in entries:
-                    entries[hop.node].extend(tables.at_hop(self._network, hop, self._time_scale))
+                    entries[hop.node].extend(
+                        tables.at_hop(self._network, hop, self._time_scale, self.topology.down)
+                    )
         states = {node: state_of(listed) for node, listed in entries.items()}
         for node, state in states.items():
             session = self._sessions[node]

@@ -37,7 +37,7 @@ def circuit_path(topology: Topology, circuit: Circuit) -> tuple[Link, ...]:
 
 def next_links(network: Network, goal: str, down: Collection[int] = ()) -> dict[str, Link]:
     """For each node that can reach `goal` without the links `down` (indices), the link that its
-    packets to there take.
+    packets to there take. Packets never take a link whose messages have a tunnel of their own.
 
     Least delay (a hop counts as a picosecond), then the link that stands first in the file.
     Following the links never returns to a node passed before.
@@ -46,7 +46,7 @@ def next_links(network: Network, goal: str, down: Collection[int] = ()) -> dict[
     graph = nx.Graph()
     graph.add_nodes_from(network.nodes)
     for link in network.links:
-        if link.index in down:
+        if link.index in down or link.tunnel is not None:
             continue
         ends = link.a.node, link.b.node
         for name in ends:
@@ -64,6 +64,23 @@ def next_links(network: Network, goal: str, down: Collection[int] = ()) -> dict[
         for name in network.nodes
         if name != goal and name in distance
     }
+
+
+def message_delay_ps(network: Network, link: Link, down: Collection[int] = ()) -> int:
+    """How long a circuit's messages are under way from one end of a link to the other: in the
+    fibre, or through all those of its tunnel's way (of the undisturbed network's where all are
+    interrupted). Switches come on top."""
+    if link.tunnel is None:
+        return link.delay_ps
+    node, goal = link.a.node, link.b.node
+    towards = next_links(network, goal, down)
+    if node not in towards:
+        towards = next_links(network, goal)
+    delay_ps = 0
+    while node != goal:
+        delay_ps += towards[node].delay_ps
+        node = towards[node].far(node).node
+    return delay_ps
 
 
 def _cost(link: Link) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 
-from qplane.control import slices, telemetry
+from qplane.control import slices, telemetry, tunnels
 from qplane.control.entries import DefaultAction, Entry, Group, table_entry
 from qplane.control.links import NOTHING_HELD, LinkHoldings
+from qplane.control.mac import node_mac
 from qplane.control.plans import CircuitPlan, HopPlan, Side
-from qplane.control.routing import next_links
+from qplane.control.routing import message_delay_ps, next_links
 from qplane.net import DEFAULT_SLICE, GATEWAY_IP, QUANTUM_PORT, Network
 from qplane.wire import parse_mac
 
@@ -36,14 +37,6 @@ class PortKind(IntEnum):
     QUANTUM = 2
 
 
-def node_mac(node_id: int) -> int:
-    """The MAC address of a node, the same on all ports: 06, the node id, 00.
-
-    Locally administered and unicast; table `my_mac` thus has one entry, however many the ports.
-    """
-    return 0x06 << 40 | node_id << 8
-
-
 def classical(
     network: Network,
     down: Collection[int] = (),
@@ -59,6 +52,8 @@ def classical(
     for goal in dict.fromkeys(host.node for host in network.hosts.values()):
         for name, entry in _routes(network, goal, down):
             entries[name].append(entry)
+    for name, entry in tunnels.entries(network, down):
+        entries[name].append(entry)
     return entries
 
 
@@ -214,25 +209,44 @@ def circuit(network: Network, plan: CircuitPlan) -> dict[str, list[Entry]]:
     return {hop.node: list(at_hop(network, hop)) for hop in plan.hops}
 
 
-def at_hop(network: Network, hop: HopPlan, time_scale: float = 1.0) -> Iterator[Entry]:
-    """Entries of one circuit at one node; `time_scale` as in :func:`ports`."""
+def at_hop(
+    network: Network, hop: HopPlan, time_scale: float = 1.0, down: Collection[int] = ()
+) -> Iterator[Entry]:
+    """Entries of one circuit at one node; `time_scale` as in :func:`ports`, `down` the indices of
+    links that the way through tunnels avoids."""
+    exits = {
+        side.port: tunnels.exit_of(network, side.link, hop.node, down)
+        for side in hop.sides
+        if side.link.tunnel is not None
+    }
     for group, replicas in hop.groups():
-        yield Group(group, replicas)
+        leaving = ((exits[p].port if p in exits else p, copy) for p, copy in replicas)
+        yield Group(group, tuple(sorted(leaving)))
     mac = node_mac(network.nodes[hop.node].id)
     for side in hop.sides:
+        match = {"circuit": hop.circuit_id, "copy": int(side.side)}
+        if side.port in exits:
+            yield tunnels.adjacency(match, side, hop.node, mac, exits[side.port])
+            continue
         yield table_entry(
             "adjacency",
-            {"circuit": hop.circuit_id, "copy": int(side.side)},
+            match,
             "set_adjacency",
             label=side.label,
             src_mac=mac,
             dst_mac=node_mac(network.nodes[side.neighbour].id),
         )
-    yield _role(hop, time_scale)
+    ports = {
+        side.port: exits[side.port].port if side.port in exits else side.port for side in hop.sides
+    }
+    delays_ps = {side.port: message_delay_ps(network, side.link, down) for side in hop.sides}
+    yield _role(hop, time_scale, ports, delays_ps)
     number = slices.number(network, hop.slice)
     for side in hop.sides:
         to = {"circuit_id": hop.circuit_id, "side": int(side.side), "slice": number}
-        match = {"ingress": side.port, "label": side.label}
+        tunnelled = side.link.tunnel is not None
+        ingress = tunnels.number(side.link, hop.node) if tunnelled else side.port
+        match = {"ingress": ingress, "label": side.label}
         yield table_entry("label_in", match, "set_circuit", **to)
         match = {"link": side.number, "label": side.label}
         yield table_entry("pair_in", match, "set_circuit", **to)
@@ -243,7 +257,11 @@ def _clock_us(duration_ps: int, time_scale: float) -> int:
     return min(math.ceil(duration_ps * time_scale / PS_PER_US), LONGEST_US)
 
 
-def _role(hop: HopPlan, time_scale: float) -> Entry:
+def _role(
+    hop: HopPlan, time_scale: float, ports: Mapping[int, int], delays_ps: Mapping[int, int]
+) -> Entry:
+    """What the node is to the circuit. `ports`, `delays_ps`: where messages of each side leave and
+    how long they take, by the port of its link."""
     match = {"circuit": hop.circuit_id}
     if hop.is_end:
         (side,) = hop.sides
@@ -254,12 +272,12 @@ def _role(hop: HopPlan, time_scale: float) -> Entry:
             device_port=QUANTUM_PORT,
             side=int(side.side),
             link=side.number,
-            port=side.port,
+            port=ports[side.port],
             group_device=side.group,
             request=int(hop.request),
             complete=int(hop.complete),
             budget_us=_clock_us(hop.budget_ps, time_scale),
-            delay_us=_clock_us(side.link.delay_ps, time_scale),
+            delay_us=_clock_us(delays_ps[side.port], time_scale),
         )
     up, down = hop.sides
     assert up.side is Side.UP  # order of HopPlan.sides
@@ -269,14 +287,14 @@ def _role(hop: HopPlan, time_scale: float) -> Entry:
         "repeater",
         device_port=QUANTUM_PORT,
         link_up=up.number,
-        port_up=up.port,
+        port_up=ports[up.port],
         group_device_up=up.group,
         link_down=down.number,
-        port_down=down.port,
+        port_down=ports[down.port],
         group_device_down=down.group,
         group_both=hop.group_both,
-        delay_up_us=_clock_us(up.link.delay_ps, time_scale),
-        delay_down_us=_clock_us(down.link.delay_ps, time_scale),
+        delay_up_us=_clock_us(delays_ps[up.port], time_scale),
+        delay_down_us=_clock_us(delays_ps[down.port], time_scale),
     )
 
 

@@ -11,7 +11,7 @@ there is none, it is the time within which the slowest link of the circuit makes
 probability 1 - 10⁻⁹ (21 times its mean), times the number of circuits that take turns on it, times
 the number of slots, because that many pairs may stand in line at a repeater. The round trip covers
 the herald of the last link and the TRACK along all of them: it counts each link's delay twice, its
-attempt, and :data:`HOP_ALLOWANCE_PS` for each switch.
+attempt, and :data:`HOP_ALLOWANCE_PS` for each switch; with a tunnel, its way is added.
 
 Where pairs are distilled between the ends, a pair waits there for others: 2 to the power of the
 rounds times the wait for a pair and a round trip more.
@@ -44,11 +44,13 @@ class LinkUse(NamedTuple):
     """A link of the circuit as calibrated, and who waits for its pairs.
 
     `circuits` take turns on it; `slots` is the larger number that this one has at either end.
+    `detour_ps` is what messages take longer than by the fibre, one way (a tunnel).
     """
 
     features: LinkFeatures
     circuits: int
     slots: int
+    detour_ps: int = 0
 
 
 class Timing(NamedTuple):
@@ -70,7 +72,9 @@ def timing(
     `rounds` of distillation between the ends.
     """
     hops = len(links)
-    round_trip_ps = sum(2 * link.features.delay_ps for link in links) + 2 * hops * HOP_ALLOWANCE_PS
+    round_trip_ps = 2 * hops * HOP_ALLOWANCE_PS + sum(
+        2 * (link.features.delay_ps + link.detour_ps) for link in links
+    )
     waits_ps = 0
     if repeaters:
         waits_ps = len(repeaters) * (cutoff_ps or _longest_wait(links))

@@ -14,7 +14,7 @@ import socket
 import struct
 from pathlib import Path
 
-from qplane.control.tables import node_mac
+from qplane.control.mac import node_mac
 from qplane.live.netns import Namespace, configure
 from qplane.net import GATEWAY_IP, QUANTUM_PORT, Network
 from qplane.net.model import Host

@@ -26,6 +26,7 @@ from qplane.net.program_names import PAIR_EVENTS
 from qplane.net.routes import NoPathError, ShortestPaths
 from qplane.net.schema import CircuitSection, LinkSection, Memory, NetworkFile
 from qplane.net.slices import slice_name, slices_of
+from qplane.net.tunnels import check_tunnels
 
 MAX_STATION_LINKS = 32
 """Links of one heralding station: what its P4 program keeps records for."""
@@ -39,6 +40,7 @@ def build(file: NetworkFile) -> Network:
     circuits = _circuits(file, nodes, links)
     hosts = _hosts(file, nodes, next_port)
     pings = _pings(file, hosts)
+    check_tunnels(links, hosts)
     for index, section in enumerate(file.links):
         slice_name(file, "links", index, section.slice)
     network = Network(

@@ -108,6 +108,19 @@ class Link:
         """Propagation delay from end to end."""
         return round(self.length_m / FIBRE_M_PER_S * 1e12)
 
+    @property
+    def tunnel(self) -> tuple[str, str] | None:
+        """Addresses of nodes a and b, between which circuits' messages go as MPLS-in-UDP (RFC 7510)
+        over other links; None: they go over the fibre."""
+        addresses = self.options.tunnel
+        return None if addresses is None else (addresses[0], addresses[1])
+
+    def address(self, node: str) -> str:
+        """The tunnel's address at `node`. Raises KeyError where there is none."""
+        if self.tunnel is None:
+            raise KeyError(f"link {self.name} has no tunnel")
+        return self.tunnel[0] if self.end(node) is self.a else self.tunnel[1]
+
     def end(self, node: str) -> LinkEnd:
         """The end at `node`. Raises KeyError where the link does not touch it."""
         for end in (self.a, self.b):

@@ -58,6 +58,27 @@ def _ipv4(value: object) -> str:
     return str(address)
 
 
+def _ip_address(value: object) -> str:
+    try:
+        address = ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError(
+            'an IPv4 or IPv6 address is wanted, like "192.0.2.1" or "2001:db8::1"'
+        ) from error
+    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_reserved:
+        raise ValueError('no node can have this address; one like "192.0.2.1" is wanted')
+    return str(address)
+
+
+def _tunnel_ends(value: list[str]) -> list[str]:
+    a, b = map(ipaddress.ip_address, value)
+    if a == b:
+        raise ValueError(f"both are {a}; the two nodes have different addresses")
+    if a.version != b.version:
+        raise ValueError(f"{a} and {b} don't go together; both are IPv4, or both IPv6")
+    return value
+
+
 def _bytes(value: object) -> int:
     amount = units.DATA.parse(value)
     if amount < 1:
@@ -118,6 +139,11 @@ SlotRange = Annotated[tuple[int, int], BeforeValidator(_slot_range)]
 Probability = Annotated[float, BeforeValidator(units.probability)]
 Fidelity = Annotated[float, BeforeValidator(_fidelity)]
 IPv4 = Annotated[str, BeforeValidator(_ipv4)]
+TunnelEnds = Annotated[
+    list[Annotated[str, BeforeValidator(_ip_address)]],
+    Field(min_length=2, max_length=2),
+    AfterValidator(_tunnel_ends),
+]
 
 
 class Section(BaseModel):
@@ -230,6 +256,8 @@ class LinkSection(Section):
     link_slots: int | None = Field(default=None, ge=1, le=16)  # per end, the link layer's
     slice: Name | None = None  # of the plain traffic on it
     every_attempt: bool = False  # the MHP sends GEN and REPLY of failing attempts too
+    # Addresses of the two nodes, as in `between`; None: circuits' messages go over the fibre.
+    tunnel: TunnelEnds | None = None
 
     @property
     def dark_count_probability(self) -> float:

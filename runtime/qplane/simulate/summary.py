@@ -227,6 +227,7 @@ def _apriori(
         or any(side.slots.count != 1 for hop in plan.hops for side in hop.sides)
         or any(link.options.station != 0.5 for link in plan.path)
         or any(link.options.attempt_time is not None for link in plan.path)
+        or any(link.tunnel is not None for link in plan.path)
         or any(link.options.scheme in ("source", "end-to-end") for link in plan.path)
         or any(node.memory is None or node.memory.swap_success < 1 for node in nodes[1:-1])
     ):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from qplane.control.routing import message_delay_ps
 from qplane.control.topology import Topology
 from qplane.net import Link
 from qplane.wire import DeviceFeatures, LinkFeatures, from_fraction
@@ -140,7 +141,11 @@ def models(
     nodes = [node_model(topology.devices[name].features)]
     links = []
     for link in path:
-        links.append(link_model(topology.link_features(link)))
+        model = link_model(topology.link_features(link))
+        if link.tunnel is not None:  # pairs come by the fibre, messages do not
+            delay_ps = message_delay_ps(topology.network, link, topology.down)
+            model = replace(model, delay_ps=delay_ps)
+        links.append(model)
         name = link.far(name).node
         nodes.append(node_model(topology.devices[name].features))
     return links, nodes
