@@ -40,7 +40,7 @@ def in_udp(packet: bytes, src_ip: str, dst_ip: str) -> tuple[int, bytes]:
 
 def _checksum(data: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2]))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) // 2 * 2]))
     if len(data) % 2:
         total += data[-1] << 8
     while total >> 16:
