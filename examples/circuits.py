@@ -10,6 +10,8 @@ from itertools import islice
 from qplane.live import client
 from qplane.live.api import OperationError
 
+if len(sys.argv) != 5:
+    sys.exit("usage: circuits.py HEAD TAIL FIDELITY PAIRS_PER_SECOND")
 head, tail, fidelity, rate = sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
 try:
     with client.find() as network:  # the only one that runs; or client.find("its name")

@@ -34,4 +34,6 @@ async def main(path: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: controller.py NETWORK.toml")
     asyncio.run(main(sys.argv[1]))

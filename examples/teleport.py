@@ -37,4 +37,6 @@ async def main(path: str) -> None:
     print(f"mean fidelity {mean:.3f} ± {error:.3f}; (2 F + 1) / 3 is {(2 * pairs + 1) / 3:.3f}")
 
 
+if len(sys.argv) != 2:
+    sys.exit("usage: teleport.py NETWORK.toml")
 asyncio.run(main(sys.argv[1]))
