@@ -28,7 +28,7 @@ T = TypeVar("T")
 _Row: TypeAlias = tuple[str, int, str | None]
 """Name, version and body of a circuit; body None: it is gone."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: rounds of distillation, requests, slots of links
 APPLICATION_ID = 0x71706C6E  # "qpln"; says that an SQLite file is one of ours
 BUSY_SECONDS = 5.0
 """How long to wait for another controller that is writing."""
