@@ -12,12 +12,11 @@ from typing import Any
 
 from qplane.control.entries import CloneSession, DigestConfig, Entry, table_entry
 from qplane.control.events import EventKind, Events
-from qplane.net import DROPS, PAIR_EVENTS, Telemetry
+from qplane.net import CPU_PORT, DROPS, PAIR_EVENTS, Telemetry
 
 SESSION = 100
 """The clone session of the P4 program's copies."""
 
-CPU_PORT = 510
 ANOMALY = "anomaly_t"
 LIST_SIZE = 64
 LONGEST_WAIT_NS = 100_000_000

@@ -109,9 +109,6 @@ class ProfileStore:
             self.refuse_one_shots()
             if member_id in self._members:
                 raise StatusError(Code.ALREADY_EXISTS, f"{what} exists")
-        else:
-            self._member(member_id)
-        if kind == INSERT:
             if self.profile.size and len(self._members) >= self.profile.size:
                 raise StatusError(
                     Code.RESOURCE_EXHAUSTED, f"{what}: the size is {self.profile.size}"
@@ -119,7 +116,7 @@ class ProfileStore:
             self._insert_member(member_id, action)
             journal.append(lambda: self._delete_member(member_id))
         else:
-            before = self._members[member_id].action
+            before = self._member(member_id).action
             self._modify_member(member_id, action)
             journal.append(lambda: self._modify_member(member_id, before))
 
