@@ -70,9 +70,29 @@ def test_links_say_their_physics_with_units():
     assert fibre.station_fraction == 0.25
 
 
+def test_ends_may_differ_and_photons_may_come_late():
+    """Half of the photons of lifetime τ come within τ ln 2."""
+    text = GOOD.replace(
+        'cycle = "10 us"',
+        'cycle = "10 us"\nemission_efficiency = [0.5, 0.2]\nbalanced = true\n'
+        'detection_window = "6931 ps"\nphoton_lifetime = "10 ns"\n'
+        "double_excitation = 0.04\npreparation_error = 0.01",
+    )
+    fibre = loads(text).links[0].options.fibre()
+    assert fibre.emission_efficiencies == pytest.approx((0.25, 0.1), rel=1e-4)
+    assert (fibre.balanced, fibre.double_excitation, fibre.preparation_error) == (True, 0.04, 0.01)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ('cycle = "10 us"', "emission_efficiency = [0.5]", "one number is wanted, or two"),
+        ('cycle = "10 us"', "emission_efficiency = [0.5, 2]", "emission_efficiency"),
+        (
+            'scheme = "single-click"',
+            'scheme = "source"\ndouble_excitation = 0.1',
+            "of memories that emit",
+        ),
         ('herald = "s"\nscheme', 'herald = "x"\nscheme', "no such station; stations: s"),
         ('herald = "s"\nscheme', 'herald = "a"\nscheme', "no such station; stations: s"),
         ('["b", "c"]', '["b", "s"]', "a heralding station is no end of a link"),

@@ -50,15 +50,29 @@ def fock(operators):
     return state
 
 
-def enumerated(eta_a, eta_b, dark, visibility):
-    """p and the two unnormalised states, summed over losses, photon outcomes and dark counts."""
+def enumerated(eta_a, eta_b, dark, visibility, double, unprepared):
+    """p and the two unnormalised states, summed over losses, photon outcomes, dark counts, memories
+    that emit twice, and memories prepared in |1>, which are rotated into (|0> - |1>)/√2."""
     rho = {PSI_PLUS: np.zeros((4, 4), complex), PSI_MINUS: np.zeros((4, 4), complex)}
-    for arrived_a, arrived_b in itertools.product([True, False], repeat=2):
+    both = [True, False]
+    for arrived_a, arrived_b, twice_a, twice_b, flip_a, flip_b in itertools.product(both, repeat=6):
         weight = (eta_a if arrived_a else 1 - eta_a) * (eta_b if arrived_b else 1 - eta_b)
+        for happens, chance in zip(
+            (twice_a, twice_b, flip_a, flip_b), (double, double, unprepared, unprepared), strict=True
+        ):
+            weight *= chance if happens else 1 - chance
+        if not weight:
+            continue
         # What was lost tells its window: states with different losses stay apart.
         by_loss = {}
         for a, b in itertools.product([0, 1], repeat=2):
-            lost = (None if arrived_a else a, None if arrived_b else b)
+            lost = (
+                None if arrived_a else a,
+                None if arrived_b else b,
+                a if twice_a else None,
+                b if twice_b else None,
+            )
+            sign = (-1) ** (flip_a * a + flip_b * b)
             operators = []
             if arrived_a:
                 operators.append(photon("a", a, visibility))
@@ -66,7 +80,7 @@ def enumerated(eta_a, eta_b, dark, visibility):
                 operators.append(photon("b", b, visibility))
             for modes, amplitude in fock(operators).items():
                 vector = by_loss.setdefault((lost, modes), np.zeros(4, complex))
-                vector[2 * a + b] += amplitude / 2
+                vector[2 * a + b] += sign * amplitude / 2
         for (_, modes), vector in by_loss.items():
             lit = {(detector, window) for detector, window, _ in modes}
             for darks in itertools.product([0, 1], repeat=4):
@@ -88,11 +102,14 @@ def correlations(rho):
 PROBABILITY = st.floats(0, 1)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 0.3), PROBABILITY)
-def test_closed_form_is_the_enumeration(eta_a, eta_b, dark, visibility):
-    herald = double_click(eta_a, eta_b, dark, visibility)
-    rho = enumerated(eta_a, eta_b, dark, visibility)
+@settings(max_examples=25, deadline=None)
+@given(
+    st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 0.3), PROBABILITY, PROBABILITY, PROBABILITY
+)
+def test_closed_form_is_the_enumeration(eta_a, eta_b, dark, visibility, double, unprepared):
+    arguments = (eta_a, eta_b, dark, visibility, double, unprepared)
+    herald = double_click(*arguments)
+    rho = enumerated(*arguments)
     total = sum(np.trace(r).real for r in rho.values())
     assert herald.p_success == pytest.approx(total, rel=1e-12)
     for bell, state in rho.items():

@@ -24,7 +24,8 @@ PAULIS = [
     np.array([[0, -1j], [1j, 0]]),
     np.diag([1, -1]),
 ]
-MODES = 6  # at detector c and d, each in the wave packet of a's photon and beside it; lost a, b
+MODES = 8  # at detector c and d, each in the wave packet of a's photon and beside it; lost a, b;
+# and what a memory that was excited twice emitted first: a, b
 
 
 def correlations(rho):
@@ -61,14 +62,31 @@ def pattern_probability(wanted, n_c, n_d, dark, resolving):
     return chance(n_c, wanted == 0) * chance(n_d, wanted == 1)
 
 
-def brute_force_single_click(eta_a, eta_b, bright_a, bright_b, dark, visibility, phase, resolving):
-    """(p, R) of either herald: all photons and modes in Fock space, the phase by quadrature."""
+def emitted(photon, lost_mode, double):
+    """Creation operators and their amplitude, of a memory that emits: once, or twice."""
+    return [([photon], math.sqrt(1 - double)), ([photon, {lost_mode: 1.0}], math.sqrt(double))]
+
+
+def brute_force_single_click(
+    eta_a, eta_b, bright_a, bright_b, dark, visibility, phase, resolving, double, unprepared
+):
+    """(p, R) of either herald: all photons and modes in Fock space, the phase by quadrature, and
+    all combinations of memories that were in |1> instead of |0> before their rotation."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     weights = weights / weights.sum()
     found = []
     for wanted in (0, 1):
         rho = np.zeros((4, 4), dtype=complex)
-        for node, weight in zip(nodes, weights, strict=True):
+        for (node, weight), flips in itertools.product(
+            zip(nodes, weights, strict=True), itertools.product((False, True), repeat=2)
+        ):
+            weight *= math.prod(unprepared if flip else 1 - unprepared for flip in flips)
+            rotated = [
+                (math.sqrt(bright), -math.sqrt(1 - bright))
+                if flip
+                else (math.sqrt(1 - bright), math.sqrt(bright))
+                for flip, bright in zip(flips, (bright_a, bright_b), strict=True)
+            ]
             turn = np.exp(1j * phase * node)
             a = {0: math.sqrt(eta_a / 2), 1: math.sqrt(eta_a / 2), 4: math.sqrt(1 - eta_a)}
             b = {5: math.sqrt(1 - eta_b) * turn}
@@ -81,10 +99,15 @@ def brute_force_single_click(eta_a, eta_b, bright_a, bright_b, dark, visibility,
                 b[mode] = sign * math.sqrt(eta_b * share / 2) * turn
             states = []
             for bit_a, bit_b in itertools.product((0, 1), repeat=2):
-                memory = math.sqrt(bright_a if bit_a else 1 - bright_a)
-                memory *= math.sqrt(bright_b if bit_b else 1 - bright_b)
-                light = created([a] * bit_a + [b] * bit_b)
-                states.append({key: memory * amplitude for key, amplitude in light.items()})
+                memory = rotated[0][bit_a] * rotated[1][bit_b]
+                light = {}
+                for one, other in itertools.product(
+                    emitted(a, 6, double) if bit_a else [([], 1.0)],
+                    emitted(b, 7, double) if bit_b else [([], 1.0)],
+                ):
+                    for key, amplitude in created(one[0] + other[0]).items():
+                        light[key] = light.get(key, 0) + memory * one[1] * other[1] * amplitude
+                states.append(light)
             for i, j in itertools.product(range(4), repeat=2):
                 for occupation, amplitude in states[i].items():
                     other = states[j].get(occupation, 0)
@@ -98,7 +121,7 @@ def brute_force_single_click(eta_a, eta_b, bright_a, bright_b, dark, visibility,
 shares = st.floats(0.02, 0.98)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     eta_a=shares,
     eta_b=shares,
@@ -108,10 +131,17 @@ shares = st.floats(0.02, 0.98)
     visibility=st.floats(0, 1),
     phase=st.floats(0, 0.8),
     resolving=st.booleans(),
+    double=st.floats(0, 1),
+    unprepared=st.floats(0, 1),
 )
 def test_single_click_is_what_fock_space_says(**arguments):
-    names = ("dark_count_probability", "phase_std_rad", "number_resolving")
-    renamed = dict(zip(("dark", "phase", "resolving"), names, strict=True))
+    renamed = {
+        "dark": "dark_count_probability",
+        "phase": "phase_std_rad",
+        "resolving": "number_resolving",
+        "double": "double_excitation",
+        "unprepared": "preparation_error",
+    }
     herald = single_click(**{renamed.get(k, k): value for k, value in arguments.items()})
     brute = brute_force_single_click(**arguments)
     assert herald.p_success == pytest.approx(sum(p for p, _ in brute), rel=1e-12)
@@ -152,23 +182,35 @@ def test_a_source_is_what_its_branches_say(eta_a, eta_b, mu, dark, visibility):
 
 
 @settings(deadline=None)
-@given(shares, st.floats(0, 1), st.floats(0, 1))
-def test_end_to_end_is_what_its_branches_say(eta, dark, visibility):
-    rho = eta * dephased(PSI, visibility) + (1 - eta) * dark * lost(PSI, 1)
-    herald = end_to_end(eta, dark, visibility)
+@given(shares, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_end_to_end_is_what_its_branches_say(eta, dark, visibility, double, unprepared):
+    """The first photon of two tells the memory's state; prepared wrongly, Ψ− is made of Ψ+."""
+    both = (1 - double) * PSI + double * np.diag(np.diag(PSI))
+    both = (1 - unprepared) * both + unprepared * dephased(both, -1)
+    rho = eta * dephased(both, visibility) + (1 - eta) * dark * lost(both, 1)
+    herald = end_to_end(eta, dark, visibility, double, unprepared)
     assert herald.p_success == pytest.approx(np.trace(rho).real, rel=1e-12)
     assert herald.states[PSI_PLUS] == pytest.approx(correlations(rho), abs=1e-12)
 
 
 @settings(deadline=None)
-@given(shares, shares, shares, shares, st.floats(0, 0.5), st.floats(0, 1), st.floats(0, 3))
-def test_fidelity_and_states_agree_and_states_are_states(a, b, x, y, dark, visibility, phase):
+@given(
+    shares,
+    shares,
+    shares,
+    shares,
+    st.floats(0, 0.5),
+    st.floats(0, 1),
+    st.floats(0, 3),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_fidelity_and_states_agree_and_states_are_states(a, b, x, y, dark, visibility, phase, bad):
     heralds = [
-        single_click(a, b, x, y, dark, visibility, phase),
-        single_click(a, b, x, y, dark, visibility, phase, number_resolving=True),
+        single_click(a, b, x, y, dark, visibility, phase, False, *bad),
+        single_click(a, b, x, y, dark, visibility, phase, True, *bad),
         source_in_the_middle(a, b, x, dark, visibility),
-        end_to_end(a, dark, visibility),
-        double_click(a, b, dark, visibility),
+        end_to_end(a, dark, visibility, *bad),
+        double_click(a, b, dark, visibility, *bad),
     ]
     for herald in heralds:
         assert 0 < herald.p_success <= 1
@@ -264,6 +306,8 @@ def test_dark_counts_drown_a_long_link():
         ({"eta_a": 1.5}, "eta_a"),
         ({"bright_b": -0.1}, "bright_b"),
         ({"phase_std_rad": -1.0}, "phase_std_rad"),
+        ({"double_excitation": 1.1}, "double_excitation"),
+        ({"preparation_error": -0.1}, "preparation_error"),
         ({"bright_a": 0.0, "bright_b": 0.0}, "no attempt can succeed"),
     ],
 )
@@ -271,6 +315,30 @@ def test_bad_arguments_are_named(change, name):
     arguments = {"eta_a": 0.5, "eta_b": 0.5, "bright_a": 0.1, "bright_b": 0.1} | change
     with pytest.raises(ValueError, match=name):
         single_click(**arguments)
+
+
+def test_ends_that_differ_are_balanced_by_their_bright_states():
+    """Station a quarter of the way, and end b collects a third as much: both clicks alike."""
+    link = FibreLink(
+        length_km=20.0,
+        station_fraction=0.25,
+        emission_efficiency=(0.3, 0.1),
+        scheme="single-click",
+        bright_state=0.1,
+        balanced=True,
+    )
+    assert link.detection == pytest.approx((0.3 * 10**-0.1, 0.1 * 10**-0.3))
+    share_a, share_b = link.bright_shares
+    assert share_a * link.detection[0] == pytest.approx(share_b * link.detection[1])
+    assert share_a * share_b == pytest.approx(1.0)
+    explicit = single_click(*link.detection, 0.05 * share_a, 0.05 * share_b)
+    assert link.herald(0.05, 0.05).fidelity == pytest.approx(explicit.fidelity)
+    assert explicit.fidelity > single_click(*link.detection, 0.05, 0.05).fidelity
+
+
+def test_a_source_has_no_emitters_to_go_wrong():
+    with pytest.raises(ValueError, match="with a source they store"):
+        FibreLink(length_km=1, scheme="source", double_excitation=0.1)
 
 
 def test_end_to_end_wants_its_station_beside_the_second_end():

@@ -123,7 +123,7 @@ class Network:
         station_fraction: float = 0.5,
         attenuation_db_per_km: float = 0.2,
         speed_m_per_s: float = 2e8,
-        emission_efficiency: float = 1.0,
+        emission_efficiency: float | tuple[float, float] = 1.0,
         detector_efficiency: float = 1.0,
         dark_count_probability: float = 0.0,
         visibility: float = 1.0,
@@ -132,9 +132,12 @@ class Network:
         aligned: bool = False,
         scheme: Scheme = "double-click",
         bright_state: float = 0.1,
+        balanced: bool = False,
         phase_std_rad: float = 0.0,
         number_resolving: bool = False,
         pair_probability: float = 1.0,
+        double_excitation: float = 0.0,
+        preparation_error: float = 0.0,
     ) -> int:
         """A heralded link, its station (or source) at station_fraction of the fibre from node_a.
 

@@ -28,6 +28,12 @@ came from; early and late click contribute an overlap <φ_a|φ_b> and <φ_b|φ_a
 
 All other correlations vanish, the two heralds are equally likely. With d = 0: p = η_a η_b / 2 and
 F = (1+V)/2.
+
+Errors of the emitters (as in schemes.py). A memory that is excited twice, probability x, leaves a
+lost photon in the window in which it emits; these are different ones for |0> and |1>, so only the
+share 1−x of either memory stays coherent. One that is prepared in the other basis state,
+probability ε, is rotated into (|0> − |1>)/√2: its coherence has the other sign. So both of them
+emit as before, and |<01|ρ|10>| is multiplied by (1−x)² (1−2ε)².
 """
 
 from dataclasses import dataclass
@@ -53,7 +59,12 @@ SCHEMES: dict[str, int] = {"double-click": 1, "single-click": 2, "source": 3, "e
 
 
 def double_click(
-    eta_a: float, eta_b: float, dark_count_probability: float = 0.0, visibility: float = 1.0
+    eta_a: float,
+    eta_b: float,
+    dark_count_probability: float = 0.0,
+    visibility: float = 1.0,
+    double_excitation: float = 0.0,
+    preparation_error: float = 0.0,
 ) -> Herald:
     """Success probability and heralded states of one double-click attempt.
 
@@ -66,6 +77,8 @@ def double_click(
         eta_b=eta_b,
         dark_count_probability=dark_count_probability,
         visibility=visibility,
+        double_excitation=double_excitation,
+        preparation_error=preparation_error,
     )
     d = dark_count_probability
     q0 = 2 * d * (1 - d)
@@ -80,7 +93,8 @@ def double_click(
     p = (q1_a * q1_b + q2 * q0) / 2
     check_success(p, eta_a=eta_a, eta_b=eta_b, dark_count=d)
     zz = (q2 * q0 - q1_a * q1_b) / (2 * p)
-    xx = eta_a * eta_b * (1 - d) ** 2 * visibility / (2 * p)
+    emitted = (1 - double_excitation) * (1 - 2 * preparation_error)
+    xx = eta_a * eta_b * (1 - d) ** 2 * visibility * emitted**2 / (2 * p)
     states = {
         PSI_PLUS: np.diag([1.0, xx, xx, zz]),
         PSI_MINUS: np.diag([1.0, -xx, -xx, zz]),
@@ -99,7 +113,8 @@ class FibreLink:
     station_fraction: float = 0.5
     attenuation_db_per_km: float = 0.2
     speed_m_per_s: float = 2e8
-    emission_efficiency: float = 1.0  # emitted, collected and coupled into the fibre
+    # emitted, collected and coupled into the fibre; two numbers: of end a, of end b
+    emission_efficiency: float | tuple[float, float] = 1.0
     detector_efficiency: float = 1.0  # of a photon that arrives: detected, or stored and heralded
     dark_count_probability: float = 0.0
     visibility: float = 1.0
@@ -108,20 +123,24 @@ class FibreLink:
     aligned: bool = False  # attempts begin at multiples of their duration
     scheme: Scheme = "double-click"
     bright_state: float = 0.1  # single-click: α where none is asked for
+    balanced: bool = False  # single-click: α is shared out so that both ends' photons come alike
     phase_std_rad: float = 0.0  # single-click
     number_resolving: bool = False  # single-click: the detectors
     pair_probability: float = 1.0  # source: a pair per attempt
+    double_excitation: float = 0.0  # of a memory that emits
+    preparation_error: float = 0.0  # of a memory that emits: it was in the other basis state
 
     def __post_init__(self) -> None:
         at_least_zero = ("length_km", "attenuation_db_per_km", "emission_ps", "phase_std_rad")
         probabilities = (
             "station_fraction",
-            "emission_efficiency",
             "detector_efficiency",
             "dark_count_probability",
             "visibility",
             "bright_state",
             "pair_probability",
+            "double_excitation",
+            "preparation_error",
         )
         if self.scheme not in SCHEMES:
             raise ValueError(f"scheme is {self.scheme!r}; it must be one of {', '.join(SCHEMES)}")
@@ -136,6 +155,14 @@ class FibreLink:
         for name in probabilities:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 to 1")
+        for efficiency in self.emission_efficiencies:
+            if not 0 <= efficiency <= 1:
+                raise ValueError(f"emission_efficiency is {efficiency}; it must lie in 0 to 1")
+        if self.scheme == "source" and (self.double_excitation or self.preparation_error):
+            raise ValueError(
+                "double_excitation and preparation_error are of memories that emit; with a source "
+                "they store"
+            )
         if not 0 < self.speed_m_per_s < float("inf"):
             raise ValueError(f"speed_m_per_s is {self.speed_m_per_s}; it must be positive")
         if self.attempt_ps is not None and self.attempt_ps < self.least_attempt_ps:
@@ -145,6 +172,12 @@ class FibreLink:
             )
         if self.period_ps <= 0:
             raise ValueError("attempt_ps must be given where emission_ps and length_km are 0")
+
+    @property
+    def emission_efficiencies(self) -> tuple[float, float]:
+        """Those of end a and of end b."""
+        given = self.emission_efficiency
+        return given if isinstance(given, tuple) else (given, given)
 
     @property
     def arms_km(self) -> tuple[float, float]:
@@ -199,12 +232,19 @@ class FibreLink:
         From a source: that it is stored there. End to end both are those of the one photon.
         """
         first, second = (
-            self.emission_efficiency
-            * self.detector_efficiency
-            * 10 ** (-self.attenuation_db_per_km * km / 10)
-            for km in self.arms_km
+            efficiency * self.detector_efficiency * 10 ** (-self.attenuation_db_per_km * km / 10)
+            for efficiency, km in zip(self.emission_efficiencies, self.arms_km, strict=True)
         )
         return (first, first) if self.scheme == "end-to-end" else (first, second)
+
+    @property
+    def bright_shares(self) -> tuple[float, float]:
+        """By what α is multiplied at end a and at end b. Where balanced, α is their geometric mean
+        and α_a η_a = α_b η_b: a click tells as little as it can of who emitted."""
+        eta_a, eta_b = self.detection
+        if not self.balanced or not eta_a or not eta_b:
+            return 1.0, 1.0
+        return float(np.sqrt(eta_b / eta_a)), float(np.sqrt(eta_a / eta_b))
 
     def herald(self, bright_a: float | None = None, bright_b: float | None = None) -> Herald:
         """What an attempt yields; ``bright_*``: populations of single-click, None: the default.
@@ -213,22 +253,25 @@ class FibreLink:
         """
         eta_a, eta_b = self.detection
         d, visibility = self.dark_count_probability, self.visibility
+        errors = (self.double_excitation, self.preparation_error)
         if self.scheme == "single-click":
+            share_a, share_b = self.bright_shares
             return single_click(
                 eta_a,
                 eta_b,
-                self.bright_state if bright_a is None else bright_a,
-                self.bright_state if bright_b is None else bright_b,
+                min(1.0, share_a * (self.bright_state if bright_a is None else bright_a)),
+                min(1.0, share_b * (self.bright_state if bright_b is None else bright_b)),
                 d,
                 visibility,
                 self.phase_std_rad,
                 self.number_resolving,
+                *errors,
             )
         if self.scheme == "source":
             return source_in_the_middle(eta_a, eta_b, self.pair_probability, d, visibility)
         if self.scheme == "end-to-end":
-            return end_to_end(eta_a, d, visibility)
-        return double_click(eta_a, eta_b, d, visibility)
+            return end_to_end(eta_a, d, visibility, *errors)
+        return double_click(eta_a, eta_b, d, visibility, *errors)
 
 
 def aged(

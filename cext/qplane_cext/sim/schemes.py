@@ -25,13 +25,25 @@ keep coherence between |01> and |10>:
 Gaussian). Detector + heralds Ψ+, detector − Ψ−, equally often. With d = 0, V = c = 1, equal sides
 and number resolution: p = 2αη(1−αη), F = (1−α)/(1−αη); for small η: p ≈ 2αη, F ≈ 1−α.
 
+Two errors of the emitters (Hermans et al., New J. Phys. 25, 013011 (2023); supplement of Humphreys
+et al., section IV):
+
+- *Double excitation*, probability x each time that a memory emits: it emits a photon during the
+  exciting pulse, outside the detection window, and another one within. The first one is lost and
+  tells who emitted. Its mode is empty with amplitude √(1−x) if the memory is bright, and surely if
+  it is dark, so the coherence between |01> and |10> is multiplied by √(1−x) for either memory.
+- *Preparation*, probability ε: the memory is in the other basis state before it is rotated, and
+  √α|0> − √(1−α)|1> comes out. So the bright population is (1−ε)α + ε(1−α), and √(α(1−α)) becomes
+  (1−2ε) √(α(1−α)).
+
 **Source in the middle.** With probability μ a source sends a pair of photons in two time bins,
 (|early, late> + |late, early>)/√2, one to each end, whose memory stores it and says so
 (probability η each), or says so falsely (d, when nothing was stored; it is in |0> then). Both must.
 Coherence of what both stored is V.
 
 **End to end.** The memory at a emits a photon entangled with it, (|0, late> + |1, early>)/√2, which
-the memory at b stores and says so, η; falsely d.
+the memory at b stores and says so, η; falsely d. Both errors of the emitter at a leave populations
+as they are (it always emits) and multiply the coherence by (1−x)(1−2ε): see photonic.py.
 """
 
 from typing import NamedTuple
@@ -74,6 +86,8 @@ def single_click(
     visibility: float = 1.0,
     phase_std_rad: float = 0.0,
     number_resolving: bool = False,
+    double_excitation: float = 0.0,
+    preparation_error: float = 0.0,
 ) -> Herald:
     """One single-click attempt with the bright-state populations α of either side.
 
@@ -86,6 +100,8 @@ def single_click(
         bright_b=bright_b,
         dark_count_probability=dark_count_probability,
         visibility=visibility,
+        double_excitation=double_excitation,
+        preparation_error=preparation_error,
     )
     if not 0.0 <= phase_std_rad < float("inf"):
         raise ValueError(f"phase_std_rad is {phase_std_rad}; it must not be negative")
@@ -99,15 +115,17 @@ def single_click(
     q2 = quiet * (eta_a * (1 - eta_b) + eta_b * (1 - eta_a)) + q0 * (1 - eta_a) * (1 - eta_b)
     if not number_resolving:
         q2 += quiet * eta_a * eta_b * (1 + visibility) / 2
-    p00 = (1 - bright_a) * (1 - bright_b) * q0
-    p01 = (1 - bright_a) * bright_b * q1(eta_b)
-    p10 = bright_a * (1 - bright_b) * q1(eta_a)
-    p11 = bright_a * bright_b * q2
+    prepared = 1 - 2 * preparation_error
+    emits_a, emits_b = (preparation_error + prepared * alpha for alpha in (bright_a, bright_b))
+    p00 = (1 - emits_a) * (1 - emits_b) * q0
+    p01 = (1 - emits_a) * emits_b * q1(eta_b)
+    p10 = emits_a * (1 - emits_b) * q1(eta_a)
+    p11 = emits_a * emits_b * q2
     p = p00 + p01 + p10 + p11
     check_success(p, eta_a=eta_a, eta_b=eta_b, bright_a=bright_a, bright_b=bright_b, dark_count=d)
     coherence = np.sqrt(
         bright_a * (1 - bright_a) * bright_b * (1 - bright_b) * eta_a * eta_b * visibility
-    ) * (quiet * np.exp(-(phase_std_rad**2) / 2))
+    ) * (quiet * np.exp(-(phase_std_rad**2) / 2) * (1 - double_excitation) * prepared**2)
     states = {
         bell: _correlations(p00 / p, p01 / p, p10 / p, p11 / p, sign * float(coherence) / p)
         for bell, sign in ((PSI_PLUS, 1), (PSI_MINUS, -1))
@@ -147,15 +165,28 @@ def source_in_the_middle(
     return Herald(p, {PSI_PLUS: state}, (state[1, 1] * 2 + 1 - state[3, 3]) / 4)
 
 
-def end_to_end(eta: float, dark_count_probability: float = 0.0, visibility: float = 1.0) -> Herald:
+def end_to_end(
+    eta: float,
+    dark_count_probability: float = 0.0,
+    visibility: float = 1.0,
+    double_excitation: float = 0.0,
+    preparation_error: float = 0.0,
+) -> Herald:
     """One attempt in which a emits and b stores and says so. Raises as above."""
     d = dark_count_probability
-    check_probabilities(eta=eta, dark_count_probability=d, visibility=visibility)
+    check_probabilities(
+        eta=eta,
+        dark_count_probability=d,
+        visibility=visibility,
+        double_excitation=double_excitation,
+        preparation_error=preparation_error,
+    )
+    coherence = visibility * (1 - double_excitation) * (1 - 2 * preparation_error)
     false = (1 - eta) * d
     p = eta + false
     check_success(p, eta=eta, dark_count=d)
     state = _correlations(
-        false / 2 / p, eta / 2 / p, (eta / 2 + false / 2) / p, 0.0, eta * visibility / (2 * p)
+        false / 2 / p, eta / 2 / p, (eta / 2 + false / 2) / p, 0.0, eta * coherence / (2 * p)
     )
     return Herald(p, {PSI_PLUS: state}, (state[1, 1] * 2 + 1 - state[3, 3]) / 4)
 

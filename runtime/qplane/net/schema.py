@@ -86,6 +86,15 @@ def _bytes(value: object) -> int:
     return round(amount)
 
 
+def _of_both_ends(value: object) -> tuple[float, float]:
+    """One probability for both ends of a link, or a list of two, as in `between`."""
+    if not isinstance(value, list):
+        value = [value, value]
+    if len(value) != 2:
+        raise ValueError("one number is wanted, or two: for the ends as they are in between")
+    return units.probability(value[0]), units.probability(value[1])
+
+
 def _slot_range(value: object) -> tuple[int, int]:
     match = re.fullmatch(r"\s*([0-9]{1,5})\s*(?:-\s*([0-9]{1,5})\s*)?", str(value))
     if not isinstance(value, str) or match is None:
@@ -137,6 +146,7 @@ DataPerSecond = Annotated[float, BeforeValidator(units.DATA_RATE.parse)]
 Bytes = Annotated[int, BeforeValidator(_bytes)]
 SlotRange = Annotated[tuple[int, int], BeforeValidator(_slot_range)]
 Probability = Annotated[float, BeforeValidator(units.probability)]
+ProbabilityOfEnds = Annotated[tuple[float, float], BeforeValidator(_of_both_ends)]
 Fidelity = Annotated[float, BeforeValidator(_fidelity)]
 IPv4 = Annotated[str, BeforeValidator(_ipv4)]
 TunnelEnds = Annotated[
@@ -241,17 +251,21 @@ class LinkSection(Section):
     scheme: Literal["double-click", "single-click", "source", "end-to-end"] = "double-click"
     herald: Name | None = None  # the station's node; None: no MHP on this link
     station: float = Field(default=0.5, ge=0.0, le=1.0, allow_inf_nan=False)
-    emission_efficiency: Probability = 1.0
+    emission_efficiency: ProbabilityOfEnds = (1.0, 1.0)
     detector_efficiency: Probability = 1.0
     dark_counts: HertzOrZero = 0.0
     detection_window: Picoseconds = 1000
+    photon_lifetime: Picoseconds | None = None  # None: all photons fall into the window
     visibility: Probability = 1.0
     emission_time: PicosecondsOrZero = 0
     attempt_time: Picoseconds | None = None  # attempts begin at its multiples; None: at once
     bright_state: Probability = 0.1  # single-click
+    balanced: bool = False  # single-click: the bright state, against unequal losses
     phase_uncertainty: RadiansOrZero = 0.0  # single-click: standard deviation
     number_resolving: bool = False  # single-click: the detectors
     pair_probability: Probability = 1.0  # source
+    double_excitation: Probability = 0.0  # not source
+    preparation_error: Probability = 0.0  # not source
     cycle: Picoseconds | None = None  # of the MHP; None: as long as a K attempt takes
     link_slots: int | None = Field(default=None, ge=1, le=16)  # per end, the link layer's
     slice: Name | None = None  # of the plain traffic on it
@@ -264,15 +278,23 @@ class LinkSection(Section):
         """That a detector fires by itself within the detection window."""
         return -math.expm1(-self.dark_counts * self.detection_window * 1e-12)
 
+    @property
+    def window_share(self) -> float:
+        """Share of the photons that come within the detection window: 1 − exp(−window/lifetime)."""
+        if self.photon_lifetime is None:
+            return 1.0
+        return -math.expm1(-self.detection_window / self.photon_lifetime)
+
     def fibre(self) -> FibreLink:
         """The physics of the link, in the engine's terms."""
         from qplane_cext.sim.photonic import FibreLink  # needs NumPy: only when it is wanted
 
+        first, second = (share * self.window_share for share in self.emission_efficiency)
         return FibreLink(
             length_km=self.length / 1e3,
             station_fraction=self.station,
             attenuation_db_per_km=self.attenuation,
-            emission_efficiency=self.emission_efficiency,
+            emission_efficiency=(first, second),
             detector_efficiency=self.detector_efficiency,
             dark_count_probability=self.dark_count_probability,
             visibility=self.visibility,
@@ -281,9 +303,12 @@ class LinkSection(Section):
             aligned=self.attempt_time is not None,
             scheme=self.scheme,
             bright_state=self.bright_state,
+            balanced=self.balanced,
             phase_std_rad=self.phase_uncertainty,
             number_resolving=self.number_resolving,
             pair_probability=self.pair_probability,
+            double_excitation=self.double_excitation,
+            preparation_error=self.preparation_error,
         )
 
     @model_validator(mode="after")
@@ -312,6 +337,11 @@ class LinkSection(Section):
             raise ValueError(
                 'with scheme "end-to-end" the second node receives, and the station stands beside '
                 "it: station = 1.0 is wanted"
+            )
+        if self.scheme == "source" and (self.double_excitation or self.preparation_error):
+            raise ValueError(
+                "double_excitation and preparation_error are of memories that emit; with scheme "
+                '"source" they store'
             )
         if self.herald is None and (
             self.cycle is not None or self.every_attempt or self.link_slots is not None
