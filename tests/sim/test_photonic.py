@@ -58,7 +58,9 @@ def enumerated(eta_a, eta_b, dark, visibility, double, unprepared):
     for arrived_a, arrived_b, twice_a, twice_b, flip_a, flip_b in itertools.product(both, repeat=6):
         weight = (eta_a if arrived_a else 1 - eta_a) * (eta_b if arrived_b else 1 - eta_b)
         for happens, chance in zip(
-            (twice_a, twice_b, flip_a, flip_b), (double, double, unprepared, unprepared), strict=True
+            (twice_a, twice_b, flip_a, flip_b),
+            (double, double, unprepared, unprepared),
+            strict=True,
         ):
             weight *= chance if happens else 1 - chance
         if not weight:
