@@ -194,7 +194,10 @@ def test_single_click_links_trade_rate_for_fidelity() -> None:
         with pytest.raises(LinkRequestError) as caught:
             await _drain(request)
         assert caught.value.error is ServiceError.UNSUPP
-        assert caught.value.failure.best_fidelity is not None
+        best = caught.value.failure.best
+        assert best is not None
+        assert 0.99 < best.fidelity < 0.99999
+        assert 0 < best.rate_per_s < 1e12 / 100e6  # a K attempt takes more than its 100 us
 
     on(text(scheme='"single-click"', visibility=1.0), test)
 
@@ -360,7 +363,7 @@ def test_the_example_runs() -> None:
         [sys.executable, str(example)], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.count("estimated 0.8000") == 5
-    assert "UNSUPP: the link can't give that; the best fidelity on this link is 0.99" in done.stdout
+    assert "UNSUPP: the link can't give that; the best on this link: fidelity 0.99" in done.stdout
 
 
 def test_the_command_orders_pairs_in_virtual_time() -> None:

@@ -43,7 +43,9 @@ def test_what_the_link_cannot_give_is_unsupported(fields: dict[str, object]) -> 
     sink = link.create(0, **fields)
     (failure,) = sink.failures
     assert failure.message.error is ServiceError.UNSUPP
-    assert failure.best_fidelity == pytest.approx(0.95)
+    assert failure.best is not None
+    assert failure.best.fidelity == pytest.approx(0.95)
+    assert failure.best.rate_per_s > 0
     assert link.channels[0].sent == 0
 
 

@@ -109,6 +109,24 @@ def test_estimates_on_20_random_links_are_within_2_standard_errors() -> None:
     assert max(distances) < 4
 
 
+def test_errors_of_readout_are_not_the_pairs() -> None:
+    """Perfect pairs, of whose outcomes readouts of 2 % and 3 % flip 4.88 %; the QBER has them."""
+    estimator = FidelityEstimator([CalibrationPoint(0, 0.1, 1, 1)], readout_errors=(0.02, 0.03))
+    for basis in (Basis.X, Basis.Y, Basis.Z):
+        for n in range(10_000):
+            estimator.add_test(0, basis, 0, int((n < 488) != (basis is Basis.Y)))
+    tested = estimator.tests[0].fidelity
+    assert tested is not None
+    assert tested.value == pytest.approx(1.0, abs=1e-12)
+    assert tested.error > 0.001
+    assert estimator.error_rates[Basis.X].rate.value == pytest.approx(0.0488)
+    blind = FidelityEstimator([CalibrationPoint(0, 0.1, 1, 1)], readout_errors=(0.5, 0.0))
+    for basis in (Basis.X, Basis.Y, Basis.Z):
+        blind.add_test(0, basis, 0, 0)
+    assert blind.tests[0].fidelity is None
+    assert blind.fidelity(0, MEASURE).value == 1.0
+
+
 def test_error_rates_are_those_of_each_basis() -> None:
     tests = PairTests()
     for n in range(100):

@@ -77,10 +77,10 @@ def brute_force_single_click(
     found = []
     for wanted in (0, 1):
         rho = np.zeros((4, 4), dtype=complex)
-        for (node, share), flips in itertools.product(
+        for (node, likely), flips in itertools.product(
             zip(nodes, weights, strict=True), itertools.product((False, True), repeat=2)
         ):
-            weight = share * math.prod(unprepared if flip else 1 - unprepared for flip in flips)
+            weight = likely * math.prod(unprepared if flip else 1 - unprepared for flip in flips)
             rotated = [
                 (math.sqrt(bright), -math.sqrt(1 - bright))
                 if flip

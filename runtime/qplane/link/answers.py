@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qplane.link.bases import fixed_basis, in_frame
-from qplane.link.messages import Failure, Ok
+from qplane.link.messages import Best, Failure, Ok
 from qplane.link.mhp import Pair
 from qplane.link.numbers import SeqRange
 from qplane.link.serving import Serving
@@ -65,7 +65,7 @@ def failure(
     error: ServiceError,
     origin_node_id: int,
     pairs: SeqRange | None = None,
-    best_fidelity: float | None = None,
+    best: Best | None = None,
 ) -> Failure:
     """ERR, about `pairs` or about what is missing of the request."""
     message = Err(
@@ -76,4 +76,4 @@ def failure(
         seq_high=0 if pairs is None else pairs.high & 0xFFFF,
         origin_node_id=origin_node_id,
     )
-    return Failure(message, pairs, best_fidelity)
+    return Failure(message, pairs, best)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from qplane.link.bases import is_measurable
-from qplane.link.feu import FidelityEstimator
+from qplane.link.feu import Choice, FidelityEstimator
 from qplane.link.items import Item
+from qplane.link.messages import Best
 from qplane.link.mhp import MhpTiming, QueueId
 from qplane.wire.dqp import DqpBody
 from qplane.wire.service import (
@@ -32,10 +33,10 @@ _TERMS = [
 
 
 class Refusal(NamedTuple):
-    """Why a CREATE can't be taken; with UNSUPP, the best fidelity that the link gives."""
+    """Why a CREATE can't be taken; with UNSUPP, the best that the link gives."""
 
     error: ServiceError
-    best_fidelity: float | None = None
+    best: Best | None = None
 
 
 def terms(
@@ -60,15 +61,15 @@ def terms(
     ):
         return Refusal(ServiceError.CREATE)
     kind = create.request_type
-    unsupported = Refusal(ServiceError.UNSUPP, estimator.best(kind).fidelity)
     choice = estimator.choose(decode_fidelity(create.min_fidelity), kind)
     if choice is None:
-        return unsupported
+        return Refusal(ServiceError.UNSUPP, _best(estimator.best(kind), timing, kind))
+    unsupported = Refusal(ServiceError.UNSUPP, _best(choice, timing, kind))
     least_cycles = timing.pair_cycles(kind)
     limit_ps = max_time_ps(create)
     if limit_ps and create.number * least_cycles * timing.cycle_ps > limit_ps:
         return unsupported
-    expected_cycles = least_cycles + timing.attempt_cycles(kind) * (1 / choice.success - 1)
+    expected_cycles = _expected_cycles(choice, timing, kind)
     wanted = DqpBody(
         queue_id=create.priority,
         cycles_per_pair=min(round(expected_cycles), 0xFFFFFFFF),
@@ -83,6 +84,16 @@ def terms(
     ):
         return unsupported
     return wanted
+
+
+def _expected_cycles(choice: Choice, timing: MhpTiming, kind: RequestType) -> float:
+    """Of a pair, on average."""
+    return timing.pair_cycles(kind) + timing.attempt_cycles(kind) * (1 / choice.success - 1)
+
+
+def _best(choice: Choice, timing: MhpTiming, kind: RequestType) -> Best:
+    cycles = _expected_cycles(choice, timing, kind)
+    return Best(choice.fidelity, 1e12 / (cycles * timing.cycle_ps))
 
 
 def max_time_ps(create: Create) -> int:

@@ -135,7 +135,7 @@ class Egp:
                 create_id,
                 wanted.error,
                 self.options.node_id,
-                best_fidelity=wanted.best_fidelity,
+                best=wanted.best,
             )
             self._fail(consumer, failure)
             consumer.closed(create_id)

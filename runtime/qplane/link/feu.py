@@ -70,8 +70,10 @@ class ErrorCounts:
 
 @dataclass
 class PairTests:
-    """Test pairs of one bright-state parameter."""
+    """Test pairs of one bright-state parameter. `flip`: that readout alone makes an error of one,
+    which is what the devices say of themselves: errors in counts are of pairs and readout."""
 
+    flip: float = 0.0
     counts: dict[Basis, ErrorCounts] = field(
         default_factory=lambda: {basis: ErrorCounts() for basis in TEST_BASES}
     )
@@ -89,13 +91,15 @@ class PairTests:
 
     @property
     def fidelity(self) -> Estimate | None:
-        """F = 1 − (Q_X + Q_Y + Q_Z) / 2; None until each basis has a pair."""
+        """F = 1 − (Q_X + Q_Y + Q_Z) / 2 with the pair's own Q, of which Q(1−f) + (1−Q)f is seen;
+        None until each basis has a pair, and where readout tells nothing."""
         rates = [counted.rate for counted in self.counts.values()]
-        if not all(counted.pairs for counted in self.counts.values()):
+        seen = 1 - 2 * self.flip
+        if seen <= 0 or not all(counted.pairs for counted in self.counts.values()):
             return None
         return Estimate(
-            1 - sum(rate.value for rate in rates) / 2,
-            math.sqrt(sum(rate.error**2 for rate in rates)) / 2,
+            1 - sum((rate.value - self.flip) / seen for rate in rates) / 2,
+            math.sqrt(sum(rate.error**2 for rate in rates)) / 2 / seen,
         )
 
 
@@ -106,12 +110,18 @@ class FidelityEstimator:
         self,
         points: Sequence[CalibrationPoint],
         calibration_error: float = CALIBRATION_ERROR,
+        readout_errors: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """Raises ValueError without a point, or with two for one bright-state parameter."""
+        """`readout_errors`: of either end's device.
+
+        Raises ValueError without a point, or with two for one bright-state parameter.
+        """
         self.points = sorted(points, key=lambda point: point.bright_state)
         self._places = [point.bright_state for point in self.points]
         if not self._places or len(set(self._places)) != len(self._places):
             raise ValueError(f"calibrated bright-state parameters are {self._places}")
+        first, second = readout_errors
+        self._flip = first * (1 - second) + second * (1 - first)
         self._calibration_error = calibration_error
         self.tests: dict[int, PairTests] = {}
 
@@ -119,7 +129,7 @@ class FidelityEstimator:
 
     def add_test(self, bright_state: int, basis: Basis, here: int, there: int) -> None:
         """A test pair that both ends measured in `basis`."""
-        self.tests.setdefault(bright_state, PairTests()).add(basis, here, there)
+        self.tests.setdefault(bright_state, PairTests(self._flip)).add(basis, here, there)
 
     @property
     def error_rates(self) -> dict[Basis, ErrorCounts]:

@@ -30,7 +30,7 @@ from qplane.link.serial import first_of_epoch
 from qplane.link.timers import Timers
 from qplane.net import QUANTUM_PORT, Link
 from qplane.net import LinkEnd as LinkEndpoint
-from qplane.wire.device import WHOLE_DEVICE, DeviceFrame, DeviceType
+from qplane.wire.device import WHOLE_DEVICE, DeviceFrame, DeviceType, from_fraction
 from qplane.wire.dqp import DqpBody
 from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.errors import WireError
@@ -225,6 +225,11 @@ class LinkLayer:
     def _add(self, link: Link, calibrated: tuple[Calibrated, list[CalibrationPoint]]) -> None:
         said, points = calibrated
         nodes = self._controller.network.nodes
+        devices = self._controller.topology.devices
+        first, second = (
+            from_fraction(devices[end.node].features.readout_error) for end in (link.a, link.b)
+        )
+        readout_errors = first, second
         for near, far in ((link.a, link.b), (link.b, link.a)):
             device = self._devices[near.node, near.number]
             egp = Egp(
@@ -239,7 +244,7 @@ class LinkLayer:
                 timers=self._timers,
                 mhp=device,
                 memory=QuantumMemory(self._slots(near)),
-                estimator=FidelityEstimator(points),
+                estimator=FidelityEstimator(points, readout_errors=readout_errors),
                 send=self._link_sender(near.node, near.port, far.node),
             )
             device.egp = egp

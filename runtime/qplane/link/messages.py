@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from qplane.link.mhp import Qubit
 from qplane.link.numbers import SeqRange
@@ -25,13 +25,21 @@ class Ok:
     qubit: Qubit | None = None
 
 
+class Best(NamedTuple):
+    """What the link gives at most: where no setting has the fidelity asked for, the highest
+    fidelity and its rate, else the highest rate with that fidelity."""
+
+    fidelity: float
+    rate_per_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """ERR. `pairs`: those that are void, all 32 bits; `best_fidelity`: of UNSUPP."""
+    """ERR. `pairs`: those that are void, all 32 bits; `best`: of UNSUPP."""
 
     message: Err
     pairs: SeqRange | None = None
-    best_fidelity: float | None = None
+    best: Best | None = None
 
 
 class Consumer(Protocol):

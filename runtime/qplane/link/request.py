@@ -29,8 +29,9 @@ class LinkRequestError(Exception):
     def __init__(self, failure: Failure) -> None:
         error = failure.message.error
         text = f"{error.name}: {_MEANING[error]}"
-        if failure.best_fidelity is not None:
-            text += f"; the best fidelity on this link is {failure.best_fidelity:.4f}"
+        if failure.best is not None:
+            fidelity, rate_per_s = failure.best
+            text += f"; the best on this link: fidelity {fidelity:.4f} at {rate_per_s:.4g} pairs/s"
         super().__init__(text)
         self.failure = failure
 
