@@ -19,7 +19,8 @@ from qplane.link.layer import LinkLayer
 from qplane.net import Network, loads
 from qplane.simulate.session import Simulation, simulation
 
-MS = 1_000_000_000
+US = 1_000_000
+MS = 1000 * US
 SECOND = 1000 * MS
 
 

@@ -91,7 +91,7 @@ class StubNetwork:
         for end, device in enumerate(self.station.devices):
             device.on_pair = lambda pair, end=end: self._pair(end, pair)
             device.on_error = lambda error, end=end: self._error(end, error)
-        features = SimpleNamespace(slots=8)
+        features = SimpleNamespace(slots=8, readout_error=0)
         self.plans: dict[str, object] = {}
         self.topology = SimpleNamespace(
             is_quantum=lambda link: True,

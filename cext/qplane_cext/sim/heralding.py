@@ -121,10 +121,10 @@ class Heralding:
         return aged(state, earlier, abs(born[0] - born[1]), memory.t1_s, memory.t2_s)
 
     def fidelity_kept(self, herald: Herald) -> float:
-        """To the heralded Bell state, when the devices report it: aged, and moved if so."""
+        """To the heralded Bell state, when both devices have reported it: aged, and moved if so."""
         bell, state = next(iter(herald.states.items()))
         for half, memory in enumerate(self.memories):
-            age = self.reply_ps[half] - self.model.born_ps[half]
+            age = max(self.reply_ps) - self.model.born_ps[half]
             if memory.moves:
                 age += memory.move_ps
             state = aged(state, half, age, memory.t1_s, memory.t2_s)
