@@ -26,7 +26,7 @@ def test_a_small_grid_keeps_its_promises():
     [
         pytest.param(admission.grid(10, 5), 10.0, id="grid"),
         pytest.param(admission.waxman(50, 3), 10.0, id="waxman"),
-        pytest.param(admission.nsfnet(), 10.0, id="nsfnet"),
+        pytest.param(admission.surfnet(), 10.0, id="surfnet"),
     ],
 )
 def test_200_requests_to_a_large_network(links, seconds):

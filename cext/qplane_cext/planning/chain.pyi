@@ -60,7 +60,7 @@ class Node(Protocol):
     def swap_factors(self) -> tuple[float, float, float]: ...
 
 class Result(TypedDict):
-    """Means with their standard errors (from batches); None where the horizon came first."""
+    """Means with their standard errors (from batches); None where too few pairs came."""
 
     deliveries: int
     time_ps: int
@@ -80,12 +80,14 @@ def simulate_chain(
     deliveries: int,
     seed: int,
     horizon_ps: int = 0,
+    most_events: int = -1,
     switch_ps: int = 1_000_000,
     rounds: int = 0,
 ) -> Result:
     """`slots` on each side of each link; `cutoff_ps` 0: none; `rounds` of distillation between the
     ends, which need one more slot. Runs without the GIL.
 
-    Ends after `deliveries` pairs, or at `horizon_ps` (0: none). Raises ValueError that names the
+    Ends after `deliveries` pairs, at `horizon_ps` (0: none), or after `most_events` steps of the
+    simulation (-1: any number). Raises ValueError that names the
     argument.
     """

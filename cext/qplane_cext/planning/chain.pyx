@@ -126,6 +126,7 @@ cdef struct Chain:
     int64_t delivered
     int64_t expired
     int64_t last_ps
+    int64_t events_left
     bint out_of_memory
     int32_t rounds
     Stored* stored
@@ -572,9 +573,12 @@ cdef void end_free(Chain* chain, int32_t link, int side, uint32_t seq) noexcept 
 
 
 cdef void run(Chain* chain, int64_t deliveries, int64_t horizon_ps) noexcept nogil:
-    """Until so many pairs are delivered, or up to the horizon."""
+    """Until so many pairs are delivered, up to the horizon, or as many events as are allowed."""
     cdef Event event
     while chain.delivered < deliveries and chain.events > 0 and not chain.out_of_memory:
+        if chain.events_left == 0:
+            return
+        chain.events_left -= 1
         event = pop(chain)
         if event.time_ps > horizon_ps:
             chain.now_ps = horizon_ps
@@ -625,7 +629,7 @@ cdef tuple mean_and_error(list values):
 
 def simulate_chain(
     links, nodes, *, int slots, int64_t cutoff_ps, int64_t deliveries, seed,
-    int64_t horizon_ps=0, int64_t switch_ps=1_000_000, int rounds=0
+    int64_t horizon_ps=0, int64_t most_events=-1, int64_t switch_ps=1_000_000, int rounds=0
 ):
     cdef Chain chain
     cdef int32_t i, side
@@ -660,6 +664,7 @@ def simulate_chain(
     chain.delivered = 0
     chain.expired = 0
     chain.last_ps = 0
+    chain.events_left = most_events
     chain.out_of_memory = False
     chain.rounds = rounds
     chain.capacity_stored = 2 * slots + 2
@@ -727,7 +732,7 @@ def simulate_chain(
             if chain.out_of_memory:
                 raise MemoryError
             if chain.delivered < target:
-                break  # the horizon
+                break  # the horizon, or too many events
             rates.append(1e12 * chain.batch.count / max(chain.last_ps - begin_ps, 1))
             fidelities.append(chain.batch.fidelity / chain.batch.count)
             zzs.append(chain.batch.zz / chain.batch.count)

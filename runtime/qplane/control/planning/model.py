@@ -22,6 +22,10 @@ from qplane_cext.planning.chain import simulate_chain
 DELIVERIES = 2000
 """Pairs from which an estimate is made: 2 to 3 % for the rate of a circuit of one slot."""
 
+EVENTS = 500
+"""Steps of the simulation in which one must come on the average: a circuit that delivers less than
+one in some ten of its links' pairs is not worth their time, and would take seconds to reckon."""
+
 SEED = 20_260_101
 """The same random numbers for every estimate, so that two of them differ by their causes alone."""
 
@@ -164,7 +168,8 @@ def estimate(
     """Rate and fidelity with `slots` on each side of each link; `cutoff_ps` 0: none; `rounds` of
     distillation between the ends.
 
-    None where fewer than `least_rate_per_s` / 2 would come: that is given up early.
+    None where fewer than `least_rate_per_s` / 2 would come, or too few of the links' pairs would
+    ever be delivered (`EVENTS`): that is given up early.
     """
     return _estimate(
         tuple(links), tuple(nodes), slots, cutoff_ps, least_rate_per_s, deliveries, rounds
@@ -191,10 +196,11 @@ def _estimate(
         deliveries=deliveries,
         seed=SEED,
         horizon_ps=horizon_ps,
+        most_events=EVENTS * deliveries,
         rounds=rounds,
     )
     rate, fidelity, latency = result["rate_per_s"], result["fidelity"], result["latency_ps"]
-    if rate is None or fidelity is None or latency is None:
+    if result["deliveries"] < deliveries or rate is None or fidelity is None or latency is None:
         return None
     return Estimate(*rate, *fidelity, latency[0])
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from qplane.control.errors import NoPathError, RefusedError
 from qplane.control.planning.load import Load, Promise
 from qplane.control.planning.model import (
+    DELIVERIES,
     Estimate,
     LinkModel,
     NodeModel,
@@ -48,8 +49,14 @@ PAIRS_PER_LINK = 4096
 ROUNDS = 2
 """Of distillation, at most, where the request does not say how many."""
 
+ROUGH = 200
+"""Deliveries that tell what is nowhere near the request."""
+
 _STEPS = 5
 """Bisections of the logarithm of the cut-off."""
+
+_OFFERS = 9
+"""Cut-offs that are tried for what a refusal offers."""
 
 
 @dataclass(frozen=True)
@@ -245,20 +252,38 @@ def _is_met(circuit: Circuit, found: Estimate) -> bool:
 
 def _both(circuit: Circuit, option: _Option, slots: int, cutoff_ps: int) -> Estimate | None:
     """The estimate with all turns taken, its fidelity not above that with none taken."""
-    found = estimate(
-        option.links,
-        option.nodes,
-        slots,
-        cutoff_ps,
-        rounds=option.rounds,
-        least_rate_per_s=circuit.rate_per_s,
-    )
+    rough = _with_turns(circuit, option, slots, cutoff_ps, deliveries=ROUGH)
+    if rough is None or _is_hopeless(circuit, rough):
+        return rough
+    found = _with_turns(circuit, option, slots, cutoff_ps, deliveries=DELIVERIES)
     if found is None or all(link.turns == 1 for link in option.links):
         return found
     idle = estimate(alone(option.links), option.nodes, slots, cutoff_ps, rounds=option.rounds)
     if idle is None or idle.sure_fidelity >= found.sure_fidelity:
         return found
     return replace(found, fidelity=idle.fidelity, fidelity_error=idle.fidelity_error)
+
+
+def _with_turns(
+    circuit: Circuit, option: _Option, slots: int, cutoff_ps: int, *, deliveries: int
+) -> Estimate | None:
+    return estimate(
+        option.links,
+        option.nodes,
+        slots,
+        cutoff_ps,
+        rounds=option.rounds,
+        least_rate_per_s=circuit.rate_per_s,
+        deliveries=deliveries,
+    )
+
+
+def _is_hopeless(circuit: Circuit, rough: Estimate) -> bool:
+    """Whether more pairs would not change that this is not good enough."""
+    return (
+        rough.rate_per_s + 5 * rough.rate_error < circuit.rate_per_s
+        or rough.fidelity + 5 * rough.fidelity_error < circuit.fidelity
+    )
 
 
 def _cutoffs(option: _Option) -> tuple[int, int]:
@@ -314,11 +339,14 @@ def _refusal(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[P
         rate = max((found.sure_rate_per_s for found in rates if found), default=0.0)
         if rate > 0:
             offers.append(_terms(circuit.fidelity, _rounded_down(rate)))
-    if circuit.rate_per_s or not offers:
-        fidelities = [_best(topology, circuit, load, *each, of_rate=False) for each in tries]
-        found = max((f for f in fidelities if f), key=lambda f: f.sure_fidelity, default=None)
+    if not offers or circuit.rate_per_s:
+        asked = circuit.rate_per_s
+        found = _most_fidelity(topology, circuit, load, tries)
+        if found is None and not offers:  # neither of the two can be had
+            asked = 0.0
+            found = _most_fidelity(topology, replace(circuit, rate_per_s=0.0), load, tries)
         if found is not None:
-            rate = circuit.rate_per_s or _rounded_down(found.sure_rate_per_s)
+            rate = asked or _rounded_down(found.sure_rate_per_s)
             offers.append(_terms(math.floor(1000 * found.sure_fidelity) / 1000, rate))
     if not offers:
         rounds = max(_rounds(circuit))
@@ -330,6 +358,14 @@ def _refusal(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[P
         with_ = f", also with {rounds} rounds of distillation" if rounds else ""
         return f"{text}; no path gives more than {best:.3f} at any rate{with_}"
     return f"{text}; {', or '.join(offers)} is"
+
+
+def _most_fidelity(
+    topology: Topology, circuit: Circuit, load: Load, tries: Sequence[tuple[Path, int, int]]
+) -> Estimate | None:
+    """The highest fidelity with the rate asked for, over paths, slots, rounds."""
+    found = [_best(topology, circuit, load, *each, of_rate=False) for each in tries]
+    return max((f for f in found if f), key=lambda f: f.sure_fidelity, default=None)
 
 
 def _widest(slots: Iterator[int]) -> Sequence[int]:
@@ -350,24 +386,28 @@ def _best(
     option = replace(_option(models(topology, circuit.head, path), load, path, 1), rounds=rounds)
     if best_fidelity(option.links, option.nodes, rounds) < (circuit.fidelity if of_rate else 0):
         return None
-    least, most = _cutoffs(option)
     best: Estimate | None = None
-    steps = 8
-    for step in range(steps + 1):
-        cutoff_ps = circuit.cutoff_ps or round(least * (most / least) ** (step / steps))
-        found = _both(replace(circuit, rate_per_s=0.0), option, slots, cutoff_ps)
-        if found is None:
-            continue
-        if of_rate and found.sure_fidelity >= circuit.fidelity:
-            if best is None or found.sure_rate_per_s > best.sure_rate_per_s:
-                best = found
-        elif (
-            not of_rate
-            and found.sure_rate_per_s >= circuit.rate_per_s
-            and (best is None or found.sure_fidelity > best.sure_fidelity)
-        ):
+    for cutoff_ps in _descending(circuit, option):
+        # A shorter cut-off gives more fidelity and a lower rate.
+        least_rate = 0.0 if of_rate else circuit.rate_per_s
+        found = _both(replace(circuit, rate_per_s=least_rate), option, slots, cutoff_ps)
+        if found is None or found.sure_rate_per_s < least_rate:
+            break
+        if not of_rate:
             best = found
+        elif found.sure_fidelity >= circuit.fidelity:
+            return found
     return best
+
+
+def _descending(circuit: Circuit, option: _Option) -> Iterator[int]:
+    """Cut-offs to try for an offer, longest first."""
+    if circuit.cutoff_ps:
+        yield circuit.cutoff_ps
+        return
+    least, most = _cutoffs(option)
+    for step in range(_OFFERS):
+        yield round(most * (least / most) ** (step / (_OFFERS - 1)))
 
 
 def _rounded_down(rate: float) -> float:
