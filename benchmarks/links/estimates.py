@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from world import US, World, plan, run, world, write  # beside this script
 
-from qplane.link.feu import CALIBRATION_ERROR, TEST_BASES, ErrorCounts, FidelityEstimator
+from qplane.link.feu import CALIBRATION_ERROR, TEST_BASES, ErrorCounts
 from qplane.link.messages import Ok
 from qplane.net.schema import LinkSection
 from qplane.wire.service import Basis, RequestType
@@ -69,18 +69,13 @@ def random_link(random: np.random.Generator) -> tuple[dict[str, object], dict[st
     return link, memory
 
 
-def wanted_fidelity(estimator: FidelityEstimator, random: np.random.Generator) -> float:
-    """Something that the link can give: single-click links are made to choose."""
-    return float(random.uniform(0.85, 0.99) * estimator.best(RequestType.MEASURE).fidelity)
-
-
-def heralded(section: LinkSection, bright_state: int) -> np.ndarray:
-    """The state of a test pair as the station heralds it, as Φ+: R of its Bell state's frame."""
+def heralded(section: LinkSection, bright_state: int) -> list[float]:
+    """<XX>, <YY>, <ZZ> of a test pair as the station heralds it, in the frame of Φ+."""
     alpha = bright_state / 65535 if bright_state else None
     bell, state = next(iter(section.fibre().herald(alpha, alpha).states.items()))
     signs = {2: (1, 1, -1), 3: (-1, -1, -1)}[bell]  # <XX>, <YY>, <ZZ> of Ψ+ and of Ψ−
     wanted = (1, -1, 1)  # of Φ+
-    return np.array([state[i + 1, i + 1] * signs[i] * wanted[i] for i in range(3)])
+    return [float(state[i + 1, i + 1]) * signs[i] * wanted[i] for i in range(3)]
 
 
 async def kept_fidelity(w: World, pairs: int, wish: float) -> tuple[float, float, list[float]]:
@@ -118,7 +113,7 @@ async def one(number: int, pairs: int, kept: int) -> dict[str, Any]:
     section = network.links[0].options
     flip = 2 * memory["readout_error"] * (1 - memory["readout_error"])  # type: ignore[operator]
     async with world(network) as w:
-        wish = wanted_fidelity(w.a.egp.estimator, random)
+        share = float(random.uniform(0.85, 0.99))
         off = float(random.normal(0, CALIBRATION_ERROR))
         for end in w.ends:
             estimator = end.egp.estimator
@@ -130,6 +125,8 @@ async def one(number: int, pairs: int, kept: int) -> dict[str, Any]:
                 )
                 for point in estimator.points
             ]
+        # Something that the link can give, as far as it knows: single-click links have to choose.
+        wish = share * w.a.egp.estimator.best(RequestType.MEASURE).fidelity
         request = await w.a.test(pairs, min_fidelity=wish)
         await request.done()
         await w.settle()
@@ -158,7 +155,7 @@ async def one(number: int, pairs: int, kept: int) -> dict[str, Any]:
             qber[basis.name] = {"pairs": counted.pairs, "said": counted.rate.value, "true": true}
         wish -= 0.02  # the tests may have shown that the link gives less than it was taken to
         said, true_kept, all_kept = await kept_fidelity(w, kept, wish)
-        bright = [tests for tests in estimator.tests]
+        bright = list(estimator.tests)
         correction = estimator.correction
         await w.settle()
         return {
@@ -195,7 +192,7 @@ def chi_square(distances: list[float]) -> dict[str, float]:
         "chi_square": total,
         "chance_of_less": below,
         "chance_of_more": 1 - below,
-        "beyond_2": sum(abs(z) > 2 for z in distances),
+        "beyond_2": sum(bool(abs(z) > 2) for z in distances),
         "largest": max(abs(z) for z in distances),
     }
 
