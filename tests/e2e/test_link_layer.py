@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from qplane.link.errors import LinkLayerError
@@ -149,29 +148,6 @@ def test_measured_pairs_have_the_correlations_of_phi_plus() -> None:
         assert all(all(agreements) for agreements in found.values())
 
     on(text(visibility=1.0), test)
-
-
-def test_the_estimate_from_test_pairs_is_that_of_the_physics() -> None:
-    """Random links; truth is F = (1+V)/2 of a double-click link without dark counts."""
-
-    async def main(visibility: float, seed: int) -> float:
-        plan = text(visibility=visibility, seed=seed, length=f'"{5 + 3 * seed} km"')
-        async with link_layer(plan) as (running, layer):
-            request = await layer.end("a", "b").test(400)
-            await request.done()
-            await running.clock.sleep(20 * MS)
-            tests = layer.end("a", "b").egp.estimator.tests[_bright_state(layer)]
-            assert tests.fidelity is not None
-            return (tests.fidelity.value - (1 + visibility) / 2) / tests.fidelity.error
-
-    random = np.random.default_rng(3)
-    distances = [abs(asyncio.run(main(random.uniform(0.3, 1.0), seed))) for seed in range(3)]
-    assert max(distances) < 3
-
-
-def _bright_state(layer: LinkLayer) -> int:
-    (bright_state,) = layer.end("a", "b").egp.estimator.tests
-    return bright_state
 
 
 def test_single_click_links_trade_rate_for_fidelity() -> None:

@@ -248,18 +248,25 @@ def test_single_click_trades_rate_for_fidelity_as_published(km, alpha):
 @pytest.mark.parametrize(
     ("alpha", "rate_hz", "fidelity", "error"), [(0.05, 6.0, 0.81, 0.02), (0.3, 39.0, 0.60, 0.02)]
 )
-def test_single_click_is_as_fast_as_the_experiment_and_no_worse(alpha, rate_hz, fidelity, error):
+def test_single_click_is_as_fast_and_as_good_as_the_experiment(alpha, rate_hz, fidelity, error):
     """Humphreys et al., Nature 558, 268 (2018): two NV centres 2 m apart, an attempt each 5.5 us,
     detection probabilities 2.8e-4 and 4.2e-4, visibility 0.9, 20 dark counts a second in windows
-    of 25 ns, a phase of 14.3 degrees. Rates are of attempts alone. What the model leaves out
-    (double excitation, 4 %; charge and spin errors) makes the experiment's pairs worse than ours.
+    of 25 ns, a phase of 14.3 degrees, double excitation 4 %, initialisation 99 %. Rates are of
+    attempts alone, and published as whole numbers.
     """
+    photons = {
+        "dark_count_probability": 20 * 25e-9,
+        "visibility": 0.9,
+        "phase_std_rad": np.radians(14.3),
+    }
+    alone = single_click(2.8e-4, 4.2e-4, alpha, alpha, **photons)
     herald = single_click(
-        2.8e-4, 4.2e-4, alpha, alpha, dark_count_probability=20 * 25e-9, visibility=0.9,
-        phase_std_rad=np.radians(14.3),
-    )  # fmt: skip
-    assert herald.p_success / 5.5e-6 == pytest.approx(rate_hz, rel=0.1)
-    assert fidelity - 2 * error < herald.fidelity < fidelity + 2 * error + 0.1
+        2.8e-4, 4.2e-4, alpha, alpha, **photons, double_excitation=0.04, preparation_error=0.01
+    )
+    assert alone.p_success / 5.5e-6 == pytest.approx(rate_hz, rel=0.1)
+    assert herald.p_success / 5.5e-6 == pytest.approx(rate_hz, rel=0.3)
+    assert herald.fidelity == pytest.approx(fidelity, abs=2 * error)
+    assert alone.fidelity > fidelity + 3 * error  # the emitters' errors are what it takes
 
 
 @pytest.mark.parametrize("scheme", ["double-click", "single-click", "source", "end-to-end"])
