@@ -35,7 +35,7 @@ from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.qci import BellIndex, QciType
 from qplane.wire.service import Create, OkMeasure, RequestType, ServiceError
 
-HISTORY = 4096
+HISTORY = 256
 """Pairs remembered after their request ended, and longer while the other end may void them."""
 
 _ABANDONED_ROUND_TRIPS = 256

@@ -9,8 +9,10 @@ take, and a run depends on nothing but its seed.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ _SETTLE_SECONDS = 30.0
 
 _TURNS = 8
 """Turns of the event loop that a result takes at most from a packet handler to who awaits it."""
+
+_LOOK_AGAIN_SECONDS = 0.001
+"""After so long it is looked again whether all has arrived, also if nobody called `wake`."""
 
 
 class ControllerStuckError(RuntimeError):
@@ -45,6 +50,10 @@ class VirtualClock:
         self._pending = pending
         self._deadlines: list[int] = []
         self._engine = asyncio.Lock()
+        self._is_settled = False  # nobody but waiters has run since all had arrived
+        self._arrived: asyncio.Event | None = None  # while the engine stands still for packets
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0  # where the loop runs
         self.deliveries: int | None = None
         """Stop :meth:`advance` once so many pairs are delivered."""
         self.on_progress: Callable[[], None] | None = None
@@ -72,17 +81,25 @@ class VirtualClock:
 
         After a packet-in it goes on for `gather_ps`, as far as nothing else stops it. Returns after
         the controller has dealt with what the engine paused for; who only wants time to pass takes
-        :meth:`sleep`. Raises
-        ControllerStuckError when that never happens.
+        :meth:`sleep`. Raises ControllerStuckError when that never happens.
         """
+        self._is_settled = False
+        try:
+            return await self._advance(until_ps, gather_ps)
+        finally:
+            self._is_settled = False
+
+    async def _advance(self, until_ps: int | None, gather_ps: int) -> StopReason:
         async with self._engine:
-            await self._settle()
+            if not self._is_settled:
+                await self._settle()
             ends = [*self._deadlines] if until_ps is None else [*self._deadlines, until_ps]
             reason = self._run(min(ends, default=None), stop_on_cpu=True)
             if reason == "cpu" and gather_ps:
                 end = self._network.now_ps + gather_ps
                 reason = self._run(min([*ends, end]), stop_on_cpu=False)
             await self._settle()
+            self._is_settled = True
             return reason
 
     def _run(self, until_ps: int | None, *, stop_on_cpu: bool) -> StopReason:
@@ -96,24 +113,52 @@ class VirtualClock:
     async def _until(self, deadline: int, done: Callable[[], bool], gather_ps: int = 0) -> None:
         """Run the engine until `done()` or the deadline."""
         self._deadlines.append(deadline)
+        self._is_settled = False
         try:
             await self._settle()
             while not done() and self.now_ps() < deadline:
-                if await self.advance(deadline, gather_ps) == "interrupted":
+                if await self._advance(deadline, gather_ps) == "interrupted":
                     raise Interrupted
         finally:
+            self._is_settled = False
             self._deadlines.remove(deadline)
+
+    def wake(self) -> None:
+        """Some packet has arrived, at a switch or at the controller. From any thread.
+
+        Without it the clock notices by itself, but later.
+        """
+        arrived, loop = self._arrived, self._loop
+        if arrived is None or loop is None:
+            return
+        if threading.get_ident() == self._thread:
+            arrived.set()
+        else:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(arrived.set)
 
     async def _settle(self) -> None:
         """Let everything that is under way between switches and controller arrive."""
-        limit = time.monotonic() + _SETTLE_SECONDS
-        turn = 0
-        while self._pending()[0]:
-            await asyncio.sleep(0 if turn < 50 else 0.0005)
-            turn += 1
-            if time.monotonic() > limit:
-                raise ControllerStuckError(
-                    f"after {_SETTLE_SECONDS:.0f} s there is still under way: {self._pending()[1]}"
-                )
+        if self._pending()[0]:
+            await self._arrivals()
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+
+    async def _arrivals(self) -> None:
+        limit = time.monotonic() + _SETTLE_SECONDS
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        arrived = self._arrived = asyncio.Event()
+        try:
+            while self._pending()[0]:
+                again = self._loop.call_later(_LOOK_AGAIN_SECONDS, arrived.set)
+                await arrived.wait()
+                again.cancel()
+                arrived.clear()
+                if time.monotonic() > limit:
+                    raise ControllerStuckError(
+                        f"after {_SETTLE_SECONDS:.0f} s there is still under way: "
+                        f"{self._pending()[1]}"
+                    )
+        finally:
+            self._arrived = None

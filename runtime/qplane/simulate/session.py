@@ -15,9 +15,11 @@ from pathlib import Path
 
 from qplane.clock import PS_PER_SECOND
 from qplane.control import Controller, DrainError, LinkStatus
+from qplane.control.session import grpc_client
 from qplane.control.timing import LONGEST_PS
 from qplane.net import Network
 from qplane.simulate.clock import Interrupted, VirtualClock
+from qplane.simulate.direct import DirectClient
 from qplane.simulate.emulated import EmulatedSwitch
 from qplane.simulate.emulation import Emulation
 from qplane.simulate.summary import Counted, Summary, summarize
@@ -85,13 +87,20 @@ class Simulation:
     """
 
     def __init__(
-        self, plan: Network, emulation: Emulation, store: str | Path | None = None
+        self,
+        plan: Network,
+        emulation: Emulation,
+        store: str | Path | None = None,
+        *,
+        direct: bool = False,
     ) -> None:
         self.plan = plan
         self.emulation = emulation
         self.clock = VirtualClock(emulation.engine, self._under_way)
         self._unsettled: set[str] = set()  # nodes where something may be under way
         self._store = store
+        self._direct = direct
+        emulation.on_inject = self.clock.wake
         self.controller = self._new_controller()
         self.stopped: Stopped | None = None
         self._started_ps = 0
@@ -99,13 +108,19 @@ class Simulation:
         self._standing: list[LinkStatus] | None = None
 
     def _new_controller(self) -> Controller:
-        return Controller(
+        def direct_client(node: str, address: str) -> DirectClient:
+            return DirectClient(address, lambda: self.emulation.devices[node])
+
+        controller = Controller(
             self.plan,
             self.emulation.address,
             self.clock,
             store=self._store,
             secret=self.emulation.seed.to_bytes(8, "big"),  # what it sends follows from the seed
+            new_client=direct_client if self._direct else grpc_client,
         )
+        controller.on_exchange(self.clock.wake)
+        return controller
 
     async def restart_controller(self) -> Controller:
         """The controller ends as it is, and another begins with the same store; not connected."""
@@ -235,9 +250,11 @@ async def simulation(
     sample_limit: int = 100_000,
     store: str | Path | None = None,
     switch_type: Callable[..., EmulatedSwitch] = EmulatedSwitch,
+    direct: bool = False,
 ) -> AsyncIterator[Simulation]:
     """A :class:`Simulation` of `plan`; on the way out its server and captures are closed.
 
+    With `direct`, packet-ins and packet-outs stay within the process (`qplane.simulate.direct`).
     Raises OSError where captures can't be written or the address not be listened on.
     """
     emulation = Emulation(
@@ -250,7 +267,7 @@ async def simulation(
         switch_type=switch_type,
     )
     try:
-        running = Simulation(plan, emulation, store)
+        running = Simulation(plan, emulation, store, direct=direct)
         try:
             yield running
         finally:
