@@ -282,7 +282,7 @@ control HeraldEgress(inout herald_headers_t hdr, inout herald_metadata_t meta,
             write_reply(meta.queue_a, meta.queue_b, meta.error_a);
             hdr.ethernet.ethertype = ETHERTYPE_QCI;
             hdr.packet_in.setValid();
-            hdr.packet_in = { meta.detector_port, PACKET_IN_HERALD, 0 };
+            hdr.packet_in = { meta.detector_port, PACKET_IN_HERALD, 11w0 ++ meta.link };
             truncate(46);
         } else if (standard_metadata.egress_rid != 0) {
             if (standard_metadata.egress_rid == REPLICA_A) {

@@ -48,12 +48,13 @@ const bit<2> GEN_ANSWERED = 2;  // or found missing when the detectors reported
 
 struct herald_metadata_t {
     bit<2> port_kind;
+    @field_list(1)         // a copy for the controller keeps it
     bit<5> link;
     bit<1> is_b;           // which end of the link the message came from
     bit<32> drop_reason;
     bit<8> epoch;          // of the link's pair numbers: their left-most 8 bits
 
-    // What the replies say. A copy for the controller keeps it.
+    // What the replies say, and the copy for the controller with them.
     @field_list(1)
     bit<64> cycle;
     @field_list(1)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from qplane.control import ControlError
 from qplane.link.errors import LinkLayerError
 from qplane.link.layer import LinkLayer
 from qplane.link.messages import Ok
@@ -365,3 +366,92 @@ def test_the_command_orders_pairs_in_virtual_time() -> None:
     )
     assert refused.returncode == 1
     assert refused.stderr.startswith("qplane: UNSUPP")
+
+
+def test_a_station_copies_the_pairs_that_are_asked_for_to_the_controller() -> None:
+    """From the network file, then at run time; each copy names its link, of the station's two."""
+    plan = (
+        '[network]\nname = "copies"\nseed = 4\n[memories.m]\nslots = 8\nt2 = "1 s"\n[nodes]\n'
+        'a = { memory = "m" }\nb = { memory = "m" }\nc = { memory = "m" }\ns = { station = true }\n'
+        '[defaults.link]\nlength = "5 km"\nherald = "s"\n'
+        '[[links]]\nbetween = ["a", "b"]\n'
+        '[[links]]\nbetween = ["b", "c"]\nsample_heralds = 4\n'
+    )
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        texts: list[str] = []
+        reports = running.controller.reports
+        running.controller.events.subscribe(lambda event: texts.append(event.text))
+
+        async def order(near: str, far: str, pairs: int) -> list[int]:
+            request = await layer.end(near, far).create(pairs, keep=False)
+            seen = [ok.seq async for ok in request]
+            await running.clock.sleep(5 * MS)
+            return seen
+
+        await order("a", "b", 20)
+        assert not reports.heralds
+        copied = [seq for seq in await order("b", "c", 20) if seq % 4 == 0]
+        assert layer.sampled("c", "b") == (4, len(copied))
+        assert [text.split(":")[0] for text in texts] == ["s"] * len(copied)
+        assert [int(text.split()[2]) for text in texts] == copied
+        assert all(" of b-c: PSI_" in text for text in texts)
+
+        await layer.sample("a", "b", 1)
+        await layer.sample("b", "c", 0)
+        texts.clear()
+        await order("b", "c", 8)
+        assert not texts
+        seen = await order("a", "b", 6)
+        assert [int(text.split()[2]) for text in texts][: len(seen)] == seen
+        assert reports.unreadable == 0
+        assert await running.controller.verify() == []
+        with pytest.raises(ControlError, match="every 3: 0 or a power of two"):
+            await layer.sample("a", "b", 3)
+
+    on(plan, test)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "keep"),
+    [
+        ('scheme = "double-click"', True),
+        ('scheme = "single-click"\nbright_state = 0.05', True),
+        ('scheme = "single-click"\nstation = 1.0', False),
+        ('scheme = "source"', True),
+        ('scheme = "source"', False),
+        ('scheme = "end-to-end"\nstation = 1.0', True),
+        ('scheme = "end-to-end"\nstation = 1.0', False),
+    ],
+)
+def test_every_way_to_make_pairs_takes_orders_without_a_station_in_the_file(
+    scheme: str, keep: bool
+) -> None:
+    """herald = true: the link has one of its own. Both ends have the same pairs, Φ+ throughout."""
+    plan = (
+        '[network]\nname = "own"\nseed = 6\n[memories.m]\nslots = 8\nt2 = "1 s"\n[nodes]\n'
+        'a = { memory = "m" }\nb = { memory = "m" }\nc = {}\n'
+        '[defaults.link]\nlength = "5 km"\nherald = true\n'
+        f'[[links]]\nbetween = ["a", "b"]\n{scheme}\n[[links]]\nbetween = ["b", "c"]\n'
+    )
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        for near, far in (("a", "b"), ("b", "a")):
+            listener = layer.end(far, near).listen(5)
+            request = await layer.end(near, far).create(3, keep=keep, purpose_id=5)
+            await request.done()
+            await running.clock.sleep(5 * MS)
+            listener.close()
+            here, there = [ok async for ok in request], [ok async for ok in listener]
+            assert [ok.seq for ok in here] == [ok.seq for ok in there]
+            assert len(here) == 3
+            if not keep:
+                continue
+            true = truth(running)
+            for one, other in zip(here, there, strict=True):
+                assert true[one.seq] == pytest.approx(one.fidelity, abs=0.02)
+                await layer.end(near, far).release(one)
+                await layer.end(far, near).release(other)
+            await running.clock.sleep(5 * MS)
+
+    on(plan, test)

@@ -108,6 +108,10 @@ class StubNetwork:
     async def reserve_links(self) -> None:
         pass
 
+    def sampled_heralds(self, link: object) -> tuple[int, int]:
+        """No station here copies anything."""
+        return 0, 0
+
     def link_slots(self, node: str, number: int) -> Slots:
         return Slots(0, 8)
 

@@ -83,6 +83,45 @@ def test_ends_may_differ_and_photons_may_come_late():
     assert (fibre.balanced, fibre.double_excitation, fibre.preparation_error) == (True, 0.04, 0.01)
 
 
+OWN = """
+[network]
+name = "own"
+[memories.m]
+slots = 4
+[nodes]
+a = { memory = "m" }
+b = { memory = "m" }
+a-b = { id = 7 }
+[defaults.link]
+length = "5 km"
+herald = true
+"""
+
+
+def test_a_link_has_a_station_of_its_own_where_it_carries_qubits():
+    links = [["a", "b"], ["a", "b"], ["a", "a-b"]]
+    text = OWN + "".join(f"[[links]]\nbetween = {ends}\n" for ends in links)
+    plan = loads(text + '[[links]]\nbetween = ["b", "a"]\nherald = false\n')
+    assert [link.herald and link.herald.station for link in plan.links] == [
+        "a-b-2",
+        "a-b-3",
+        None,
+        None,
+    ]
+    assert [plan.nodes[name].id for name in ("a-b-2", "a-b-3")] == [8, 9]
+    assert all(plan.nodes[name].is_station for name in ("a-b-2", "a-b-3"))
+    assert plan.links[1].herald == ("a-b-3", 0, (4, 4), (1, 2))
+
+
+def test_how_many_pairs_a_station_copies():
+    text = OWN + '[[links]]\nbetween = ["a", "b"]\nsample_heralds = '
+    assert loads(text + "64").links[0].options.sample_heralds == 64
+    assert "sample_heralds = 6: a power of two is wanted" in error(text + "6")
+    assert "sample_heralds" in error(text + "0")
+    without = text.replace("herald = true", "herald = false")
+    assert "sample_heralds need a heralding station" in error(without + "2")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -161,6 +161,26 @@ def top(
 
 
 @app.command(
+    epilog="Examples:  qplane link sample alice bob --every 64   |   "
+    "qplane link sample alice bob --every 0"
+)
+def sample(
+    node: Node,
+    remote: Remote,
+    every: Annotated[int, typer.Option(min=0, help="A power of two; 0: none.")] = 1,
+    net: NetName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a link's heralding station copy each so many-th pair to the controller.
+
+    The copies are events of the controller; link status --json counts them.
+    """
+    from qplane.cli import link_commands
+
+    link_commands.sample(link_commands.Where(net, None, as_json), node, remote, every)
+
+
+@app.command(
     epilog="Examples:  qplane link scheduler alice bob priority   |   "
     "qplane link scheduler alice bob wfq --weights 0,10,1"
 )

@@ -175,6 +175,19 @@ def scheduler(where: Where, node: str, remote: str, name: str, weights: str) -> 
         print(json.dumps(said) if where.as_json else f"{node}-{remote} is served by {name}")
 
 
+def sample(where: Where, node: str, remote: str, every: int) -> None:
+    """Have the station copy pairs to the controller."""
+    with _source(where) as source:
+        said = source.call("link.sample", node=node, remote=remote, every=every)
+    if where.as_json:
+        print(json.dumps(said))
+    elif every:
+        share = "each pair" if every == 1 else f"one pair in {every}"
+        print(f"{share} of {node}-{remote} is copied to the controller")
+    else:
+        print(f"no pair of {node}-{remote} is copied to the controller")
+
+
 def _follow(
     items: Iterator[dict[str, Any]], pairs: int, where: Where, *, quiet: bool = False
 ) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from qplane.control.errors import ControlError
 from qplane.control.events import Events
 from qplane.control.generation import LinkStatus
 from qplane.control.keeper import INTERVAL_PS, Keeper
+from qplane.control.links import MOST_SELDOM
 from qplane.control.neighbours import Neighbours
 from qplane.control.ping import Ping, Pings, find_circuit
 from qplane.control.plans import CircuitPlan
@@ -23,14 +24,14 @@ from qplane.control.program import schema as program_schema
 from qplane.control.programmer import Programmer
 from qplane.control.reconcile import Difference
 from qplane.control.samples import Sample, Samples, SeqRange
-from qplane.control.session import Role
+from qplane.control.session import NewClient, Role, grpc_client
 from qplane.control.slots import Slots
 from qplane.control.store import Store
 from qplane.control.switches import Packets, Switches
 from qplane.control.telemetry import Reports
 from qplane.control.teleport import BlochState, Teleportation, Teleports
 from qplane.control.topology import Topology
-from qplane.net import QUANTUM_PORT, Circuit, Network, Telemetry
+from qplane.net import QUANTUM_PORT, Circuit, Link, Network
 
 ELECTION_ID = 10
 """Lowest election id, as finsy's: leaves room below for clients that only look on."""
@@ -73,10 +74,14 @@ class Controller:
         secret: bytes | None = None,
         answer_timeout_ps: int = ANSWER_TIMEOUT_PS,
         switch_time_scale: float = 1.0,
+        new_client: NewClient = grpc_client,
     ) -> None:
         self.network = network
         self.events = Events()
-        self.reports = Reports(self.events)
+        self.reports = Reports(
+            self.events,
+            {link.herald[:2]: link.name for link in network.links if link.herald is not None},
+        )
         """What switches have told without being asked, counted."""
         self._listener: PacketListener | None = None
         self._switches = Switches(
@@ -86,7 +91,8 @@ class Controller:
             self.events,
             on_packet=self._packet_in,
             on_error=self._connection_failed,
-            reports=self.reports if network.telemetry != Telemetry() else None,
+            reports=self.reports,
+            new_client=new_client,
         )
         sessions = self._switches.sessions
         self._devices = Devices(sessions, clock, answer_timeout_ps)
@@ -146,8 +152,12 @@ class Controller:
 
     @property
     def exchanged(self) -> set[str]:
-        """Nodes to whose switches packets were sent; who looks at them takes them out."""
+        """Nodes whose switches packets were exchanged with; who looks at them takes them out."""
         return self._switches.exchanged
+
+    def on_exchange(self, callback: Callable[[], None]) -> None:
+        """Call it after each packet that is sent to a switch or that was dealt with."""
+        self._switches.on_exchange = callback
 
     # ---- what there is ----
 
@@ -317,6 +327,30 @@ class Controller:
         stations = [node.name for node in nodes if node.is_station]
         if stations:
             await self._programmer.hold(lambda links: links.renumbered(stations))
+
+    async def sample_heralds(self, link: Link, every: int) -> None:
+        """Have each `every`-th pair of a link (a power of two; 0: none) copied to us: `reports`.
+
+        In place of what the network file says. Raises ControlError, WriteError; a station that is
+        away hears of it when it is back.
+        """
+        if link.herald is None:
+            raise ControlError(
+                f"link {link.name} has no heralding station that could copy anything"
+            )
+        if every < 0 or every & (every - 1) or every > MOST_SELDOM:
+            raise ControlError(
+                f"every {every}: 0 or a power of two up to {MOST_SELDOM} is possible (1, 2, 4 ...)"
+            )
+        herald = link.herald
+        await self._programmer.hold(lambda links: links.with_sampling(herald, every))
+
+    def sampled_heralds(self, link: Link) -> tuple[int, int]:
+        """Each how many-th pair of a link is copied to us (0: none), and how many were."""
+        if link.herald is None:
+            return 0, 0
+        every = self._programmer.intent.links.sampled(link)
+        return every, self.reports.heralds[link.herald[:2]]
 
     def epoch(self, station: str) -> int:
         """In which a station numbers pairs. The event station-renumbered tells of another one."""

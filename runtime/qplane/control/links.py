@@ -9,6 +9,10 @@ from qplane.control.errors import SlotsError
 from qplane.control.slots import Slots, foreign_slots, without
 from qplane.control.topology import Topology
 from qplane.net import DEFAULT_SLICE, Link, LinkEnd
+from qplane.net.model import Herald
+
+MOST_SELDOM = 1 << 23
+"""Largest interval of copies of pairs: their numbers have 24 bits."""
 
 EPOCHS = 256
 """Epochs of pair numbers before they come round (8 bits)."""
@@ -27,11 +31,22 @@ class LinkSlots:
 
 
 @dataclass(frozen=True)
+class LinkSampling:
+    """Each `every`-th pair (0: none) of a station's link `number` is copied to the controller."""
+
+    station: str
+    number: int
+    every: int
+
+
+@dataclass(frozen=True)
 class LinkHoldings:
-    """All of it. `epochs` by station; a station that is not there is in epoch 0."""
+    """All of it. `epochs` by station; a station that is not there is in epoch 0. `sampling`: what
+    was asked for at run time, in place of the network file's."""
 
     epochs: Mapping[str, int] = field(default_factory=dict)
     slots: tuple[LinkSlots, ...] = ()
+    sampling: tuple[LinkSampling, ...] = ()
 
     def epoch(self, station: str) -> int:
         """The epoch in which a station numbers pairs."""
@@ -41,6 +56,19 @@ class LinkHoldings:
         """With these stations in their next epoch."""
         fresh = {name: (self.epoch(name) + 1) % EPOCHS for name in stations}
         return replace(self, epochs={**self.epochs, **fresh})
+
+    def sampled(self, link: Link) -> int:
+        """Each so many-th pair of it is copied to the controller; 0: none."""
+        for asked in self.sampling:
+            if link.herald is not None and (asked.station, asked.number) == link.herald[:2]:
+                return asked.every
+        return link.options.sample_heralds or 0
+
+    def with_sampling(self, herald: Herald, every: int) -> LinkHoldings:
+        """With so many pairs of the link of `herald` copied."""
+        others = [s for s in self.sampling if (s.station, s.number) != herald[:2]]
+        asked = LinkSampling(herald.station, herald.number, every)
+        return replace(self, sampling=(*others, asked))
 
     def of(self, end: LinkEnd) -> Slots | None:
         """The slots of one end of a link; None: nothing is reserved there."""

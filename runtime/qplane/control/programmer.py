@@ -141,7 +141,8 @@ class Programmer:
         before = self.intent.links
         self._store.commit(self.intent, after)
         self.intent = after
-        return {name for name in links.epochs if links.epoch(name) != before.epoch(name)}
+        renumbered = {name for name in links.epochs if links.epoch(name) != before.epoch(name)}
+        return renumbered | {s.station for s in {*links.sampling} ^ {*before.sampling}}
 
     def _refuse_away(self, phases: Iterable[Phase], away: Collection[str]) -> None:
         failures: list[Failure] = []
@@ -222,7 +223,8 @@ class Programmer:
         return states
 
     def _base_entries(self, intent: Intent) -> Mapping[str, list[Entry]]:
-        follows_from = intent.base, self.topology.down, intent.links.epochs
+        held = intent.links
+        follows_from = intent.base, self.topology.down, held.epochs, held.sampling
         if self._base_of != follows_from:
             scale, links = self._time_scale, intent.links
             if intent.base is Base.NOTHING:

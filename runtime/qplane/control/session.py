@@ -45,8 +45,20 @@ BATCH = 200
 TELEMETRY_COPY = 5
 """Reason of a packet-in that is a sampled copy; its `detail` is the event's number."""
 
+HERALD_COPY = 6
+"""Likewise of a station's copy of a REPLY; its `detail` is the station's number of the link."""
+
 PROGRAM_MARK = "pair_in"
 """A table that every version of the node program has, and no other program."""
+
+NewClient = Callable[[str, str], P4Client]
+"""Makes the client for a node's switch at an address."""
+
+
+def grpc_client(node: str, address: str) -> P4Client:
+    """As usual: everything over gRPC."""
+    return P4Client(address, wait_for_ready=False)
+
 
 PacketHandler = Callable[[str, int, bytes], Awaitable[None]]
 """Called with the node, the port where the packet came in, and the packet."""
@@ -66,8 +78,9 @@ class Session:
 
     `on_error` is called with what befalls the connection when nobody has asked (lost, taken over,
     a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none;
-    `on_packet_out`, with the node, when a packet has been given to gRPC. `reports` takes what the
-    switch tells without being asked (None: it is not to tell anything).
+    `on_exchange`, with the node, when a packet has been given to gRPC or one that came was dealt
+    with. `reports` takes what the switch tells without being asked (None: it is not to tell
+    anything).
     """
 
     def __init__(
@@ -80,8 +93,9 @@ class Session:
         on_packet: PacketHandler,
         on_error: Callable[[ControlError], None],
         on_change: Callable[[], None] = lambda: None,
-        on_packet_out: Callable[[str], None] = lambda node: None,
+        on_exchange: Callable[[str], None] = lambda node: None,
         reports: Reports | None = None,
+        new_client: NewClient = grpc_client,
     ) -> None:
         self.node = node
         self._reports = reports
@@ -96,8 +110,8 @@ class Session:
         self._on_packet = on_packet
         self._on_error = on_error
         self._on_change = on_change
-        self._on_packet_out = on_packet_out
-        self._client = P4Client(address, wait_for_ready=False)
+        self._on_exchange = on_exchange
+        self._client = new_client(node, address)
         self._receiver: asyncio.Task[None] | None = None
         self._requests = 0
         self._quiet = asyncio.Event()  # no request is under way
@@ -359,7 +373,9 @@ class Session:
                 if not table.match_fields
             ]
         if self._reports is not None:
-            wanted += [fy.P4CloneSessionEntry(), fy.P4DigestEntry()]
+            wanted.append(fy.P4CloneSessionEntry())
+            if next(iter(self._schema.digests), None) is not None:
+                wanted.append(fy.P4DigestEntry())
         entities = await self._read(wanted)
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
@@ -396,7 +412,7 @@ class Session:
         message = fy.P4PacketOut(packet, egress_port=port, pad=0)
         update = message.encode_update(self._schema)
         self.packet_outs += 1  # now: while gRPC takes it, it is under way
-        self._on_packet_out(self.node)
+        self._on_exchange(self.node)
         try:
             async with self._sending:
                 await self._client.send(update)
@@ -417,14 +433,9 @@ class Session:
                 if kind == "packet":
                     if self.is_primary and not self.is_foreign:
                         packet = fy.P4PacketIn.decode(message, self._schema)
-                        if packet["reason"] == TELEMETRY_COPY and self._reports is not None:
-                            self._reports.copy(
-                                self.node, packet["detail"], packet["ingress_port"], packet.payload
-                            )
-                            self.packet_ins += 1
-                            continue
-                        await self._on_packet(self.node, packet["ingress_port"], packet.payload)
-                    self.packet_ins += 1
+                        if self._reports is None or not self._report(self._reports, packet):
+                            await self._on_packet(self.node, packet["ingress_port"], packet.payload)
+                    self._dealt_with()
                 elif kind == "arbitration":
                     self._arbitration_changed(message.arbitration)
                 elif kind == "digest":
@@ -444,6 +455,20 @@ class Session:
             # A flaw of ours: whoever waits for an answer must hear of it, not wait in vain.
             self._lose(ControlError(f"a packet-in could not be handled: {error!r}", node=self.node))
             raise
+
+    def _report(self, reports: Reports, packet: fy.P4PacketIn) -> bool:
+        """Whether it was a copy that nobody waits for."""
+        if packet["reason"] == TELEMETRY_COPY:
+            reports.copy(self.node, packet["detail"], packet["ingress_port"], packet.payload)
+        elif packet["reason"] == HERALD_COPY:
+            reports.herald(self.node, packet["detail"], packet.payload)
+        else:
+            return False
+        return True
+
+    def _dealt_with(self) -> None:
+        self.packet_ins += 1
+        self._on_exchange(self.node)
 
     async def _digest(self, digest: fy.P4DigestList) -> None:
         if self._reports is not None:

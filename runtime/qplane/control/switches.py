@@ -10,9 +10,9 @@ import finsy as fy
 
 from qplane.control.errors import ArbitrationError, ControlError
 from qplane.control.events import EventKind, Events
-from qplane.control.session import PacketHandler, Role, Session
+from qplane.control.session import NewClient, PacketHandler, Role, Session, grpc_client
 from qplane.control.telemetry import Reports
-from qplane.net import Network
+from qplane.net import Network, Telemetry
 
 _PARALLEL = 16  # connections being set up at once
 
@@ -29,7 +29,8 @@ class Switches:
 
     `changed` is set when a connection is lost, or a switch gets or loses its primary. `deposed` is
     the error with which another controller took a switch over, if one did. `exchanged` holds the
-    nodes to which packets were sent.
+    nodes that packets were exchanged with, and `on_exchange` is called after each. `reports` takes
+    what stations copy, and, where the network file asks for it, what the other switches tell.
     """
 
     def __init__(
@@ -41,13 +42,16 @@ class Switches:
         *,
         on_packet: PacketHandler,
         on_error: Callable[[ControlError], None],
-        reports: Reports | None = None,
+        reports: Reports,
+        new_client: NewClient = grpc_client,
     ) -> None:
         self.changed = asyncio.Event()
         self.exchanged: set[str] = set()
+        self.on_exchange: Callable[[], None] = lambda: None
         self.deposed: ArbitrationError | None = None
         self._events = events
         self._on_error = on_error
+        asked = network.telemetry != Telemetry()
         self.sessions = {
             node.name: Session(
                 node.name,
@@ -57,8 +61,9 @@ class Switches:
                 on_packet=on_packet,
                 on_error=self._failed,
                 on_change=self.changed.set,
-                on_packet_out=self.exchanged.add,
-                reports=reports,
+                on_exchange=self._exchanged,
+                reports=reports if asked or node.is_station else None,
+                new_client=new_client,
             )
             for node in network.nodes.values()
         }
@@ -94,6 +99,10 @@ class Switches:
     async def close(self) -> None:
         """Leave the switches as they are."""
         await asyncio.gather(*(session.close() for session in self.sessions.values()))
+
+    def _exchanged(self, node: str) -> None:
+        self.exchanged.add(node)
+        self.on_exchange()
 
     def _failed(self, error: ControlError) -> None:
         self._on_error(error)

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 
 from qplane.control import slices, telemetry, tunnels
-from qplane.control.entries import DefaultAction, Entry, Group, table_entry
+from qplane.control.entries import CloneSession, DefaultAction, Entry, Group, table_entry
 from qplane.control.links import NOTHING_HELD, LinkHoldings
 from qplane.control.mac import node_mac
 from qplane.control.plans import CircuitPlan, HopPlan, Side
 from qplane.control.routing import message_delay_ps, next_links
-from qplane.net import DEFAULT_SLICE, GATEWAY_IP, QUANTUM_PORT, Network
+from qplane.net import CPU_PORT, DEFAULT_SLICE, GATEWAY_IP, QUANTUM_PORT, Network
 from qplane.wire import parse_mac
 
 ENTRANCES = ("port_kind", "label_in", "pair_in", "my_mac", "arp_responder")
@@ -119,6 +119,19 @@ def stations(network: Network, links: LinkHoldings) -> Iterator[tuple[str, Entry
                 epoch=links.epoch(herald.station),
             ),
         )
+        every = links.sampled(link)
+        if every:
+            yield herald.station, CloneSession(telemetry.HERALD_SESSION, ((CPU_PORT, 1),))
+            yield (
+                herald.station,
+                table_entry(
+                    "sampling",
+                    {"link": herald.number},
+                    "sample",
+                    mask=every - 1,
+                    session=telemetry.HERALD_SESSION,
+                ),
+            )
         station_mac = node_mac(network.nodes[herald.station].id)
         ends = zip((link.a, link.b), herald.end_ports, herald.station_ports, strict=True)
         for is_b, (end, port, station_port) in enumerate(ends):

@@ -72,6 +72,7 @@ class LinkLayer:
         self.lost = 0
         self.malformed = 0
         self.ends: dict[tuple[str, str], LinkEnd] = {}  # by node and neighbour
+        self._links: dict[tuple[str, str], Link] = {}  # likewise
         self._controller = controller
         self._clock = clock
         self._policy = policy or Policy()
@@ -155,7 +156,8 @@ class LinkLayer:
                 ):
                     raise LinkLayerError(
                         f"link {link.name} has no heralding station, so nothing can be ordered "
-                        "there: name one with herald in the network file, whichever its scheme"
+                        "there: name one in the network file (herald = NODE), or give it one of "
+                        "its own (herald = true), whichever its scheme"
                     )
             known = ", ".join(f"{a}-{b}" for a, b in self.ends) or "none"
             raise LinkLayerError(
@@ -170,6 +172,20 @@ class LinkLayer:
         for end in (self.end(node, remote), self.end(remote, node)):
             end.egp.use_scheduler(scheduler(name, weights))
         await self.flush()
+
+    def _link(self, node: str, remote: str) -> Link:
+        self.end(node, remote)  # raises LinkLayerError
+        return self._links[node, remote]
+
+    async def sample(self, node: str, remote: str, every: int) -> None:
+        """Have a link's station copy each so many-th pair (a power of two; 0: none) to the
+        controller, in place of what the network file says. Raises LinkLayerError, ControlError.
+        """
+        await self._controller.sample_heralds(self._link(node, remote), every)
+
+    def sampled(self, node: str, remote: str) -> tuple[int, int]:
+        """Each how many-th pair of a link is copied (0: none), and how many were."""
+        return self._controller.sampled_heralds(self._link(node, remote))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """The protocols can't go on: whoever waits for a pair must hear of it."""
@@ -251,6 +267,7 @@ class LinkLayer:
             self._egps[near.node, near.port] = egp
             end = LinkEnd(near.node, far.node, egp, device, self._clock, self.flush)
             self.ends[near.node, far.node] = end
+            self._links[near.node, far.node] = link
             egp.listen(DEFAULT_PURPOSE, Discard(egp.release))
 
     def _slots(self, end: LinkEndpoint) -> SlotRange:

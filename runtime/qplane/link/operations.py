@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from qplane.clock import PS_PER_SECOND, Clock
+from qplane.control import ControlError
 from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
 from qplane.link.errors import LinkLayerError
 from qplane.link.holding import HOLD_PURPOSE, Holding
@@ -149,6 +150,15 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
             raise OperationError(str(error)) from None
         return {"node": node, "remote": remote, "scheduler": name, "weights": weights or []}
 
+    async def sample(node: str, remote: str, every: int) -> object:
+        """Have each `every`-th pair of a link copied to the controller by its station (0: none)."""
+        await find(node, remote)
+        try:
+            await layer.sample(node, remote, every)
+        except ControlError as error:
+            raise OperationError(str(error)) from None
+        return {"node": node, "remote": remote, "every": every}
+
     return {
         "link.create": create,
         "link.release": release,
@@ -156,6 +166,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         "link.status": status,
         "link.top": top,
         "link.scheduler": use_scheduler,
+        "link.sample": sample,
     }
 
 

@@ -14,10 +14,15 @@ from qplane.wire.service import RequestType
 def rows(layer: LinkLayer, holding: Holding, now_ps: int, node: str | None) -> list[dict[str, Any]]:
     """One for each end of each link (of `node`, or of all)."""
     return [
-        _row(end, now_ps) | {"held": holding.rows(end)}
+        _row(end, now_ps) | {"held": holding.rows(end), "copies": _copies(layer, end)}
         for end in layer.ends.values()
         if node is None or end.node == node
     ]
+
+
+def _copies(layer: LinkLayer, end: LinkEnd) -> dict[str, int]:
+    every, pairs = layer.sampled(end.node, end.remote)
+    return {"every": every, "pairs": pairs}
 
 
 def _row(end: LinkEnd, now_ps: int) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _nodes(file: NetworkFile) -> dict[str, Node]:
     return nodes
 
 
-def _links(file: NetworkFile, nodes: Mapping[str, Node]) -> tuple[tuple[Link, ...], dict[str, int]]:
+def _links(file: NetworkFile, nodes: dict[str, Node]) -> tuple[tuple[Link, ...], dict[str, int]]:
     """The links, and the next free switch port of every node."""
     next_port = dict.fromkeys(nodes, 1)
     next_number = dict.fromkeys(nodes, 0)
@@ -155,14 +155,17 @@ def _herald(
     index: int,
     section: LinkSection,
     quantum: bool,
-    nodes: Mapping[str, Node],
+    nodes: dict[str, Node],
     next_port: dict[str, int],
     next_number: dict[str, int],
 ) -> Herald | None:
     """A link's station, with the next free ports on all three nodes."""
     station = section.herald
-    if station is None:
+    if station is None or (isinstance(station, bool) and not quantum):
         return None
+    if isinstance(station, bool):
+        station = _own_station(section, nodes)
+        next_port[station], next_number[station] = 1, 0
     if station not in nodes or not nodes[station].is_station:
         stations = {name: node for name, node in nodes.items() if node.is_station}
         raise InconsistentError(
@@ -184,6 +187,16 @@ def _herald(
         ports.append(next_port[name])
         next_port[name] += 1
     return Herald(station, number, (ports[0], ports[1]), (ports[2], ports[3]))
+
+
+def _own_station(section: LinkSection, nodes: dict[str, Node]) -> str:
+    """A new node, called after the link."""
+    name, copies = "-".join(section.between), 1
+    while name in nodes:
+        copies += 1
+        name = f"{'-'.join(section.between)}-{copies}"
+    nodes[name] = Node(name, max(node.id for node in nodes.values()) + 1, None, True)
+    return name
 
 
 def _circuits(

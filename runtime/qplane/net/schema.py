@@ -128,7 +128,20 @@ def _name(value: str) -> str:
     return value
 
 
+def _herald(value: str | bool | None) -> str | bool | None:
+    return _name(value) if isinstance(value, str) else value or None
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError("a power of two is wanted (1, 2, 4, 8, ...)")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
+PowerOfTwo = Annotated[
+    int, AfterValidator(_power_of_two), Field(ge=1, le=1 << 23)
+]  # 24-bit numbers
 Metres = Annotated[float, BeforeValidator(_length_m)]
 Picoseconds = Annotated[int, BeforeValidator(_time_ps)]
 PicosecondsOrZero = Annotated[int, BeforeValidator(_time_or_zero_ps)]
@@ -249,7 +262,8 @@ class LinkSection(Section):
     bandwidth: BitsPerSecond = 1e10
     attenuation: DecibelsPerKm = 0.2
     scheme: Literal["double-click", "single-click", "source", "end-to-end"] = "double-click"
-    herald: Name | None = None  # the station's node; None: no MHP on this link
+    # The station's node; True: one of the link's own, if it carries qubits; None: no MHP on it.
+    herald: Annotated[str | bool | None, AfterValidator(_herald)] = None
     station: float = Field(default=0.5, ge=0.0, le=1.0, allow_inf_nan=False)
     emission_efficiency: ProbabilityOfEnds = (1.0, 1.0)
     detector_efficiency: Probability = 1.0
@@ -268,6 +282,7 @@ class LinkSection(Section):
     preparation_error: Probability = 0.0  # not source
     cycle: Picoseconds | None = None  # of the MHP; None: as long as a K attempt takes
     link_slots: int | None = Field(default=None, ge=1, le=16)  # per end, the link layer's
+    sample_heralds: PowerOfTwo | None = None  # each so many-th pair is copied to the controller
     slice: Name | None = None  # of the plain traffic on it
     every_attempt: bool = False  # the MHP sends GEN and REPLY of failing attempts too
     # Addresses of the two nodes, as in `between`; None: circuits' messages go over the fibre.
@@ -344,10 +359,14 @@ class LinkSection(Section):
                 '"source" they store'
             )
         if self.herald is None and (
-            self.cycle is not None or self.every_attempt or self.link_slots is not None
+            self.cycle is not None
+            or self.every_attempt
+            or self.link_slots is not None
+            or self.sample_heralds is not None
         ):
             raise ValueError(
-                "cycle, every_attempt and link_slots need a heralding station: herald = NODE"
+                "cycle, every_attempt, link_slots and sample_heralds need a heralding station: "
+                "herald = NODE, or herald = true"
             )
         return self
 
