@@ -1,6 +1,6 @@
 """What the engine makes of links of 0 to 200 km, beside the closed forms, for every scheme.
 
-    python benchmarks/links/closed_forms.py [--pairs 600]
+    python benchmarks/links/closed_forms.py [--pairs 600] [SCHEME ...]
 
 A link with losses, dark counts, imperfect interference and imperfect emitters makes pairs that are
 measured and pairs that are kept. Compared are: how many attempts succeed, how many errors there are
@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from estimates import AXES, chi_square, heralded, kept_fidelity  # beside this script
-from world import plan, run, world, write
+from world import merge, plan, run, world, write
 
 from qplane.link.feu import TEST_BASES
 from qplane.wire.service import RequestType
@@ -75,7 +75,7 @@ async def point(scheme: str, number: int, km: float, pairs: int) -> dict[str, An
             )
         w.a.egp.estimator.tests.clear()  # or the correction would change the setting
         w.b.egp.estimator.tests.clear()
-        _, _, kept = await kept_fidelity(w, KEPT, wish)
+        _, fidelity, kept = await kept_fidelity(w, KEPT, wish)
         await w.settle()
         return {
             "scheme": scheme,
@@ -88,20 +88,22 @@ async def point(scheme: str, number: int, km: float, pairs: int) -> dict[str, An
                 "heralds": counters["heralds"],
             },
             "fidelity": {
-                "closed_form": herald.fidelity,
-                "kept_differ_by": max(abs(fidelity - herald.fidelity) for fidelity in kept),
+                "closed_form": float(herald.fidelity),
+                "engine": fidelity,
+                "kept_differ_by": float(max(abs(f - herald.fidelity) for f in kept)),
             },
             "z": distances,
         }
 
 
-def study(pairs: int) -> dict[str, Any]:
-    """All schemes and lengths."""
+def study(pairs: int, schemes: list[str]) -> list[dict[str, Any]]:
+    """These schemes, all lengths."""
     rows = []
     print("scheme                             km    p closed     p engine       z   F closed  kept")
-    for scheme in SCHEMES:
-        for km in LENGTHS_KM:
-            found = run(point(scheme, len(rows), km, pairs))
+    for scheme in schemes:
+        for number, km in enumerate(LENGTHS_KM):
+            seed = list(SCHEMES).index(scheme) * len(LENGTHS_KM) + number
+            found = run(point(scheme, seed, km, pairs))
             rows.append(found)
             success, fidelity = found["success"], found["fidelity"]
             print(
@@ -110,6 +112,11 @@ def study(pairs: int) -> dict[str, Any]:
                 f"  ±{fidelity['kept_differ_by']:.0e}",
                 flush=True,
             )
+    return rows
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Whether the distances are as they should be by chance."""
     summary = {
         name: chi_square([row["z"][name] for row in rows]) for name in ("success", "X", "Y", "Z")
     }
@@ -119,14 +126,17 @@ def study(pairs: int) -> dict[str, Any]:
             f"{figures['chance_of_less']:.3f}, so high {figures['chance_of_more']:.3f}; largest "
             f"{figures['largest']:.2f}"
         )
-    return {"pairs": pairs, "summary": summary, "rows": rows}
+    return summary
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=600, help="measured, of each link")
+    parser.add_argument("schemes", nargs="*", help=f"all, or some of: {'; '.join(SCHEMES)}")
     options = parser.parse_args()
-    write("closed_forms", study(options.pairs))
+    rows = study(options.pairs, options.schemes or list(SCHEMES))
+    rows = merge("closed_forms", rows, "scheme", "length_km")
+    write("closed_forms", {"pairs": options.pairs, "summary": summarise(rows), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the fidelity estimation says of random links, beside what is true.
 
-    python benchmarks/links/estimates.py [--links 20] [--pairs 3000]
+    python benchmarks/links/estimates.py [--links 20] [--pairs 4000]
 
 Each link has a random scheme, length, station, losses at either end, visibility, dark counts,
 errors of emitters and readout, T1 and T2. The real engine makes test pairs, which both ends measure
@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from world import US, World, plan, run, world, write  # beside this script
+from world import US, World, plan, read, run, world, write  # beside this script
 
 from qplane.link.feu import CALIBRATION_ERROR, TEST_BASES, ErrorCounts
 from qplane.link.messages import Ok
@@ -159,6 +159,7 @@ async def one(number: int, pairs: int, kept: int) -> dict[str, Any]:
         correction = estimator.correction
         await w.settle()
         return {
+            "number": number,
             "link": link,
             "memory": memory,
             "calibration_off": off,
@@ -211,6 +212,11 @@ def study(links: int, pairs: int, kept: int, first: int = 0) -> dict[str, Any]:
             f"  {estimate['said']:.4f}   {estimate['error']:.4f} {estimate['z']:>6.2f}",
             flush=True,
         )
+    return summarise(rows) | {"pairs": pairs, "kept": kept}
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of all links: whether the distances are as they should be by chance."""
     summary = {
         "sample": chi_square([row["sample"]["z"] for row in rows]),
         "estimate": chi_square([row["estimate"]["z"] for row in rows]),
@@ -222,19 +228,30 @@ def study(links: int, pairs: int, kept: int, first: int = 0) -> dict[str, Any]:
             f"{figures['chance_of_less']:.3f}, so high {figures['chance_of_more']:.3f}; "
             f"{figures['beyond_2']} beyond 2, largest {figures['largest']:.2f}"
         )
-    return {"pairs": pairs, "kept": kept, "summary": summary, "links": rows}
+    return {"summary": summary, "links": rows}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--links", type=int, default=20)
-    parser.add_argument("--pairs", type=int, default=3000, help="test pairs of each link")
+    parser.add_argument("--pairs", type=int, default=4000, help="test pairs of each link")
     parser.add_argument("--kept", type=int, default=20, help="pairs kept of each link")
-    parser.add_argument("--first", type=int, default=0, help="number of the first link")
+    parser.add_argument(
+        "--first",
+        type=int,
+        default=0,
+        help="number of the first; others stay as they are",
+    )
     options = parser.parse_args()
     results = study(options.links, options.pairs, options.kept, options.first)
-    if options.first == 0 and options.links >= 20:
-        write("estimates", results)
+    earlier = read("estimates")
+    if earlier and (earlier["pairs"], earlier["kept"]) == (options.pairs, options.kept):
+        numbers = range(options.first, options.first + options.links)
+        others = [row for row in earlier["links"] if row["number"] not in numbers]
+        print("with the links of earlier runs:")
+        rows = sorted(others + results["links"], key=lambda row: int(row["number"]))
+        results |= summarise(rows)
+    write("estimates", results)
 
 
 if __name__ == "__main__":

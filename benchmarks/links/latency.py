@@ -1,6 +1,6 @@
 """What requests wait under load, on the real engine: first come first served, and WFQ.
 
-    python benchmarks/links/latency.py [--requests 2500]
+    python benchmarks/links/latency.py [--requests 2500] [--load 0.7 ...]
 
 Classes as in Dahlberg et al. 2019: NL (network layer: keep 1 pair, strict priority), CK (keep 1 to
 3), MD (measure 1 to 10), with 1 : 2 : 2 of the requests, at either end alike, at random times. Load
@@ -18,7 +18,7 @@ import statistics
 from typing import Any
 
 from load import Kind, Load, Served  # beside this script
-from world import MS, SECOND, World, plan, run, world, write
+from world import MS, SECOND, World, merge, plan, read, run, world, write
 
 from qplane.wire.service import RequestType
 
@@ -101,13 +101,12 @@ async def row(scheduler: str, share: float, per_s: float, requests: int) -> list
         return rows
 
 
-async def table(requests: int) -> dict[str, Any]:
-    """All loads and schedulers."""
-    full = await capacity(requests)
+async def table(requests: int, full: float, loads: list[float]) -> list[dict[str, Any]]:
+    """These loads, both schedulers. `full`: requests a second at load 1."""
     print(f"load 1: {full:.1f} requests/s; {requests} requests for each load and scheduler")
     print("load  scheduler  class  asked  served  pairs/s   mean ms    ±    median ms  95 % ms")
     rows = []
-    for share in LOADS:
+    for share in loads:
         for scheduler in ("fcfs", "wfq"):
             for found in await row(scheduler, share, full, requests):
                 rows.append(found)
@@ -118,7 +117,7 @@ async def table(requests: int) -> dict[str, Any]:
                     f" {found['p95_ms']:>8.2f}",
                     flush=True,
                 )
-    return {"requests_per_s_at_load_1": full, "requests": requests, "rows": rows}
+    return rows
 
 
 async def single(share: float, requests: int) -> dict[str, float]:
@@ -163,11 +162,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=2500)
     parser.add_argument("--singles", type=int, default=12000, help="requests of the one class")
+    parser.add_argument("--load", type=float, action="append", help="0.7, 0.99, 1.5: all of them")
+    parser.add_argument("--formula", action="store_true", help="compare with the formula alone")
     options = parser.parse_args()
-    results = {
-        "formula": run(formula(options.singles)),
-        "table": run(table(options.requests)),
-    }
+    results = read("latency") or {}
+    if options.formula or not options.load:
+        results["formula"] = run(formula(options.singles))
+    if not options.formula:
+        if not options.load or "requests_per_s_at_load_1" not in results:
+            results["requests_per_s_at_load_1"] = run(capacity(options.requests))
+        full = results["requests_per_s_at_load_1"]
+        rows = run(table(options.requests, full, options.load or list(LOADS)))
+        results["rows"] = merge("latency", rows, "load", "scheduler", "class")
     write("latency", results)
 
 

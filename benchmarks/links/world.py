@@ -92,6 +92,19 @@ def write(name: str, results: object) -> None:
     path.write_text(json.dumps(results, indent=1) + "\n")
 
 
+def read(name: str) -> Any:
+    """Those of the last run; None: there was none."""
+    path = Path(__file__).parent / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def merge(name: str, rows: list[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
+    """New rows, and those of earlier runs that have no new one of the same keys."""
+    earlier = (read(name) or {}).get("rows", [])
+    new = {tuple(row[key] for key in keys) for row in rows}
+    return [row for row in earlier if tuple(row[key] for key in keys) not in new] + rows
+
+
 def run(coroutine: Any) -> Any:
     """To the end, in an event loop of its own."""
     return asyncio.run(coroutine)

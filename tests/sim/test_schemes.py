@@ -72,7 +72,7 @@ def brute_force_single_click(
 ):
     """(p, R) of either herald: all photons and modes in Fock space, the phase by quadrature, and
     all combinations of memories that were in |1> instead of |0> before their rotation."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(16)
     weights = weights / weights.sum()
     found = []
     for wanted in (0, 1):
