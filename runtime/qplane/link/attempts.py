@@ -30,7 +30,8 @@ class Attempts:
     """One end's. Both ends start an item at the same cycle, as they reckon from the same events.
 
     `too_long` is called, again and again, while an item is served and no pair comes for far longer
-    than expected.
+    than expected; `give_back` with an item whose pairs stand in the way of others, that have begun
+    as well, as theirs do in its own.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Attempts:
         memory: QuantumMemory,
         peer_memory: PeerMemory,
         too_long: Callable[[Serving], None],
+        give_back: Callable[[Serving], None],
     ) -> None:
         self._scheduler: Scheduler = Fcfs()
         self._timing = timing
@@ -50,6 +52,7 @@ class Attempts:
         self._memory = memory
         self._peer_memory = peer_memory
         self._too_long = too_long
+        self._give_back = give_back
         self._order: list[tuple[Key, QueueId]] = []  # sorted: the first is served first
         self._serving: dict[QueueId, Serving] = {}
         self._starts: list[int] = []  # heap of first cycles to come
@@ -117,12 +120,39 @@ class Attempts:
 
     def _first(self, cycle: int) -> Serving | None:
         """The first item that can be served in `cycle`."""
+        ahead = self._ahead()
         for _, id in self._order:
             serving = self._serving[id]
             is_open = not serving.is_complete and serving.item.terms.start_cycle <= cycle
-            if is_open and self._has_memory(serving):
+            if is_open and self._has_memory(serving, serving is ahead):
                 return serving
         return None
+
+    def _ahead(self) -> Serving | None:
+        """Of several that have begun to fill the memory that they need whole, the one to finish.
+
+        A pair that was under way when another item took its turn still comes, and so two can have
+        begun that do not both find room. Then the first that does goes ahead of the others; where
+        none does, the last gives its pairs back. What decides is the same at both ends.
+        """
+        begun = self._begun()
+        if len(begun) < 2:
+            return None
+        room = self._memory.capacity - sum(len(serving.pairs) for serving in begun)
+        for serving in begun:
+            if serving.missing <= room:
+                return serving
+        self._timers.at(self._timers.now_ps(), self._make_room)
+        return None
+
+    def _begun(self) -> list[Serving]:
+        """Items with some of the pairs that they need all at once, the first in order first."""
+        begun = [s for s in self._holders.values() if s.pairs and not s.is_complete]
+        return sorted(begun, key=lambda serving: self._scheduler.key(serving.item))
+
+    def _make_room(self) -> None:
+        if self._ahead() is None and len(begun := self._begun()) > 1:
+            self._give_back(begun[-1])
 
     def cycle(self) -> int:
         """The present cycle of the link."""
@@ -147,13 +177,13 @@ class Attempts:
         )
         self._be_patient(serving)
 
-    def _has_memory(self, serving: Serving) -> bool:
+    def _has_memory(self, serving: Serving, is_ahead: bool) -> bool:
         """Whether a K item finds room at both ends, as far as this one knows."""
         if serving.item.kind is not RequestType.KEEP:
             return True
         free = self._memory.free
         for other in self._holders.values():
-            if other is not serving and other.pairs:
+            if other is not serving and other.pairs and not is_ahead:
                 free -= other.missing  # kept for it
         needed = serving.missing if serving.item.holds_all else 1
         return free >= needed and self._peer_memory.has(needed)

@@ -110,6 +110,7 @@ class Egp:
             memory=memory,
             peer_memory=self._peer_memory,
             too_long=self._ask_about,
+            give_back=self._give_back,
         )
         self._listeners: dict[int, Consumer] = {}
         self._requests: dict[int, Consumer] = {}  # by create id, until it is in the queue
@@ -421,6 +422,12 @@ class Egp:
                     serving.closing.cancel()
                     serving.closing = None
                 self._hand_over(serving)
+
+    def _give_back(self, serving: Serving) -> None:
+        """No item can be completed unless this one's pairs go, at both ends."""
+        for pairs in ranges([*serving.pairs]):
+            self._void(pairs)
+            self.numbering.miss(pairs)
 
     def _forget_history(self) -> None:
         """Forget pairs of requests that are over and that the other end has counted as well."""
