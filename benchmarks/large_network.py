@@ -6,6 +6,7 @@ memory for each node, and what a delivered pair then costs.
     python benchmarks/large_network.py                       # 1000 nodes, 5000 circuits
     python benchmarks/large_network.py --nodes 100 --circuits 500
     python benchmarks/large_network.py --profile out.prof    # where the set-up spends its time
+    python benchmarks/large_network.py --seconds 2 --json benchmarks/large_network.json
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import json
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
 
+from qplane.clock import PS_PER_SECOND
 from qplane.collector import collect_seldom
+from qplane.control.planning.model import estimate, models
 from qplane.net import Network, loads
-from qplane.simulate.session import simulation
+from qplane.simulate.session import Simulation, simulation
 
 HEAD = """\
 [network]
@@ -91,82 +97,136 @@ def resident_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield
-    print(
-        f"{what:34} {time.perf_counter() - wall:7.2f} s  (CPU {time.process_time() - cpu:6.2f} s) "
-        f"{resident_mib():8.0f} MiB",
-        flush=True,
-    )
+class Steps:
+    """What each step took; printed at once."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, object] = {}
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        figure = {"wall_s": round(wall, 2), "cpu_s": round(cpu, 2), "mib": round(resident_mib())}
+        self.note(what, figure)
+
+    def note(self, what: str, figure: object) -> None:
+        self.figures[what] = figure
+        print(f"{what:34} {json.dumps(figure)}", flush=True)
 
 
-async def run(plan: Network, seconds: float, profile: str | None) -> None:
+async def run(steps: Steps, plan: Network, options: argparse.Namespace) -> None:
     before = resident_mib()
     profiler = cProfile.Profile()
-    with timed("network emulated, server up"):
+    with steps.timed("network emulated, server up"):
         running = simulation(plan, sample_limit=1)
         simulated = await running.__aenter__()
     try:
         controller, engine = simulated.controller, simulated.emulation.engine
-        if profile:
+        if options.profile:
             profiler.enable()
         begin = time.perf_counter()
-        with timed("connected, program pushed"):
+        with steps.timed("connected, program pushed"):
             await controller.connect()
-        with timed("devices asked"):
+        with steps.timed("devices asked"):
             await controller.discover()
-        with timed("circuits planned and installed"):
+        with steps.timed("circuits planned and installed"):
             await controller.install()
-        programmed = time.perf_counter() - begin
-        if profile:
+        steps.note("programmed in seconds (goal 30)", round(time.perf_counter() - begin, 1))
+        if options.profile:
             profiler.disable()
-            profiler.dump_stats(profile)
-        entries = sum(len(controller.entries(node)) for node in plan.nodes)
-        nodes, circuits = len(plan.nodes), len(plan.circuits)
-        print(
-            f"{nodes} nodes, {circuits} circuits, {entries} entries: {programmed:.1f} s (goal 30)"
-        )
-        print(f"memory for each node: {(resident_mib() - before) / nodes * 1024:.0f} KiB")
-        with timed("generation started"):
+            profiler.dump_stats(options.profile)
+        steps.note("entries", sum(len(controller.entries(node)) for node in plan.nodes))
+        steps.note("KiB for each node", round((resident_mib() - before) / len(plan.nodes) * 1024))
+        with steps.timed("generation started"):
             await controller.start()
-        until = round(seconds * 1e12)
-        begin = time.process_time()
-        with timed(f"{seconds:g} s of virtual time"):
-            while engine.now_ps < until:
-                await simulated.clock.advance(until)
-        cpu = time.process_time() - begin
-        hops = sum(
-            row["count"] * len(plan.circuits[name].path) for name, row in counted(simulated).items()
-        )
-        print(
-            f"{engine.delivered} pairs, {engine.counters()['events']} events: "
-            f"{cpu * 1e6 / max(engine.delivered, 1):.1f} us for each pair, "
-            f"{cpu * 1e6 / max(hops, 1):.2f} us for each pair and hop"
-        )
-        with timed("stopped and drained"):
+        with steps.timed(f"{options.warm_up:g} s of virtual time ahead"):
+            await pass_time(simulated, options.warm_up)
+        ahead, delivered, begin = counted(simulated), engine.delivered, time.process_time()
+        with steps.timed(f"{options.seconds:g} s of virtual time"):
+            await pass_time(simulated, options.seconds)
+        cpu, delivered = time.process_time() - begin, engine.delivered - delivered
+        counts = {name: count - ahead[name] for name, count in counted(simulated).items()}
+        hops = sum(count * len(controller.plans[name].path) for name, count in counts.items())
+        steps.note("pairs delivered", delivered)
+        steps.note("events", engine.counters()["events"])
+        steps.note("us of CPU for each pair", round(cpu * 1e6 / max(delivered, 1), 1))
+        steps.note("us of CPU for each pair and hop", round(cpu * 1e6 / max(hops, 1), 2))
+        with steps.timed("stopped and drained"):
             await simulated.drain()
-        with timed("read back, torn down, read back"):
+        counters = engine.counters()
+        left = {name: counters[name] for name in ("slots_in_use", "one_sided")}
+        for name in ("wrong_frames", "mismatches"):
+            left[name] = sum(row[name] for row in engine.circuits())
+        if any(left.values()):
+            raise AssertionError(f"all of these should be 0: {left}")
+        steps.note("left after the drain", left)
+        if options.compare:
+            with steps.timed(f"{options.compare} circuits reckoned"):
+                compared = compare(simulated, counts, options.seconds, options.compare)
+            steps.note("delivered over reckoned", compared)
+        with steps.timed("read back, torn down, read back"):
             await simulated.tear_down()
     finally:
         await running.__aexit__(None, None, None)
 
 
-def counted(simulated) -> dict:  # type: ignore[no-untyped-def, type-arg]
-    """The engine's row of each circuit that delivered something, by the circuit's name."""
-    names = {}
-    indices = simulated.emulation.nodes
-    for plan in simulated.controller.plans.values():
-        hop = plan.hops[0]
-        names[indices[hop.node], hop.sides[0].number, hop.sides[0].label] = plan.name
+async def pass_time(simulated: Simulation, seconds: float) -> None:
+    engine = simulated.emulation.engine
+    until_ps = engine.now_ps + round(seconds * PS_PER_SECOND)
+    while engine.now_ps < until_ps:
+        await simulated.clock.advance(until_ps)
+
+
+def counted(simulated: Simulation) -> dict[str, int]:
+    """Pairs that each circuit has delivered."""
     rows = {}
     for row in simulated.emulation.engine.circuits():
         for end in ("head", "tail"):
-            name = names.get((row[f"{end}_node"], row[f"{end}_link"], row[f"{end}_label"]))
-            if name:
-                rows[name] = row
-    return rows
+            rows[row[f"{end}_node"], row[f"{end}_link"], row[f"{end}_label"]] = row["count"]
+    found = {}
+    for plan in simulated.controller.plans.values():
+        hop = plan.hops[0]
+        place = simulated.emulation.nodes[hop.node], hop.sides[0].number, hop.sides[0].label
+        found[plan.name] = rows.get(place, 0)
+    return found
+
+
+def compare(
+    simulated: Simulation, counts: dict[str, int], seconds: float, most: int
+) -> dict[str, object]:
+    """What circuits delivered over what planning would promise them: the rate of a chain in which
+    each link serves all its circuits in turn. A link passes over a circuit whose slot is full, so
+    more than that comes. Of a random sample of circuits; groups by number of hops."""
+    topology, plans = simulated.controller.topology, simulated.controller.plans
+    on_link = Counter(link.index for plan in plans.values() for link in plan.path)
+    chosen = random.Random(1).sample(sorted(plans), min(most, len(plans)))
+    wanted: Counter[int] = Counter()
+    came: Counter[int] = Counter()
+    short = 0
+    for name in chosen:
+        plan = plans[name]
+        links, nodes = models(topology, plan.hops[0].node, plan.path)
+        shared = [
+            replace(model, turns=on_link[link.index])
+            for model, link in zip(links, plan.path, strict=True)
+        ]
+        found = estimate(shared, nodes, 1, plan.timing.cutoff_ps, deliveries=300)
+        if found is None:
+            continue
+        expected = found.rate_per_s * seconds
+        hops = len(plan.path)
+        wanted[hops] += expected
+        came[hops] += counts[name]
+        # As many as a Poisson process would give: deliveries of a chain come more regularly.
+        short += counts[name] < expected * 0.97 - 4 * expected**0.5
+    return {
+        "circuits": len(chosen),
+        "all": round(came.total() / wanted.total(), 3),
+        "by_hops": {hops: round(came[hops] / wanted[hops], 3) for hops in sorted(wanted)},
+        "below_by_4_errors": short,
+    }
 
 
 def main() -> None:
@@ -174,12 +234,19 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--circuits", type=int, default=5000)
     parser.add_argument("--seconds", type=float, default=1.0, help="of virtual time")
+    parser.add_argument("--warm-up", type=float, default=0.25, help="seconds ahead of these")
+    parser.add_argument("--compare", type=int, default=500, help="circuits held against planning")
     parser.add_argument("--profile", metavar="FILE", help="profile the set-up into FILE")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there")
     options = parser.parse_args()
     collect_seldom()
-    with timed("file written and read"):
+    steps = Steps()
+    steps.note("nodes, circuits", [options.nodes, options.circuits])
+    with steps.timed("file written and read"):
         plan = loads(text(options.nodes, options.circuits))
-    asyncio.run(run(plan, options.seconds, options.profile))
+    asyncio.run(run(steps, plan, options))
+    if options.json:
+        Path(options.json).write_text(json.dumps(steps.figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from qplane.net import CPU_PORT, QUANTUM_PORT, Link, Network
 from qplane.switch.device import Device as P4Device
 from qplane.switch.errors import Code, StatusError
 from qplane.switch.pipeline_config import load_config
-from qplane.switch.server import P4RuntimeServer
+from qplane.switch.server import KEEPALIVE_SECONDS, P4RuntimeServer
 from qplane_cext.switch.core import SwitchCore
 
 from .scripted import PatientClock, ScriptedDevice
@@ -25,7 +25,7 @@ from .scripted import PatientClock, ScriptedDevice
 class Fabric:
     """The switches of a network behind one P4Runtime server; a context manager."""
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: Network, *, keepalive_s: float = KEEPALIVE_SECONDS) -> None:
         self.net = net
         self.clock = PatientClock()
         self.cores = {name: SwitchCore(cpu_port=CPU_PORT) for name in net.nodes}
@@ -48,7 +48,7 @@ class Fabric:
             )
             for node in net.nodes.values()
         }
-        self.server = P4RuntimeServer(self._p4_devices.values())
+        self.server = P4RuntimeServer(self._p4_devices.values(), keepalive_s=keepalive_s)
         self.address = ""
 
     def __enter__(self) -> Fabric:

@@ -1,7 +1,9 @@
-"""A gRPC proxy in front of a P4Runtime server that can hold writes up or lose their answers."""
+"""Proxies in front of a P4Runtime server: one that can hold writes up or lose their answers, one
+that falls silent."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -105,3 +107,50 @@ def _pass(context: grpc.ServicerContext, call: Callable[[], Iterator[bytes]]) ->
     except grpc.RpcError as error:
         context.set_trailing_metadata(error.trailing_metadata() or ())
         context.abort(error.code(), error.details())
+
+
+class SilentProxy:
+    """Passes TCP connections on; an asynchronous context manager that gives its address.
+
+    While `flowing` is cleared nothing gets through and nothing is closed, as when a cable is cut:
+    neither side hears of it.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.address = ""
+        self._host, _, port = target.rpartition(":")
+        self._port = int(port)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> SilentProxy:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._pump(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(1 << 16):
+                await self.flowing.wait()
+                sink.write(data)
+                await sink.drain()
+            await self.flowing.wait()  # nor does the end of a connection get through
+        except ConnectionError:
+            pass  # the end of one side is that of the other
+        finally:
+            sink.close()

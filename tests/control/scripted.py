@@ -61,9 +61,12 @@ class ScriptedDevice:
     def answer(self, frame: bytes) -> list[bytes]:
         if self.silent:
             return []
-        question = DeviceFrame.from_bytes(frame)
-        if isinstance(question.body, Transaction):
-            return self._features(question.body.transaction)
+        questions = DeviceFrame.list_from_bytes(frame)
+        if isinstance(questions[0].body, Transaction):
+            return self._features(questions[0].body.transaction)
+        return [DeviceFrame.list_to_bytes([self._control(question) for question in questions])]
+
+    def _control(self, question: DeviceFrame) -> DeviceFrame:
         assert isinstance(question.body, LinkControl)
         key = question.link, question.body.label
         status = LinkStatusCode.IDLE
@@ -81,7 +84,7 @@ class ScriptedDevice:
             status = LinkStatusCode.GENERATING
         in_use = self.in_use.popleft() if self.in_use else 0
         body = replace(question.body, status=status, in_use=in_use)
-        return [DeviceFrame(DeviceType.LINK_STATUS, question.link, body).to_bytes()]
+        return DeviceFrame(DeviceType.LINK_STATUS, question.link, body)
 
     def _features(self, transaction: int) -> list[bytes]:
         truth = device(self.net, self.node, transaction)

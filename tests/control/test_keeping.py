@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from qplane.clock import PS_PER_SECOND, RealClock
-from qplane.control import ControlError, Controller, DeviceError, WriteError
+from qplane.control import ControlError, Controller, DeviceError, EventKind, WriteError
 from qplane.wire import LinkStatusCode
 
 from .fabric import Fabric
@@ -40,7 +40,11 @@ def test_it_is_kept_while_it_is_changed_and_things_go_wrong():
             await controller.install()
             await controller.start()
             keeping = asyncio.create_task(controller.keep(INTERVAL_PS))
-            refused = done = 0
+            done = 0
+            lost = []
+            controller.events.subscribe(
+                lambda event: lost.append(event) if event.kind is EventKind.SWITCH_LOST else None
+            )
             for step in range(60):
                 if step % 4 == 0:
                     rng.choice([fabric.restart, fabric.drop_streams])(rng.choice(list(net.nodes)))
@@ -58,14 +62,15 @@ def test_it_is_kept_while_it_is_changed_and_things_go_wrong():
                     ]
                 )
                 try:
-                    await asyncio.wait_for(change(), 10)
+                    await asyncio.wait_for(change(), 60)  # hangs, if ever
                     done += 1
-                except (ControlError, IndexError):
-                    refused += 1
+                except (ControlError, IndexError):  # what is away can't be changed just then
+                    pass
                 assert not keeping.done()
                 while step % 4 > 1 and controller.suspects and not keeping.done():
                     await asyncio.sleep(0.001)
-            assert done > 20 and refused > 5
+            assert done > 20
+            assert len(lost) >= 10
             while (controller.suspects or controller.draining) and not keeping.done():
                 await asyncio.sleep(0.01)
             assert not keeping.done()

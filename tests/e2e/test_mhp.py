@@ -44,7 +44,7 @@ class Run:
     async def listen(self, node, port, packet):
         if port != QUANTUM_PORT:
             return False
-        frame = DeviceFrame.from_bytes(packet)
+        frame = DeviceFrame.list_from_bytes(packet)[0]
         if frame.type < DeviceType.MHP_START:
             return False
         self.said[node].append(frame)

@@ -138,7 +138,8 @@ def test_the_shell_writes_and_sends_packets_and_then_the_controller_is_back(up):
     said = shell(up.status["switches"][NODE], 2**40, TALK + WRITE)
     *answers, last = said.splitlines()
     assert last == "1 in l2"
-    frames = [DeviceFrame.from_bytes(bytes.fromhex(answer)) for answer in answers]
+    packets = [bytes.fromhex(answer) for answer in answers]
+    frames = [frame for packet in packets for frame in DeviceFrame.list_from_bytes(packet)]
     types = [frame.type for frame in frames if frame.body.transaction == 0xABCDEF]
     assert types.count(DeviceType.DEVICE_FEATURES) == 1
     assert types.count(DeviceType.LINK_FEATURES) == 2

@@ -34,14 +34,16 @@ class Recorder:
         if port == CPU:
             return [(QUANTUM, data)]
         self.seen.append((now_us, data))
-        return self.answer(DeviceFrame.from_bytes(data)) if port == QUANTUM else []
+        if port != QUANTUM:
+            return []
+        return [out for frame in DeviceFrame.list_from_bytes(data) for out in self.answer(frame)]
 
     def answer(self, frame):
         return []
 
     def frames(self, type_=None):
         """The device frames so far, of one type or all; forgets them."""
-        found = [DeviceFrame.from_bytes(data) for _, data in self.seen]
+        found = [f for _, data in self.seen for f in DeviceFrame.list_from_bytes(data)]
         self.seen.clear()
         return [frame for frame in found if type_ is None or frame.type == type_]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qplane.wire.device import DeviceFlag, DeviceType, LinkStatusCode, from_fraction
+from qplane.wire.device import DeviceFlag, DeviceFrame, DeviceType, LinkStatusCode, from_fraction
 from qplane.wire.qci import BellIndex
 
 from .rig import (
@@ -392,6 +392,43 @@ def test_malformed_frames_are_counted_and_change_nothing(frame, counter):
     bad = {name: count for name, count in counters.items() if name.startswith("device_bad")}
     assert {name for name, count in bad.items() if count} == {counter}
     assert network.counters()["attempts"] == 0
+
+
+def test_several_commands_in_one_frame_are_obeyed_in_order():
+    switch = Recorder()
+    network = chain([switch, Recorder()])
+    commands = [start(label=16), start(label=17), stop(label=16), status(label=17), stop(label=99)]
+    tell(network, 0, commands[0] + b"".join(command[14:] for command in commands[1:]))
+    network.run(until_ps=1_500_000)
+    ((_, answer),) = switch.seen
+    assert len(answer) == 14 + 5 * 48
+    answers = DeviceFrame.list_from_bytes(answer)
+    assert [frame.body.label for frame in answers] == [16, 17, 16, 17, 99]
+    assert [frame.body.status.name for frame in answers] == [
+        "GENERATING",
+        "GENERATING",
+        "IDLE",
+        "GENERATING",
+        "UNKNOWN_LABEL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "counter"),
+    [
+        (start() + start()[14:-1], "device_bad_length"),
+        (start() + start()[14:] * 31, "device_bad_length"),
+        (start() + features()[14:].ljust(48, b"\0"), "device_bad_type"),
+        (start() + b"\x21" + start()[15:], "device_bad_version"),
+    ],
+)
+def test_a_frame_of_several_with_a_flaw_is_refused_as_a_whole(wrong, counter):
+    switch = Recorder()
+    network = chain([switch, Recorder()])
+    tell(network, 0, wrong)
+    network.run(until_ps=1_500_000)
+    assert switch.seen == []
+    assert network.node_counters(0)[counter] == 1
 
 
 def test_frames_on_other_ports_do_not_reach_the_device():

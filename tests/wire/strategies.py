@@ -1,5 +1,6 @@
 """Golden bytes as text, and hypothesis strategies: any record, any message, any frame."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TypeVar
 
@@ -73,9 +74,9 @@ link_frames = st.builds(LinkFrame, dst=macs, src=macs, message=messages(link_typ
 
 
 @st.composite
-def device_frames(draw: st.DrawFn) -> DeviceFrame:
-    """Any device frame."""
-    frame_type = draw(st.sampled_from(DeviceType))
+def device_frames(draw: st.DrawFn, types: Sequence[DeviceType] = tuple(DeviceType)) -> DeviceFrame:
+    """Any device frame of one of the types."""
+    frame_type = draw(st.sampled_from(types))
     return DeviceFrame(
         type=frame_type,
         link=draw(st.integers(0, 255)),

@@ -188,6 +188,47 @@ def test_round_trip(frame: DeviceFrame, padded: bool) -> None:
     assert DeviceFrame.from_bytes(data.ljust(60, b"\0") if padded else data) == frame
 
 
+LISTS = st.sampled_from(
+    [
+        [DeviceType.LINK_START, DeviceType.LINK_STOP, DeviceType.LINK_STATUS_REQUEST],
+        [DeviceType.LINK_STATUS, DeviceType.DEVICE_FEATURES, DeviceType.LINK_FEATURES],
+    ]
+).flatmap(lambda types: st.lists(device_frames(types), min_size=1, max_size=5))
+
+
+@given(LISTS)
+def test_several_messages_go_in_one_frame(frames: list[DeviceFrame]) -> None:
+    data = DeviceFrame.list_to_bytes(frames)
+    assert DeviceFrame.list_from_bytes(data) == frames
+    assert data[14:] == b"".join(frame.to_bytes()[14:] for frame in frames)
+    if len(frames) > 1:
+        for cut in (data[:-1], data + b"\0"):
+            with pytest.raises(WireError):
+                DeviceFrame.list_from_bytes(cut)
+
+
+@given(device_frames(), st.booleans())
+def test_a_list_of_one_is_the_frame(frame: DeviceFrame, padded: bool) -> None:
+    data = DeviceFrame.list_to_bytes([frame])
+    assert data == frame.to_bytes()
+    assert DeviceFrame.list_from_bytes(data.ljust(60, b"\0") if padded else data) == [frame]
+
+
+def test_what_can_t_go_in_one_frame_is_refused() -> None:
+    start = DeviceFrame(DeviceType.LINK_START, 2, CONTROL)
+    with pytest.raises(WireError, match="messages is 32, expected 1 to 31"):
+        DeviceFrame.list_to_bytes([start] * 32)
+    with pytest.raises(WireError, match="messages is 0"):
+        DeviceFrame.list_to_bytes([])
+    with pytest.raises(WireError, match="type is 'SWAP'"):
+        DeviceFrame.list_to_bytes([start, DeviceFrame(DeviceType.SWAP, 2, QUBIT)])
+    with pytest.raises(WireError, match="one direction"):
+        DeviceFrame.list_to_bytes([start, DeviceFrame(DeviceType.LINK_STATUS, 2, CONTROL)])
+    swap = DeviceFrame(DeviceType.SWAP, 2, QUBIT).to_bytes()
+    with pytest.raises(WireError, match="type is 'SWAP'"):
+        DeviceFrame.list_from_bytes(start.to_bytes() + swap[14:])
+
+
 @given(device_frames(), st.integers(0, 100))
 def test_a_frame_of_a_wrong_size_is_refused(frame: DeviceFrame, size: int) -> None:
     data = frame.to_bytes()

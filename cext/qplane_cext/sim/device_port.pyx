@@ -10,7 +10,7 @@ from qplane_cext.sim.device cimport (
 from qplane_cext.sim.distillation cimport distil_answer, distil_deliver, distil_void
 from qplane_cext.sim.frames cimport *
 from qplane_cext.sim.mhp_port cimport mhp_command_bytes, mhp_obey
-from qplane_cext.sim.requests cimport answer_features, answer_link_control
+from qplane_cext.sim.requests cimport answer_features, answer_link_controls
 from qplane_cext.sim.teleport cimport teleport_apply_correction, teleport_order
 
 
@@ -31,23 +31,44 @@ cdef int refusal(Packet* packet) noexcept nogil:
     length = command_bytes(frame[15]) or mhp_command_bytes(frame[15])
     if length == 0:
         return BAD_TYPE
-    if packet.length != <uint32_t>(ETHERNET_BYTES + length):
+    if packet.length == <uint32_t>(ETHERNET_BYTES + length):
+        return -1
+    if is_link_control(frame + ETHERNET_BYTES):
+        return list_refusal(packet)
+    return BAD_LENGTH
+
+
+cdef bint is_link_control(const uint8_t* message) noexcept nogil:
+    return FRAME_LINK_START <= message[1] <= FRAME_LINK_STATUS_REQUEST
+
+
+cdef int list_refusal(Packet* packet) noexcept nogil:
+    """As refusal, of a frame with several messages, which begin as they should."""
+    cdef uint32_t length = packet.length - ETHERNET_BYTES
+    cdef const uint8_t* message
+    cdef uint32_t place
+    if length % LINK_CONTROL_BYTES or length > MOST_MESSAGES * LINK_CONTROL_BYTES:
         return BAD_LENGTH
+    for place in range(length // LINK_CONTROL_BYTES):
+        message = packet.data + ETHERNET_BYTES + place * LINK_CONTROL_BYTES
+        if message[0] >> 4 != DEVICE_VERSION:
+            return BAD_VERSION
+        if not is_link_control(message):
+            return BAD_TYPE
     return -1
 
 
 cdef void obey(
-    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, const uint8_t* frame
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Packet* packet
 ) noexcept nogil:
+    cdef const uint8_t* frame = packet.data
     cdef uint8_t frame_type = frame[15]
     cdef QubitFrame command
-    cdef LinkControl control
     if frame_type == FRAME_FEATURES_REQUEST:
         answer_features(device, queue, get_bits(frame + 18, 4))
         return
-    if FRAME_LINK_START <= frame_type <= FRAME_LINK_STATUS_REQUEST:
-        read_control(frame, &control)
-        answer_link_control(device, queue, frame[14] & 0xF, frame_type, frame[16], &control)
+    if is_link_control(frame + ETHERNET_BYTES):
+        answer_link_controls(device, queue, frame, packet.length - ETHERNET_BYTES)
         return
     if frame_type == FRAME_TELEPORT_ORDER:
         teleport_order(device, queue, ledger, memory, frame)
@@ -83,5 +104,5 @@ cdef void device_port_receive(
     if counter >= 0:
         device.counters[counter] += 1
     else:
-        obey(device, queue, ledger, memory, packet.data)
+        obey(device, queue, ledger, memory, packet)
     free(packet)

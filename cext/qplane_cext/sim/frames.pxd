@@ -15,7 +15,9 @@ cdef enum:
     LINK_CONTROL_BYTES = 48
     TELEPORT_ORDER_BYTES = 24
     TELEPORT_RESULT_BYTES = 28
-    LARGEST_FRAME_BYTES = 114  # with the Ethernet header
+    LARGEST_FRAME_BYTES = 114  # with the Ethernet header; of one message
+    MOST_MESSAGES = 31  # in a frame between controller and device
+    FULL_FRAME_BYTES = 1514  # with the Ethernet header
     CORRECT = 1  # flag of DELIVER
     REPORT = 2  # of DELIVER
     MEASURE = 4  # of DELIVER
@@ -95,14 +97,21 @@ cdef struct LinkControl:
 
 cdef uint64_t get_bits(const uint8_t* data, int nbytes) noexcept nogil
 cdef void put_bits(uint8_t* data, int nbytes, uint64_t value) noexcept nogil
+cdef void put_ethernet(uint8_t* frame) noexcept nogil
+# The 4 bytes that each message begins with.
+cdef void put_message(
+    uint8_t* message, uint8_t flags, uint8_t frame_type, uint8_t link, uint8_t bell
+) noexcept nogil
+# Both, of a frame with one message.
 cdef void put_header(
     uint8_t* frame, uint8_t flags, uint8_t frame_type, uint8_t link, uint8_t bell
 ) noexcept nogil
 cdef void read_qubit(const uint8_t* frame, QubitFrame* fields) noexcept nogil
 cdef void write_qubit(uint8_t* frame, const QubitFrame* fields) noexcept nogil
-cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil
+# These two from the message's header on.
+cdef void read_control(const uint8_t* message, LinkControl* fields) noexcept nogil
 cdef void write_control(
-    uint8_t* frame, uint8_t flags, uint8_t link, const LinkControl* fields
+    uint8_t* message, uint8_t flags, uint8_t link, const LinkControl* fields
 ) noexcept nogil
 # Length behind the Ethernet header of a frame of this type that a switch may send; 0: no such.
 cdef int command_bytes(uint8_t frame_type) noexcept nogil

@@ -18,19 +18,29 @@ cdef void put_bits(uint8_t* data, int nbytes, uint64_t value) noexcept nogil:
         value >>= 8
 
 
-cdef void put_header(
-    uint8_t* frame, uint8_t flags, uint8_t frame_type, uint8_t link, uint8_t bell
-) noexcept nogil:
+cdef void put_ethernet(uint8_t* frame) noexcept nogil:
     memset(frame, 0, ETHERNET_BYTES)  # to 02:00:00:00:00:01 from 02:00:00:00:00:02
     frame[0] = 0x02
     frame[5] = 0x01
     frame[6] = 0x02
     frame[11] = 0x02
     put_bits(frame + 12, 2, DEVICE_ETHER_TYPE)
-    frame[14] = DEVICE_VERSION << 4 | flags
-    frame[15] = frame_type
-    frame[16] = link
-    frame[17] = bell << 6
+
+
+cdef void put_message(
+    uint8_t* message, uint8_t flags, uint8_t frame_type, uint8_t link, uint8_t bell
+) noexcept nogil:
+    message[0] = DEVICE_VERSION << 4 | flags
+    message[1] = frame_type
+    message[2] = link
+    message[3] = bell << 6
+
+
+cdef void put_header(
+    uint8_t* frame, uint8_t flags, uint8_t frame_type, uint8_t link, uint8_t bell
+) noexcept nogil:
+    put_ethernet(frame)
+    put_message(frame + ETHERNET_BYTES, flags, frame_type, link, bell)
 
 
 cdef void read_qubit(const uint8_t* frame, QubitFrame* fields) noexcept nogil:
@@ -64,8 +74,8 @@ cdef void write_qubit(uint8_t* frame, const QubitFrame* fields) noexcept nogil:
     put_bits(body + 24, 8, <uint64_t>fields.time_ps)
 
 
-cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil:
-    cdef const uint8_t* body = frame + 18
+cdef void read_control(const uint8_t* message, LinkControl* fields) noexcept nogil:
+    cdef const uint8_t* body = message + 4
     memset(fields, 0, sizeof(LinkControl))
     fields.transaction = get_bits(body, 4)
     fields.label = get_bits(body + 4, 4) >> 12
@@ -79,10 +89,10 @@ cdef void read_control(const uint8_t* frame, LinkControl* fields) noexcept nogil
 
 
 cdef void write_control(
-    uint8_t* frame, uint8_t flags, uint8_t link, const LinkControl* fields
+    uint8_t* message, uint8_t flags, uint8_t link, const LinkControl* fields
 ) noexcept nogil:
-    cdef uint8_t* body = frame + 18
-    put_header(frame, flags, FRAME_LINK_STATUS, link, 0)
+    cdef uint8_t* body = message + 4
+    put_message(message, flags, FRAME_LINK_STATUS, link, 0)
     put_bits(body, 4, fields.transaction)
     put_bits(body + 4, 4, <uint64_t>fields.label << 12)
     put_bits(body + 8, 2, fields.slot_first)

@@ -21,12 +21,30 @@ cdef uint64_t picoseconds(double seconds) noexcept nogil:
 
 
 cdef void answer_features(Device* device, Queue* queue, uint32_t transaction) noexcept nogil:
-    cdef uint8_t[LARGEST_FRAME_BYTES] frame
-    cdef uint8_t* body = &frame[18]
-    cdef DeviceLink* link
+    """One frame, or two of a device with so many links that they do not fit into one."""
+    cdef uint8_t[FULL_FRAME_BYTES] frame
+    cdef uint8_t* end = frame + FULL_FRAME_BYTES
+    cdef uint8_t* message = frame + ETHERNET_BYTES
     cdef int number
-    memset(frame, 0, LARGEST_FRAME_BYTES)
-    put_header(frame, 0, FRAME_DEVICE_FEATURES, WHOLE_DEVICE, 0)
+    put_ethernet(frame)
+    write_features(message, device, transaction)
+    message += DEVICE_FEATURES_BYTES
+    for number in range(WHOLE_DEVICE):
+        if device.links[number].quantum_link < 0:
+            continue
+        if message + LINK_FEATURES_BYTES > end:
+            device_send(device, queue, frame, message - frame - ETHERNET_BYTES)
+            message = frame + ETHERNET_BYTES
+        write_link_features(message, &device.links[number], number, transaction)
+        message += LINK_FEATURES_BYTES
+    device_send(device, queue, frame, message - frame - ETHERNET_BYTES)
+
+
+cdef void write_features(
+    uint8_t* message, const Device* device, uint32_t transaction
+) noexcept nogil:
+    cdef uint8_t* body = message + 4
+    put_message(message, 0, FRAME_DEVICE_FEATURES, WHOLE_DEVICE, 0)
     put_bits(body, 4, transaction)
     put_bits(body + 4, 4, device.node_id)
     put_bits(body + 8, 1, 1)
@@ -39,24 +57,23 @@ cdef void answer_features(Device* device, Queue* queue, uint32_t transaction) no
     put_bits(body + 40, 4, fraction(device.readout_error))
     put_bits(body + 44, 4, fraction(device.one_qubit_error))
     put_bits(body + 48, 4, fraction(device.swap_success))
-    device_send(device, queue, frame, DEVICE_FEATURES_BYTES)
-    for number in range(WHOLE_DEVICE):
-        link = &device.links[number]
-        if link.quantum_link < 0:
-            continue
-        memset(frame, 0, LARGEST_FRAME_BYTES)
-        put_header(frame, 0, FRAME_LINK_FEATURES, number, 0)
-        put_bits(body, 4, transaction)
-        put_bits(body + 4, 4, link.remote_node_id)
-        put_bits(body + 8, 1, link.remote_link)
-        put_bits(body + 9, 1, link.scheme)
-        put_bits(body + 10, 2, <uint64_t>rint(link.zz * 65535.0))
-        put_bits(body + 12, 4, link.length_m)
-        put_bits(body + 16, 8, link.attempt_ps)
-        put_bits(body + 24, 4, fraction(link.success))
-        put_bits(body + 28, 4, fraction(link.fidelity))
-        put_bits(body + 32, 8, link.delay_ps)
-        device_send(device, queue, frame, LINK_FEATURES_BYTES)
+
+
+cdef void write_link_features(
+    uint8_t* message, const DeviceLink* link, uint8_t number, uint32_t transaction
+) noexcept nogil:
+    cdef uint8_t* body = message + 4
+    put_message(message, 0, FRAME_LINK_FEATURES, number, 0)
+    put_bits(body, 4, transaction)
+    put_bits(body + 4, 4, link.remote_node_id)
+    put_bits(body + 8, 1, link.remote_link)
+    put_bits(body + 9, 1, link.scheme)
+    put_bits(body + 10, 2, <uint64_t>rint(link.zz * 65535.0))
+    put_bits(body + 12, 4, link.length_m)
+    put_bits(body + 16, 8, link.attempt_ps)
+    put_bits(body + 24, 4, fraction(link.success))
+    put_bits(body + 28, 4, fraction(link.fidelity))
+    put_bits(body + 32, 8, link.delay_ps)
 
 
 cdef Request* request_for(Device* device, uint8_t link, uint32_t label) noexcept nogil:
@@ -129,11 +146,29 @@ cdef uint8_t status_of(
     return LINK_IDLE if request_for(device, link, control.label) != NULL else LINK_UNKNOWN_LABEL
 
 
+cdef void answer_link_controls(
+    Device* device, Queue* queue, const uint8_t* frame, uint32_t length
+) noexcept nogil:
+    cdef uint8_t[FULL_FRAME_BYTES] answer
+    cdef LinkControl control
+    cdef const uint8_t* message
+    cdef uint32_t at, place
+    put_ethernet(answer)
+    for place in range(length // LINK_CONTROL_BYTES):
+        at = ETHERNET_BYTES + place * LINK_CONTROL_BYTES
+        message = frame + at
+        read_control(message, &control)
+        memset(answer + at, 0, LINK_CONTROL_BYTES)
+        answer_link_control(
+            device, queue, message[0] & 0xF, message[1], message[2], &control, answer + at
+        )
+    device_send(device, queue, answer, length)
+
+
 cdef void answer_link_control(
     Device* device, Queue* queue, uint8_t flags, uint8_t frame_type, uint8_t link,
-    LinkControl* control
+    LinkControl* control, uint8_t* answer
 ) noexcept nogil:
-    cdef uint8_t[LARGEST_FRAME_BYTES] frame
     cdef Request* request
     cdef int32_t i
     cdef uint32_t in_use = 0, unconfirmed = 0
@@ -179,6 +214,4 @@ cdef void answer_link_control(
         control.in_use = min(in_use, 0xFFFF)
         control.unconfirmed = min(unconfirmed, 0xFFFF)
         control.status = LINK_GENERATING if request.active else LINK_IDLE
-    memset(frame, 0, LARGEST_FRAME_BYTES)
-    write_control(frame, flags & END, link, control)
-    device_send(device, queue, frame, LINK_CONTROL_BYTES)
+    write_control(answer, flags & END, link, control)

@@ -27,7 +27,7 @@ from qplane.control.samples import Sample, Samples, SeqRange
 from qplane.control.session import NewClient, Role, grpc_client
 from qplane.control.slots import Slots
 from qplane.control.store import Store
-from qplane.control.switches import Packets, Switches
+from qplane.control.switches import ALIVE_TIMEOUT_S, Packets, Switches
 from qplane.control.telemetry import Reports
 from qplane.control.teleport import BlochState, Teleportation, Teleports
 from qplane.control.topology import Topology
@@ -55,7 +55,8 @@ class Controller:
     `address` is that of the gRPC server ("127.0.0.1:9559"), or one per node; device ids are the
     node ids. Time passes only inside `clock`. `store` is the file that keeps the intent (None: it
     dies with this object); `secret` makes the probes of neighbours unpredictable (None: random);
-    a device that has not answered after `answer_timeout_ps` counts as silent. A second of `clock`
+    a device that has not answered after `answer_timeout_ps` counts as silent, a switch that has not
+    after `alive_timeout_s` of real time as lost. A second of `clock`
     takes `switch_time_scale` seconds by the switches' own clocks: what they measure is converted.
 
     Methods raise a ControlError whose text is fit for the user, and then have changed nothing.
@@ -75,6 +76,7 @@ class Controller:
         answer_timeout_ps: int = ANSWER_TIMEOUT_PS,
         switch_time_scale: float = 1.0,
         new_client: NewClient = grpc_client,
+        alive_timeout_s: float = ALIVE_TIMEOUT_S,
     ) -> None:
         self.network = network
         self.events = Events()
@@ -93,6 +95,7 @@ class Controller:
             on_error=self._connection_failed,
             reports=self.reports,
             new_client=new_client,
+            answer_timeout_s=alive_timeout_s,
         )
         sessions = self._switches.sessions
         self._devices = Devices(sessions, clock, answer_timeout_ps)

@@ -7,7 +7,7 @@ what makes virtual time deterministic (see qplane.clock), and what is fast in re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from qplane.clock import Clock
@@ -15,6 +15,7 @@ from qplane.control.errors import ControlError
 from qplane.control.session import Session
 from qplane.net import QUANTUM_PORT
 from qplane.wire import (
+    MOST_MESSAGES,
     WHOLE_DEVICE,
     DeviceFeatures,
     DeviceFrame,
@@ -30,6 +31,10 @@ ANSWER_TIMEOUT_PS = 1_000_000_000_000
 """How long a device may take to answer: 1 s. It does not depend on the length of any link."""
 
 
+GATHER_PS = 1
+"""Answers of one instant are looked at together: nothing is done between them."""
+
+
 @dataclass(frozen=True)
 class Question:
     """One frame to the device of `node`; `frame` makes it for a transaction number.
@@ -40,6 +45,7 @@ class Question:
     node: str
     frame: Callable[[int], DeviceFrame]
     complete: Callable[[Sequence[DeviceFrame]], bool] = bool
+    in_list: bool = False  # may share an Ethernet frame with others
 
 
 @dataclass
@@ -100,15 +106,20 @@ class Devices:
         self._pending.update(asked)
         inquiry.open.update(asked)
         try:
-            for transaction, waiting in asked.items():
-                frame = waiting.question.frame(transaction).to_bytes()
+            for transactions in _together(asked):
+                frames = [asked[number].question.frame(number) for number in transactions]
+                node = asked[transactions[0]].question.node
+                data = DeviceFrame.list_to_bytes(frames)
                 try:
-                    await self._sessions[waiting.question.node].packet_out(QUANTUM_PORT, frame)
+                    await self._sessions[node].packet_out(QUANTUM_PORT, data)
                 except ControlError:
                     if give_up:
                         raise
-                    inquiry.close(transaction)
-            await self._clock.wait_for(inquiry.answered, self._answer_timeout_ps)
+                    for transaction in transactions:
+                        inquiry.close(transaction)
+            await self._clock.wait_for(
+                inquiry.answered, self._answer_timeout_ps, gather_ps=GATHER_PS
+            )
         except TimeoutError:
             pass  # what is still open was not answered
         finally:
@@ -124,10 +135,14 @@ class Devices:
     def packet_in(self, node: str, packet: bytes) -> None:
         """Take a packet-in that came from the quantum port."""
         try:
-            frame = DeviceFrame.from_bytes(packet)
+            frames = DeviceFrame.list_from_bytes(packet)
         except WireError:
             self.unexpected += 1
             return
+        for frame in frames:
+            self._answer(node, frame)
+
+    def _answer(self, node: str, frame: DeviceFrame) -> None:
         body = frame.body
         transaction = 0
         if isinstance(body, (DeviceFeatures, LinkFeatures, LinkControl, TeleportOrder)):
@@ -151,6 +166,20 @@ class Devices:
                 inquiry.close(transaction)
             elif not inquiry.answered.done():
                 inquiry.answered.set_exception(error)
+
+
+def _together(asked: Mapping[int, _Pending]) -> Iterator[list[int]]:
+    """Transactions whose questions go out in one frame: of one node, in the order asked."""
+    open_: dict[str, list[int]] = {}
+    for transaction, waiting in asked.items():
+        if not waiting.question.in_list:
+            yield [transaction]
+            continue
+        listed = open_.setdefault(waiting.question.node, [])
+        listed.append(transaction)
+        if len(listed) == MOST_MESSAGES:
+            yield open_.pop(waiting.question.node)
+    yield from open_.values()
 
 
 def features_question(node: str) -> Question:

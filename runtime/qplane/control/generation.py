@@ -156,7 +156,7 @@ def _question(type_: DeviceType, plan: CircuitPlan, hop: HopPlan, side: SidePlan
         flags = DeviceFlag.END if hop.is_end else DeviceFlag.NONE
         return DeviceFrame(type_, side.number, body, flags=flags)
 
-    return Question(hop.node, frame)
+    return Question(hop.node, frame, in_list=True)
 
 
 def _status(

@@ -171,6 +171,7 @@ class Keeper:
         """Put right what is wrong; what entries were. With `audit`, look for it everywhere."""
         async with self._checking:
             self._obey(())
+            await self._switches.probe()
             reopened = await self._reopen()
             primary = set(self._switches.in_role(Role.PRIMARY))
             suspects = primary if audit else primary & self._programmer.suspects
@@ -281,6 +282,7 @@ class Keeper:
         self._events.tell(EventKind.BACK_UP, "waiting until there is no primary")
         while True:
             self._switches.changed.clear()
+            await self._switches.probe()
             await self._switches.open(self._switches.in_role(Role.AWAY), None)
             if not self._is_orphaned():
                 await self._wait(interval_ps)

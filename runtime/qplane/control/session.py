@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
 
@@ -39,6 +39,9 @@ ANSWER_TIMEOUT_S = 10.0
 """How long a switch may take to answer the first message of a stream; finsy waits as long for
 every request."""
 
+NOTICE_TIMEOUT_S = 1.0
+"""How much later than the refusal of a request the stream may say why."""
+
 BATCH = 200
 """Updates in one request: so many errors still fit into the 64 KiB of metadata that finsy takes."""
 
@@ -51,13 +54,28 @@ HERALD_COPY = 6
 PROGRAM_MARK = "pair_in"
 """A table that every version of the node program has, and no other program."""
 
+
+class _Client(P4Client):
+    """finsy's client, but that a stream which has ended is not replaced by another one, which
+    would be nobody's primary."""
+
+    async def send(self, msg: p4r.StreamMessageRequest) -> None:
+        """Raises asyncio.InvalidStateError when the stream has ended, or takes nothing."""
+        if self._stream is not None and self._stream.done():
+            raise asyncio.InvalidStateError("the stream has ended")
+        try:
+            await asyncio.wait_for(super().send(msg), ANSWER_TIMEOUT_S)
+        except asyncio.TimeoutError as error:  # not the built-in one before Python 3.11
+            raise asyncio.InvalidStateError("the stream takes nothing any more") from error
+
+
 NewClient = Callable[[str, str], P4Client]
 """Makes the client for a node's switch at an address."""
 
 
 def grpc_client(node: str, address: str) -> P4Client:
     """As usual: everything over gRPC."""
-    return P4Client(address, wait_for_ready=False)
+    return _Client(address, wait_for_ready=False)
 
 
 PacketHandler = Callable[[str, int, bytes], Awaitable[None]]
@@ -102,7 +120,7 @@ class Session:
         self.packet_ins = 0
         self.packet_outs = 0
         self.has_other_primary = False
-        self._address = address
+        self.address = address
         self._device_id = device_id
         self._own_schema = schema
         self._schema = schema  # of the program on the switch
@@ -117,6 +135,7 @@ class Session:
         self._quiet = asyncio.Event()  # no request is under way
         self._quiet.set()
         self._role = Role.AWAY
+        self._ended = asyncio.Event()  # the connection was lost, or never was
         self._is_ready = False  # the program stands, so that packets can be sent
         self._sending = asyncio.Lock()  # a stream takes one message at a time
         self._lost: ControlError = self._no_connection()  # why we are away
@@ -158,12 +177,13 @@ class Session:
         except asyncio.TimeoutError:  # not the built-in one before Python 3.11
             await self._client.close()
             raise ConnectionFailedError(
-                f"the switch at {self._address} did not answer within {ANSWER_TIMEOUT_S:g} s",
+                f"the switch at {self.address} did not answer within {ANSWER_TIMEOUT_S:g} s",
                 node=self.node,
             ) from None
         except BaseException:
             await self._client.close()
             raise
+        self._ended.clear()
         self._role = Role.BACK_UP if election_id is None else Role.PRIMARY
         self._receiver = asyncio.create_task(self._receive(), name=f"p4runtime {self.node}")
 
@@ -195,12 +215,40 @@ class Session:
             raise self._failed(error) from error
         except (RuntimeError, asyncio.InvalidStateError) as error:  # the stream ended
             raise ConnectionFailedError(
-                f"the switch at {self._address} closed the stream", node=self.node
+                f"the switch at {self.address} closed the stream", node=self.node
             ) from error
+
+    async def probe(self, timeout_s: float) -> None:
+        """Have the other side answer something, whatever it is.
+
+        A peer that is gone without a word (no FIN, no RST) is not noticed otherwise. BMv2's server
+        ends connections on which gRPC's own keepalive pings come more often than every 5 minutes.
+        Raises ConnectionFailedError if no answer comes in time.
+        """
+        try:
+            with self._under_way():
+                request = p4r.CapabilitiesRequest(device_id=self._device_id)
+                await asyncio.wait_for(self._client.request(request), timeout_s)
+        except asyncio.TimeoutError:  # not the built-in one before Python 3.11
+            raise ConnectionFailedError(
+                f"the switch at {self.address} has not answered for {timeout_s:g} s",
+                node=self.node,
+            ) from None
+        except P4ClientError as error:
+            if error.code in (GRPCStatusCode.UNAVAILABLE, GRPCStatusCode.DEADLINE_EXCEEDED):
+                raise self._failed(error) from error
+
+    def give_up(self, problem: str) -> None:
+        """The other side is gone: the connection counts as lost. One that is lost already stays."""
+        if self._role is not Role.AWAY:
+            if self._receiver is not None:
+                self._receiver.cancel()
+            self._lose(ConnectionFailedError(problem, node=self.node))
 
     async def close(self) -> None:
         """End the stream; the switch loses its primary."""
         self._role = Role.AWAY
+        self._ended.set()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.cancel()
@@ -332,8 +380,17 @@ class Session:
             with self._under_way():
                 await self._client.request(request)
         except P4ClientError as error:
+            if error.code == GRPCStatusCode.PERMISSION_DENIED and await self._is_deposed():
+                return self._not_begun(batch, "UNAVAILABLE", self._lost.problem)
             return self._refused(batch, error)
         return Outcome(done=tuple(batch))
+
+    async def _is_deposed(self) -> bool:
+        """Whether we are not the switch's primary any more, of which the stream is about to tell:
+        its word and the answer to a request may come in either order."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), NOTICE_TIMEOUT_S)
+        return not self.is_primary
 
     def _not_begun(self, batch: Sequence[Update], code: str, message: str) -> Outcome:
         return Outcome(failures=(batch[0].failure(self.node, code, message),))
@@ -473,8 +530,9 @@ class Session:
     async def _digest(self, digest: fy.P4DigestList) -> None:
         if self._reports is not None:
             self._reports.digest(self.node, digest)
-        async with self._sending:
-            await self._client.send(digest.ack().encode_update(self._schema))
+        with suppress(asyncio.InvalidStateError):  # the stream ended: its reader says why
+            async with self._sending:
+                await self._client.send(digest.ack().encode_update(self._schema))
 
     def _arbitration_changed(self, update: p4r.MasterArbitrationUpdate) -> None:
         if self._election_id is None:
@@ -485,6 +543,7 @@ class Session:
 
     def _lose(self, error: ControlError) -> None:
         self._role = Role.AWAY
+        self._ended.set()
         self._lost = error
         self._on_error(error)
 
@@ -509,7 +568,7 @@ class Session:
 
     def _failed(self, error: P4ClientError) -> ConnectionFailedError:
         return ConnectionFailedError(
-            f"the switch at {self._address} failed a request: {_code(error)}: {error.message}",
+            f"the switch at {self.address} failed a request: {_code(error)}: {error.message}",
             node=self.node,
         )
 

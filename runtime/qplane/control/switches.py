@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import finsy as fy
 
-from qplane.control.errors import ArbitrationError, ControlError
+from qplane.control.errors import ArbitrationError, ConnectionFailedError, ControlError
 from qplane.control.events import EventKind, Events
 from qplane.control.session import NewClient, PacketHandler, Role, Session, grpc_client
 from qplane.control.telemetry import Reports
 from qplane.net import Network, Telemetry
+
+ALIVE_TIMEOUT_S = 5.0
+"""How long a switch's server may take to answer before it counts as gone; of real time."""
 
 _PARALLEL = 16  # connections being set up at once
 
@@ -44,7 +47,9 @@ class Switches:
         on_error: Callable[[ControlError], None],
         reports: Reports,
         new_client: NewClient = grpc_client,
+        answer_timeout_s: float = ALIVE_TIMEOUT_S,
     ) -> None:
+        self._answer_timeout_s = answer_timeout_s
         self.changed = asyncio.Event()
         self.exchanged: set[str] = set()
         self.on_exchange: Callable[[], None] = lambda: None
@@ -95,6 +100,23 @@ class Switches:
 
         names = [*nodes]
         return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
+
+    async def probe(self) -> None:
+        """Lose the connections to servers that do not answer any more: asked once each, through
+        one of the switches that are there."""
+        by_address: dict[str, list[Session]] = {}
+        for session in self.sessions.values():
+            if session.role is not Role.AWAY:
+                by_address.setdefault(session.address, []).append(session)
+
+        async def one(sessions: list[Session]) -> None:
+            try:
+                await sessions[0].probe(self._answer_timeout_s)
+            except ConnectionFailedError as error:
+                for session in sessions:
+                    session.give_up(error.problem)
+
+        await asyncio.gather(*map(one, by_address.values()))
 
     async def close(self) -> None:
         """Leave the switches as they are."""

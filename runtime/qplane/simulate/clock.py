@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_SECONDS = 30.0
-"""Real time after which a controller that does not answer is an error, not slow."""
+"""Real time without any progress after which a controller is stuck, not slow."""
 
 _TURNS = 8
 """Turns of the event loop that a result takes at most from a packet handler to who awaits it."""
@@ -145,20 +145,21 @@ class VirtualClock:
             await asyncio.sleep(0)
 
     async def _arrivals(self) -> None:
-        limit = time.monotonic() + _SETTLE_SECONDS
+        limit, seen = 0.0, ""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         arrived = self._arrived = asyncio.Event()
         try:
-            while self._pending()[0]:
+            while (under_way := self._pending())[0]:
+                if under_way[1] != seen:  # something arrives: much to do is not stuck
+                    seen, limit = under_way[1], time.monotonic() + _SETTLE_SECONDS
+                elif time.monotonic() > limit:
+                    raise ControllerStuckError(
+                        f"for {_SETTLE_SECONDS:.0f} s there is still under way: {seen}"
+                    )
                 again = self._loop.call_later(_LOOK_AGAIN_SECONDS, arrived.set)
                 await arrived.wait()
                 again.cancel()
                 arrived.clear()
-                if time.monotonic() > limit:
-                    raise ControllerStuckError(
-                        f"after {_SETTLE_SECONDS:.0f} s there is still under way: "
-                        f"{self._pending()[1]}"
-                    )
         finally:
             self._arrived = None

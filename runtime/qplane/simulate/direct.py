@@ -81,9 +81,14 @@ class DirectClient(P4Client):
         await super().close()
 
     async def send(self, msg: p4r.StreamMessageRequest) -> None:
-        """As over gRPC; the device has dealt with it on return."""
-        if self._direct is None or self._device is None or self._direct.closed:
+        """As over gRPC; the device has dealt with it on return.
+
+        Raises asyncio.InvalidStateError when the stream has ended.
+        """
+        if self._direct is None or self._device is None:
             self._direct, self._device = DirectStream(), self._find()
+        elif self._direct.closed:
+            raise asyncio.InvalidStateError("the stream has ended")
         request = p4r.StreamMessageRequest.FromString(msg.SerializeToString())
         try:
             self._device.serve_stream_message(self._direct, request)

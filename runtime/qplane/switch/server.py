@@ -18,6 +18,9 @@ from .service import P4RuntimeService
 MAX_RECEIVE_BYTES = 128 << 20
 # A StreamChannel holds a worker as long as it is open.
 MAX_WORKERS = 8192
+# A client that is gone without a word (no FIN, no RST) is noticed after at most twice this, and
+# what it was primary of is free again.
+KEEPALIVE_SECONDS = 5.0
 TICK_SECONDS = 0.02  # how often digest and idle time-outs are looked at
 
 
@@ -54,7 +57,9 @@ class P4RuntimeServer:
         address: str = "127.0.0.1:0",
         *,
         tls: TlsConfig | None = None,
+        keepalive_s: float = KEEPALIVE_SECONDS,
     ) -> None:
+        self._keepalive_ms = round(keepalive_s * 1000)
         self._address = address
         self._tls = tls
         self._service = P4RuntimeService()
@@ -85,6 +90,14 @@ class P4RuntimeServer:
                 ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", 1 << 20),
+                ("grpc.keepalive_time_ms", self._keepalive_ms),
+                ("grpc.keepalive_timeout_ms", self._keepalive_ms),
+                (
+                    "grpc.http2.ping_timeout_ms",
+                    self._keepalive_ms,
+                ),  # else: a minute
+                # Clients may ping as often.
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),
             ],
         )
         server.add_generic_rpc_handlers((self._service.handler(),))

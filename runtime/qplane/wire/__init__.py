@@ -7,6 +7,7 @@ can't be built or read raises :class:`WireError`. Scapy layers are in ``qplane.w
 from qplane.wire.cpu import PacketIn, PacketInReason, PacketOut
 from qplane.wire.device import (
     DEVICE_MAC,
+    MOST_MESSAGES,
     SWITCH_MAC,
     WHOLE_DEVICE,
     DeviceFeatures,
@@ -77,6 +78,7 @@ __all__ = [
     "FIRST_LABEL",
     "GAL",
     "LAST_LABEL",
+    "MOST_MESSAGES",
     "QCI_VERSION",
     "SWITCH_MAC",
     "WHOLE_DEVICE",

@@ -1,11 +1,12 @@
 """Device frames: between a switch and its quantum device, on the quantum port alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import ClassVar, TypeAlias
 
 from qplane.wire.errors import WireError
-from qplane.wire.ethernet import Ethernet, EtherType, frame_payload
+from qplane.wire.ethernet import MIN_FRAME_BYTES, Ethernet, EtherType, frame_payload
 from qplane.wire.layout import Layout, Record, clock_ps, duration_ps, enum, fixed, uint
 from qplane.wire.link import (
     Calibration,
@@ -25,6 +26,7 @@ DEVICE_VERSION = 1
 SWITCH_MAC = 0x020000000001
 DEVICE_MAC = 0x020000000002
 WHOLE_DEVICE = 0xFF  # in place of a link number
+MOST_MESSAGES = 31  # in one frame: as many link controls as fit into 1,500 bytes
 FRACTION_ONE = (1 << 32) - 1
 
 
@@ -106,6 +108,19 @@ _FROM_DEVICE = frozenset(
         DeviceType.TELEPORT_RESULT,
     }
 )
+
+
+_IN_LISTS = frozenset(
+    {
+        DeviceType.DEVICE_FEATURES,
+        DeviceType.LINK_FEATURES,
+        DeviceType.LINK_START,
+        DeviceType.LINK_STOP,
+        DeviceType.LINK_STATUS_REQUEST,
+        DeviceType.LINK_STATUS,
+    }
+)
+"""Messages of which one frame may carry several."""
 
 
 class DeviceFlag(IntFlag):
@@ -365,16 +380,31 @@ class DeviceFrame:
 
     def to_bytes(self) -> bytes:
         """The frame, not padded, with the addresses that its direction requires."""
+        return self._ethernet() + self._message()
+
+    def _ethernet(self) -> bytes:
         dst, src = DEVICE_MAC, SWITCH_MAC
         if self.type.is_from_device:
             dst, src = src, dst
-        return b"".join(
-            (
-                Ethernet(dst, src, EtherType.DEVICE).to_bytes(),
-                DeviceHeader(self.flags, self.type, self.link, self.bell).to_bytes(),
-                self.body.to_bytes(),
-            )
-        )
+        return Ethernet(dst, src, EtherType.DEVICE).to_bytes()
+
+    def _message(self) -> bytes:
+        header = DeviceHeader(self.flags, self.type, self.link, self.bell)
+        return header.to_bytes() + self.body.to_bytes()
+
+    @staticmethod
+    def list_to_bytes(frames: Sequence["DeviceFrame"]) -> bytes:
+        """One frame with the messages of several, in their order. Raises WireError."""
+        title = "device frame with several messages"
+        if not 1 <= len(frames) <= MOST_MESSAGES:
+            raise WireError(title, "messages", len(frames), f"1 to {MOST_MESSAGES}")
+        if len(frames) > 1:
+            for frame in frames:
+                if frame.type not in _IN_LISTS:
+                    raise WireError(title, "type", frame.type.name, "of link control or features")
+                if frame.type.is_from_device is not frames[0].type.is_from_device:
+                    raise WireError(title, "type", frame.type.name, "one direction for all")
+        return frames[0]._ethernet() + b"".join(frame._message() for frame in frames)
 
     @classmethod
     def from_bytes(cls, frame: bytes) -> "DeviceFrame":
@@ -382,12 +412,36 @@ class DeviceFrame:
 
         The addresses are not looked at.
         """
+        header = cls._header(frame, 14)
+        data = frame_payload(frame, 18 + BODIES[header.type].LAYOUT.size)[18:]
+        return cls._made(header, data)
+
+    @classmethod
+    def list_from_bytes(cls, frame: bytes) -> list["DeviceFrame"]:
+        """As :meth:`from_bytes`, of a frame that may carry several messages."""
+        header = cls._header(frame, 14)
+        size = 4 + BODIES[header.type].LAYOUT.size
+        if header.type not in _IN_LISTS or len(frame) <= max(14 + size, MIN_FRAME_BYTES):
+            return [cls.from_bytes(frame)]
+        messages = []
+        at = 14
+        while at < len(frame):
+            header = cls._header(frame, at)
+            if header.type not in _IN_LISTS:
+                raise WireError("device frame", "type", header.type.name, "one of those in lists")
+            size = BODIES[header.type].LAYOUT.size
+            messages.append(cls._made(header, frame[at + 4 : at + 4 + size]))
+            at += 4 + size
+        return messages
+
+    @staticmethod
+    def _header(frame: bytes, at: int) -> DeviceHeader:
         ethernet = Ethernet.from_bytes(frame[:14])
         if ethernet.ethertype != EtherType.DEVICE:
             raise WireError("device frame", "ethertype", hex(ethernet.ethertype), "0x88b6")
-        header = DeviceHeader.from_bytes(frame[14:18])
-        body = BODIES[header.type]
-        data = frame_payload(frame, 18 + body.LAYOUT.size)[18:]
-        return cls(
-            header.type, header.link, body.from_bytes(data), header.bell, DeviceFlag(header.flags)
-        )
+        return DeviceHeader.from_bytes(frame[at : at + 4])
+
+    @classmethod
+    def _made(cls, header: DeviceHeader, body: bytes) -> "DeviceFrame":
+        made = BODIES[header.type].from_bytes(body)
+        return cls(header.type, header.link, made, header.bell, DeviceFlag(header.flags))
