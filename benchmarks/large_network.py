@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of virtual time")
     parser.add_argument("--warm-up", type=float, default=0.25, help="seconds ahead of these")
     parser.add_argument("--compare", type=int, default=500, help="circuits held against planning")
-    parser.add_argument("--direct", action="store_true", help="packets to the controller in process")
+    parser.add_argument("--direct", action="store_true", help="packet-ins in process")
     parser.add_argument("--profile", metavar="FILE", help="profile the set-up into FILE")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     options = parser.parse_args()
