@@ -224,7 +224,7 @@ def test_stabilizers_carry_the_frame():
     h = memory.ghz(3, 0)
     memory.pauli(h[0], 0, "Z")
     memory.pauli(h[2], 0, "X")
-    assert memory.stabilizers(h[0]) == ["-XXX", "+ZZI", "-IZZ"]
+    assert memory.stabilizers(h[0]) == ["-XXX", "+ZZI", "-ZIZ"]
     assert memory.stabilizers(memory.create_pair(0)[0]) is None
 
 

@@ -26,6 +26,12 @@ static inline big_t *tableau_of(const qm_t *m, uint32_t q) { /* NULL: another fo
     return b->words ? b : NULL;
 }
 
+/* Whether q is half of a Bell-diagonal pair, held as one. */
+static inline int is_bell_pair(const qm_t *m, uint32_t q) {
+    const record_t *r = &m->records[q >> 1];
+    return rec_kind(r) == REC_OPEN ? BLK_KIND(rec_block(r, q & 1)) == BLK_BELL : !(r->w[0] & REST);
+}
+
 static inline int qubits_with(const qm_t *m, uint32_t q) {
     uint32_t id = block_of(m, q);
     if (!id || BLK_KIND(id) == BLK_BELL || BLK_KIND(id) == BLK_PAIR) return 2;
@@ -142,7 +148,6 @@ static void put_components(qm_t *m, arena_t *a, vector_t *v, big_t *owned) {
 /* Gives q's block the form of a vector in place: a Bell-diagonal pair becomes a matrix,
  * a tableau (of at most MAX_VECTOR qubits) a big vector. */
 static int make_exact(qm_t *m, arena_t *a, uint32_t q) {
-    uint32_t id = block_of(m, q);
     big_t *t = tableau_of(m, q);
     if (t) {
         if (t->n > MAX_VECTOR) return QM_EPURE;
@@ -154,7 +159,7 @@ static int make_exact(qm_t *m, arena_t *a, uint32_t q) {
         put_vector(m, a, &v, b);
         return make_exact(m, a, q); /* two qubits may have come out Bell-diagonal */
     }
-    if (!id || BLK_KIND(id) == BLK_BELL) {
+    if (is_bell_pair(m, q)) {
         view_t p;
         load_pair(m, q, partner_of(m, q), &p);
         view_to_matrix(&p);
@@ -238,12 +243,11 @@ static int split_tableau(qm_t *m, arena_t *a, uint32_t id) {
 /* Whether q's block, once q has been aged to now, can become a tableau exact in distribution. */
 static int fits_tableau(const qm_t *m, uint32_t q, int64_t now_ps) {
     const profile_t *p = profile_of(m, q);
-    uint32_t id = block_of(m, q);
     int unchanged = now_ps == clock_of(m, q) || (p->rate1 == 0 && p->rate2 == 0);
     double scratch[16];
     vector_t v;
     if (!p->mixture) return 0;
-    if (!id || BLK_KIND(id) == BLK_BELL || tableau_of(m, q)) return 1;
+    if (is_bell_pair(m, q) || tableau_of(m, q)) return 1;
     load_vector(m, q, &v, scratch);
     if (v.n == 1) return fabs(v.R[1]) + fabs(v.R[2]) + fabs(v.R[3]) <= 1 + 1e-12;
     if (v.n == 2 && is_bell_diagonal(v.R)) return p->pauli || unchanged;
@@ -324,20 +328,21 @@ static int may_touch(const qm_t *m, uint32_t q, int64_t now_ps) {
 
 /* A channel of the affine form on q; a tableau samples it where `mixture`, else becomes exact. */
 static int apply_affine(qm_t *m, arena_t *a, uint32_t q, affine_t c, int mixture, bitgen_t *rng) {
+    if (c.s != 0 && is_bell_pair(m, q)) make_exact(m, a, q);
     uint32_t id = block_of(m, q), i = BLK_INDEX(id);
-    if (c.s != 0 && (!id || BLK_KIND(id) == BLK_BELL)) {
-        make_exact(m, a, q);
-        id = block_of(m, q);
-        i = BLK_INDEX(id);
-    }
     if (!id) {
         view_t p;
         load_pair(m, q, partner_of(m, q), &p);
-        p.v[0] *= c.x;
-        p.v[1] *= c.y;
-        p.v[2] *= c.z;
         drop_block(m, a, q);
-        put_bell(m, a, q, p.partner, p.v);
+        if (p.bell) {
+            p.v[0] *= c.x;
+            p.v[1] *= c.y;
+            p.v[2] *= c.z;
+            put_bell(m, a, q, p.partner, p.v);
+        } else {
+            affine_rows(p.R, c);
+            put_pair(m, a, q, p.partner, p.R);
+        }
         return QM_OK;
     }
     if (BLK_KIND(id) == BLK_ONE || BLK_KIND(id) == BLK_BELL) {

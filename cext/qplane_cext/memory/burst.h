@@ -35,16 +35,17 @@ typedef struct {
 
 static inline int64_t time_at(const operand_t *o, int64_t i) { return o->now_ps[o->now_step * i]; }
 
-/* Blocks of open records are one step further away. */
+/* What lies behind the records of an element further on: a block, or the rest of its pair. */
 static inline void ask_for_block(const qm_t *m, const operand_t *o, int64_t i, int64_t n) {
     if (i + AHEAD / 2 >= n) return;
-    uint32_t q = (uint32_t)o->h[i + AHEAD / 2], id;
-    if ((q >> 1) - 1 >= m->capacity || !(id = block_of(m, q))) return;
-    uint32_t k = BLK_INDEX(id);
-    if (BLK_KIND(id) == BLK_PAIR) {
-        __builtin_prefetch(&m->pairs[k], 1);
-        __builtin_prefetch(&m->pairs[k].r[7], 1);
-    } else if (BLK_KIND(id) != BLK_BIG)
+    uint32_t q = (uint32_t)o->h[i + AHEAD / 2], id = block_of(m, q), k = BLK_INDEX(id);
+    const char *at = NULL; /* of two cache lines at most */
+    if (!id && m->records[q >> 1].w[0] & REST) at = (char *)rest_of(m, q);
+    if (id && BLK_KIND(id) == BLK_PAIR) at = (char *)&m->pairs[k];
+    if (at) {
+        __builtin_prefetch(at, 1);
+        __builtin_prefetch(at + 64, 1);
+    } else if (id && BLK_KIND(id) != BLK_BIG)
         __builtin_prefetch(&m->smalls[k], 1);
 }
 
@@ -85,12 +86,14 @@ INLINE int64_t check_operand(burst_t *b, int k, int *code, const int timed, cons
             clock = rec_compact_clock(r);
             profile = (uint32_t)(w0 >> (half ? 45 : 34)) & 2047u;
             partner = q ^ 1;
+            b->matrices |= (w0 & REST) != 0;
         } else if (kind == REC_SPLIT) {
             if (rec_split_half(r) != half) break;
             word = &r->w[1];
             clock = (int64_t)(*word & ~MARK);
             profile = (uint32_t)(w0 >> 34) & 32767u;
             partner = (uint32_t)r->w[3];
+            b->matrices |= (w0 & REST) != 0;
         } else {
             if (kind == REC_FREE || !rec_block(r, half)) break;
             word = &r->w[1 + half];
@@ -165,12 +168,13 @@ static int burst_check_only(burst_t *b) {
 
 /* ---- pairs of one state: everything but the clock is worked out once ---- */
 
-/* What create_lanes() makes of pairs in state R, or 0: other pairs than those are wanted. */
+/* What create_lanes() makes of pairs in state R; 0 where records do not hold them. */
 static int compact_like(const qm_t *m, const double *R, int pa, int pb, record_t *like) {
     const double v[3] = {R[5], R[10], R[15]};
-    if (!starts_bell(m, R, pa, pb) || !rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0)) return 0;
+    if (!rec_fits_compact((uint32_t)pa, (uint32_t)pb, 0)) return 0;
     like->w[0] = 0;
     rec_set_compact(like, (uint32_t)pa, (uint32_t)pb, 0, v);
+    if (!starts_bell(m, R, pa, pb)) like->w[0] |= REST;
     return 1;
 }
 
@@ -179,14 +183,16 @@ static int burst_create_pairs(qm_t *m, arena_t *a, int64_t n, const int64_t *now
                               int64_t now_step, int64_t latest, const record_t *like,
                               const double *R, int64_t r_step, int pa, int pb, qm_handle *ha,
                               qm_handle *hb) {
-    const int lanes = like && !(latest >> 54);
+    const int lanes = like && !(latest >> CLOCK_BITS);
     int64_t i = 0;
     int code = QM_OK;
+    rest_t rest;
+    for (int k = 0; k < 3; k++) memcpy(rest.r[k], R + 5 * k + 1, sizeof rest.r[k]);
     while (lanes && i < n) {
         if (a != &m->arena && n - i < a->batch) /* none that others could use */
             a->batch = (uint32_t)(n - i);
-        int64_t got = create_lanes(m, a, like, now_ps + now_step * i, now_step, n - i, ha + i,
-                                   hb + i);
+        int64_t got = create_lanes(m, a, like, like->w[0] & REST ? &rest : NULL,
+                                   now_ps + now_step * i, now_step, n - i, ha + i, hb + i);
         if (!got) code = QM_EFULL;
         if (!got) break;
         i += got;
@@ -223,9 +229,11 @@ static inline int toss(coins_t *c, int n, bitgen_t *rng) {
     return got;
 }
 
-static inline uint32_t pair_block(const qm_t *m, uint32_t q) { /* 0: another form */
-    uint32_t id = block_of(m, q);
-    return BLK_KIND(id) == BLK_PAIR ? BLK_INDEX(id) : 0;
+/* Whether q is half of a pair that is held as a matrix, in a block or as a rest. */
+static inline int is_matrix(const qm_t *m, uint32_t q) {
+    const record_t *r = &m->records[q >> 1];
+    return rec_kind(r) == REC_OPEN ? BLK_KIND(rec_block(r, q & 1)) == BLK_PAIR
+                                   : (r->w[0] & REST) != 0;
 }
 
 /* pick4() without branches on a random number, where what is left of u is not used. */
@@ -241,41 +249,83 @@ static inline int pick(const double *p, double *u, int once) {
 
 typedef double row_t __attribute__((vector_size(32)));
 
-INLINE void load_rows(const pair_t *b, row_t *R, int turned) {
-    R[0] = (row_t){1, b->r[0], b->r[1], b->r[2]};
-    memcpy(&R[1], &b->r[3], 3 * sizeof *R);
-    if (!turned) return;
-    row_t T[4];
-    for (int i = 0; i < 4; i++) T[i] = (row_t){R[0][i], R[1][i], R[2][i], R[3][i]};
-    memcpy(R, T, sizeof T);
+/* The matrix of the pair that q is half of, q second where `turned`, and its partner; 0 where the
+ * pair is neither in records nor a matrix. */
+INLINE uint32_t load_rows(const qm_t *m, uint32_t q, row_t *R, int turned) {
+    const record_t *r = &m->records[q >> 1];
+    uint32_t partner, id = block_of(m, q);
+    if (!id) {
+        double v[3];
+        row_t s[3] = {{0}};
+        int compact = rec_kind(r) == REC_COMPACT;
+        partner = compact ? q ^ 1 : (uint32_t)r->w[3];
+        if (compact)
+            rec_compact_state(r, v);
+        else
+            rec_split_state(r, &m->records[partner >> 1], v);
+        if (r->w[0] & REST) memcpy(s, rest_of(m, q), sizeof s);
+        R[0] = (row_t){1, s[0][0], s[0][1], s[0][2]};
+        R[1] = (row_t){s[0][3], v[0], s[1][0], s[1][1]};
+        R[2] = (row_t){s[1][2], s[1][3], v[1], s[2][0]};
+        R[3] = (row_t){s[2][1], s[2][2], s[2][3], v[2]};
+        turned ^= !first_in_rest(r, q);
+    } else {
+        if (BLK_KIND(id) != BLK_PAIR) return 0;
+        const pair_t *b = &m->pairs[BLK_INDEX(id)];
+        R[0] = (row_t){1, b->r[0], b->r[1], b->r[2]};
+        memcpy(&R[1], &b->r[3], 3 * sizeof *R);
+        partner = b->m[0] ^ b->m[1] ^ q;
+        turned ^= b->m[0] != q;
+    }
+    if (turned) {
+        row_t T[4];
+        for (int i = 0; i < 4; i++) T[i] = (row_t){R[0][i], R[1][i], R[2][i], R[3][i]};
+        memcpy(R, T, sizeof T);
+    }
+    return partner;
 }
 
-/* Swap of two pairs held as matrices: qm_bell() for this case. ex: product of both halves' decay
- * of X and Y; zl, zr: of Z. */
-INLINE void swap_matrices(burst_t *b, uint32_t l, uint32_t r, const gate_noise_t *g,
-                          const double weights[4][4], double ex, double zl, double zr,
-                          bitgen_t *rng, int8_t *outcome) {
+/* Stores what a swap of l and r leaves of their pairs: pl and pr in state R. */
+INLINE void store_swapped(qm_t *m, arena_t *a, uint32_t l, uint32_t r, uint32_t pl, uint32_t pr,
+                          const row_t *R) {
+    const double v[3] = {R[1][1], R[2][2], R[3][3]};
+    if (block_of(m, l) || block_of(m, r)) {
+        double matrix[16];
+        memcpy(matrix, R, sizeof matrix);
+        put_swapped(m, a, l, r, pl, pr, v, matrix);
+        return;
+    }
+    if (m->slots) {
+        release_slot(m, l);
+        release_slot(m, r);
+    }
+    a->live -= 2;
+    leave_records(m, a, l, r, pl, pr, v);
+    m->records[pl >> 1].w[0] |= REST;
+    m->records[pr >> 1].w[0] |= REST;
+    const row_t rest[3] = {{R[0][1], R[0][2], R[0][3], R[1][0]},
+                           {R[1][2], R[1][3], R[2][0], R[2][1]},
+                           {R[2][3], R[3][0], R[3][1], R[3][2]}};
+    memcpy(&m->rests[pl >> 1], rest, sizeof rest);
+}
+
+/* Swap of two pairs of which one is a matrix: qm_bell() for this case; 0 where it is another. ex:
+ * product of both halves' decay of X and Y; zl, zr: of Z. */
+INLINE int swap_matrices(burst_t *b, uint32_t l, uint32_t r, const gate_noise_t *g,
+                         const double weights[4][4], double ex, double zl, double zr,
+                         bitgen_t *rng, int8_t *outcome) {
     qm_t *m = b->m;
-    uint32_t bl = pair_block(m, l), br = pair_block(m, r);
-    pair_t *pl = &m->pairs[bl], *pr = &m->pairs[br];
-    uint32_t ql = pl->m[0] ^ pl->m[1] ^ l, qr = pr->m[0] ^ pr->m[1] ^ r;
-    int row = pl->m[0] == l ? 1 : 4, column = 5 - row; /* A[i][j]: far half first */
-    const double *A = pl->r - 1;
-    row_t B[4], R[4]; /* far half second */
-    double a[4][4], p[4], u = draw(rng);
-    load_rows(pr, B, pr->m[0] != r);
+    row_t A[4], B[4], R[4]; /* far halves first in A, second in B */
+    uint32_t pl = load_rows(m, l, A, 1), pr = load_rows(m, r, B, 0);
+    if (!pl || !pr || pl == r) return 0;
+    double p[4], u = draw(rng);
     double sl = zl < 1 ? (1 - zl) * profile_of(m, l)->z_eq : 0;
     double sr = zr < 1 ? (1 - zr) * profile_of(m, r)->z_eq : 0;
     B[1] *= ex;
     B[2] *= ex;
     B[3] = zr * B[3] + sr * B[0];
-    for (int i = 0; i < 4; i++) {
-        a[i][0] = i ? A[row * i] : 1;
-        a[i][1] = A[row * i + column];
-        a[i][2] = A[row * i + 2 * column];
-        a[i][3] = zl * A[row * i + 3 * column] + sl * a[i][0];
-    }
-    double pp[4] = {1, a[0][1] * B[1][0], a[0][2] * B[2][0], a[0][3] * B[3][0]};
+    for (int i = 0; i < 4; i++) A[i][3] = zl * A[i][3] + sl * A[i][0];
+    const double pp[4] = {1, A[0][1] * B[1][0], A[0][2] * B[2][0], A[0][3] * B[3][0]};
     for (int k = 0; k < 4; k++) {
         const double *w = weights[k];
         p[k] = (1 + w[1] * pp[1] + w[2] * pp[2] + w[3] * pp[3]) / 4;
@@ -286,25 +336,15 @@ INLINE void swap_matrices(burst_t *b, uint32_t l, uint32_t r, const gate_noise_t
     double norm = 1 / (1 + w[1] * pp[1] + w[2] * pp[2] + w[3] * pp[3]);
     for (int j = 0; j < 4; j++) B[j] *= w[j] * norm;
     for (int i = 0; i < 4; i++)
-        R[i] = a[i][0] * B[0] + a[i][1] * B[1] + a[i][2] * B[2] + a[i][3] * B[3];
+        R[i] = A[i][0] * B[0] + A[i][1] * B[1] + A[i][2] * B[2] + A[i][3] * B[3];
     *outcome = (int8_t)(g->readout_error > 0 ? misread(k, g->readout_error, &u) : k);
-    pl->m[0] = ql;
-    pl->m[1] = qr;
-    pl->r[0] = R[0][1];
-    pl->r[1] = R[0][2];
-    pl->r[2] = R[0][3];
-    memcpy(&pl->r[3], &R[1], 3 * sizeof *R);
-    free_pair(m, b->arena, br);
-    set_block(m, ql, BLK_ID(BLK_PAIR, bl));
-    set_block(m, qr, BLK_ID(BLK_PAIR, bl));
-    kill_qubit(m, b->arena, l);
-    kill_qubit(m, b->arena, r);
+    store_swapped(m, b->arena, l, r, pl, pr, R);
+    return 1;
 }
 
 /* Any Bell-diagonal pair's correlations; 0 where it is not one. */
 static inline int load_bell(const qm_t *m, uint32_t q, view_t *v) {
-    uint32_t id = block_of(m, q);
-    if (id && BLK_KIND(id) != BLK_BELL) return 0;
+    if (!is_bell_pair(m, q)) return 0;
     load_pair(m, q, partner_of(m, q), v);
     return 1;
 }
@@ -330,7 +370,7 @@ static int swap_other(burst_t *b, int64_t i, const gate_noise_t *g, const double
         const double *w = weights[k];
         const double v[3] = {w[1] * A.v[0] * B.v[0] * b->xy[i], w[2] * A.v[1] * B.v[1] * b->xy[i],
                              w[3] * A.v[2] * B.v[2] * z};
-        put_swapped(b->m, b->arena, l, r, A.partner, B.partner, v);
+        put_swapped(b->m, b->arena, l, r, A.partner, B.partner, v, NULL);
         return QM_OK;
     }
     int k, outcome = 0, code = qm_bell(b->m, b->arena, time_at(&b->o[0], i), b->o[0].h[i], b->o[1].h[i],
@@ -358,11 +398,9 @@ WIDE static int swap_checked(burst_t *b, const gate_noise_t *g, bitgen_t *rng, i
         if (matrices) {
             ask_for_block(m, &b->o[0], i, n);
             ask_for_block(m, &b->o[1], i, n);
-            uint32_t bl = pair_block(m, l), br = pair_block(m, r);
-            if (bl && br && bl != br) {
-                swap_matrices(b, l, r, g, weights, xy[i], zl, zr, rng, &outcomes[i]);
+            if ((is_matrix(m, l) || is_matrix(m, r)) &&
+                swap_matrices(b, l, r, g, weights, xy[i], zl, zr, rng, &outcomes[i]))
                 continue;
-            }
         }
         if (!load_record_pair(m, l, A, &pl) || !load_record_pair(m, r, B, &pr) || pl == r) {
             int code = swap_other(b, i, g, weights, zl * zr, &coins, rng, &outcomes[i]);
@@ -384,16 +422,17 @@ WIDE static int swap_checked(burst_t *b, const gate_noise_t *g, bitgen_t *rng, i
     return QM_OK;
 }
 
-/* Whether records hold the pair of the first operand: else lanes need not be tried. */
-static inline int in_records(const qm_t *m, qm_handle h) {
+/* Whether the pair of the first operand is for lanes: else they need not be tried. */
+static inline int is_for_lanes(const qm_t *m, qm_handle h) {
     uint32_t rec = (uint32_t)h >> 1;
-    return rec <= m->capacity && rec_kind(&m->records[rec]) != REC_OPEN;
+    const record_t *r = &m->records[rec <= m->capacity ? rec : 0];
+    return rec_kind(r) != REC_OPEN && !(r->w[0] & REST);
 }
 
 static int burst_swap(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *outcomes) {
     const qm_handle *l = b->o[0].h, *r = b->o[1].h;
     swap_lanes_t *lanes = (swap_lanes_t *)b->xy;
-    if (b->n && in_records(b->m, l[0]) &&
+    if (b->n && is_for_lanes(b->m, l[0]) &&
         swap_lanes_read(b->m, l, r, b->o[0].now_ps, b->o[0].now_step, b->n, g, lanes)) {
         for (int64_t i = 0; b->m->slots && i < b->n; i++) {
             release_slot(b->m, (uint32_t)l[i]);
@@ -413,27 +452,18 @@ static int burst_swap(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *
 /* Measures half of a pair held as a matrix; the partner is left alone with its Bloch vector. */
 static inline int measure_matrix(qm_t *m, arena_t *a, uint32_t q, const double *axis, double ex,
                                  double ez, double *u, int once) {
-    uint32_t id = pair_block(m, q), small = new_small(m, a);
-    const pair_t *b = &m->pairs[id];
-    uint32_t p = b->m[0] ^ b->m[1] ^ q;
-    double A[4][4];
-    memcpy(A, b, sizeof A);
-    A[0][0] = 1;
-    if (b->m[0] != q) transpose4(A[0]);
+    row_t A[4];
+    uint32_t p = load_rows(m, q, A, 0);
     double x = axis[0] * ex, y = axis[1] * ex, z = axis[2] * ez;
     double shift = ez < 1 ? axis[2] * (1 - ez) * profile_of(m, q)->z_eq : 0;
     double mean = x * A[1][0] + y * A[2][0] + z * A[3][0] + shift;
     int bit = *u >= (1 + mean) / 2;
     double s = 1 - 2 * bit, chance = (1 + s * mean) / 2, norm = 0.5 / chance;
     if (!once) *u = bit ? (*u - (1 - chance)) / chance : *u / chance;
-    small_t *one = &m->smalls[small];
-    one->m[0] = p;
-    one->m[1] = 0;
-    for (int j = 0; j < 3; j++)
-        one->v[j] = norm * ((1 + s * shift) * A[0][1 + j] +
-                            s * (x * A[1][1 + j] + y * A[2][1 + j] + z * A[3][1 + j]));
-    free_pair(m, a, id);
-    set_block(m, p, BLK_ID(BLK_ONE, small));
+    row_t left = norm * ((1 + s * shift) * A[0] + s * (x * A[1] + y * A[2] + z * A[3]));
+    const double bloch[3] = {left[1], left[2], left[3]};
+    drop_block(m, a, q);
+    put_one(m, a, p, bloch);
     return bit;
 }
 
@@ -456,7 +486,7 @@ WIDE static int measure_checked(burst_t *b, const double *axis, double readout_e
             double s = z < 1 ? (1 - z) * profile_of(m, q)->z_eq : 0;
             double mean =
                 x * (axis[0] * bloch[0] + axis[1] * bloch[1]) + axis[2] * (z * bloch[2] + s);
-            u = draw(rng);
+            u = once && fabs(mean) == 1 ? 0.5 : draw(rng); /* it is certain, as in a GHZ state */
             bit = once ? u >= (1 + mean) / 2 : !decide((1 + mean) / 2, &u);
             free_small(m, a, BLK_INDEX(id));
         } else if (load_bell(m, q, &v)) {
@@ -471,7 +501,7 @@ WIDE static int measure_checked(burst_t *b, const double *axis, double readout_e
                                      s * axis[2] * v.v[2] * z};
             drop_block(m, a, q);
             put_one(m, a, v.partner, bloch);
-        } else if (pair_block(m, q)) {
+        } else if (is_matrix(m, q)) {
             u = draw(rng);
             bit = measure_matrix(m, a, q, axis, x, z, &u, once);
         } else {
@@ -500,23 +530,20 @@ static int burst_measure(burst_t *b, const double *axis, double readout_error, b
 /* Both bits, 2 a + b, of a pair held as a matrix; x, z: decays at q's end and at the other's. */
 INLINE int measure_both(const qm_t *m, uint32_t q, const double *axis, const double *x,
                         const double *z, double *u, int once) {
-    const pair_t *b = &m->pairs[pair_block(m, q)];
-    int turned = b->m[0] != q;
     row_t A[4];
+    const uint32_t end[2] = {q, load_rows(m, q, A, 0)};
     double w[2][4], chance[4];
-    load_rows(b, A, 0);
-    for (int e = 0; e < 2; e++) { /* weights of I, X, Y, Z at each end, as the block has them */
-        int end = e ^ turned;
-        w[e][0] = z[end] < 1 ? axis[2] * (1 - z[end]) * profile_of(m, b->m[e])->z_eq : 0;
-        w[e][1] = axis[0] * x[end];
-        w[e][2] = axis[1] * x[end];
-        w[e][3] = axis[2] * z[end];
+    for (int e = 0; e < 2; e++) { /* weights of I, X, Y, Z at each end */
+        w[e][0] = z[e] < 1 ? axis[2] * (1 - z[e]) * profile_of(m, end[e])->z_eq : 0;
+        w[e][1] = axis[0] * x[e];
+        w[e][2] = axis[1] * x[e];
+        w[e][3] = axis[2] * z[e];
     }
     row_t row = w[0][0] * A[0] + w[0][1] * A[1] + w[0][2] * A[2] + w[0][3] * A[3];
     const row_t other = {w[1][0], w[1][1], w[1][2], w[1][3]};
     row_t one = other * A[0], two = other * row;
-    double mean[2] = {row[0], (one[0] + one[1]) + (one[2] + one[3])};
-    double both = (two[0] + two[1]) + (two[2] + two[3]), a = mean[turned], c = mean[!turned];
+    double a = row[0], c = (one[0] + one[1]) + (one[2] + one[3]);
+    double both = (two[0] + two[1]) + (two[2] + two[3]);
     const row_t sa = {1, 1, -1, -1}, sb = {1, -1, 1, -1};
     row_t all = (1 + sa * a + sb * c + sa * sb * both) * 0.25;
     for (int k = 0; k < 4; k++) chance[k] = all[k] > 0 ? all[k] : 0;
@@ -549,7 +576,7 @@ WIDE static int measure_pairs_checked(burst_t *b, const double *axis, double rea
     const double square[3] = {axis[0] * axis[0], axis[1] * axis[1], axis[2] * axis[2]};
     coins_t coins = {0, 0};
     for (int64_t i = 0; i < n; i++) { /* of a Bell-diagonal pair only the product is used */
-        if (matrices && pair_block(m, (uint32_t)ha[i])) continue;
+        if (matrices && is_matrix(m, (uint32_t)ha[i])) continue;
         xy[i] += xy[n + i];
         z[i] += z[n + i];
     }
@@ -558,15 +585,15 @@ WIDE static int measure_pairs_checked(burst_t *b, const double *axis, double rea
     for (int64_t i = 0; i < n; i++) {
         uint32_t q = (uint32_t)ha[i], p = (uint32_t)hb[i], partner;
         double v[3], u = draw(rng), zz = relaxes ? z[i] : 1;
-        int first, second, records = load_record_pair(m, q, v, &partner);
+        int first, second, records = !block_of(m, q);
         if (matrices) ask_for_block(m, &b->o[0], i, n);
-        if (matrices && !records && pair_block(m, q)) {
+        if (matrices && is_matrix(m, q)) {
             const double x[2] = {xy[i], xy[n + i]}, zs[2] = {zz, relaxes ? z[n + i] : 1};
             int k = measure_both(m, q, axis, x, zs, &u, once);
             first = k >> 1;
             second = k & 1;
         } else {
-            if (!records) measure_bell_block(m, q, v);
+            if (!records || !load_record_pair(m, q, v, &partner)) measure_bell_block(m, q, v);
             double same = (square[0] * v[0] + square[1] * v[1]) * xy[i] + square[2] * v[2] * zz;
             first = toss(&coins, 1, rng);
             second = first ^ (once ? u >= (1 + same) / 2 : !decide((1 + same) / 2, &u));
@@ -597,7 +624,7 @@ WIDE static int measure_pairs_checked(burst_t *b, const double *axis, double rea
 static int burst_measure_pairs(burst_t *b, const double *axis, double readout_error,
                                bitgen_t *rng, int8_t *bits_a, int8_t *bits_b) {
     const qm_handle *ha = b->o[0].h, *hb = b->o[1].h;
-    if (b->n && in_records(b->m, ha[0]) &&
+    if (b->n && is_for_lanes(b->m, ha[0]) &&
         pairs_lanes_read(b->m, ha, hb, b->o[0].now_ps, b->o[0].now_step, b->n, axis, b->xy)) {
         for (int64_t i = 0; b->m->slots && i < b->n; i++) {
             release_slot(b->m, (uint32_t)ha[i]);

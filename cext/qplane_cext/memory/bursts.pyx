@@ -2,6 +2,7 @@
 """The memory's verbs over NumPy arrays, without the GIL."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.object cimport PyObject
 from libc.math cimport fabs
@@ -67,14 +68,31 @@ cdef extern from "qplane_cext/memory/burst.h" nogil:
                   handle_t* h)
     int burst_fidelity(burst_t* b, int bell, double* f)
 
+cdef extern from "qplane_cext/memory/arrays.h":
+    bint is_plain(object value, int kind)
+    bint is_ours_alone(PyObject* array, int kind, cnp.npy_intp n)
+    Py_ssize_t length_of(object array)
+    void* data_of(object array)
+    object array_within(bytes room, cnp.npy_intp first, cnp.npy_intp n, int kind)
+    PyObject* PyList_GET_ITEM(list given, Py_ssize_t k)
+
+cdef extern from "qplane_cext/memory/integers.h":
+    int64_t small_int(object value)
+
 cdef enum:
     SHORT = 256  # up to this many elements (microseconds) a burst keeps the GIL and its stack
     GIVEN = 8  # arrays that are looked at again
     WORDS = 7  # of scratch for each element of a swap, in blocks of LANES; a measurement has less
 
 
-cdef object as_array(value, str name, int kind, Py_ssize_t n=-1):
+cdef inline object as_array(value, str name, int kind, Py_ssize_t n=-1):
     """A one-dimensional contiguous array of exactly this type; ``n``: of this length."""
+    if is_plain(value, kind) and (n < 0 or length_of(value) == n):
+        return value
+    return odd_array(value, name, kind, n)
+
+
+cdef object odd_array(value, str name, int kind, Py_ssize_t n):
     if not cnp.PyArray_Check(value) or cnp.PyArray_TYPE(value) != kind or cnp.PyArray_NDIM(
             value) != 1:
         got = (f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray)
@@ -92,12 +110,15 @@ cdef object as_times(value, Py_ssize_t n, int64_t* one, const int64_t** times, i
                      int64_t* latest):
     """Times: one for all (kept in ``one``), or one for each; the array that must be kept alive.
     ``latest``: all of their bits."""
+    one[0] = latest[0] = small_int(value)
+    times[0], step[0] = one, 0
+    if one[0] >= 0:
+        return None
     if not cnp.PyArray_Check(value) or not cnp.PyArray_NDIM(value):
         one[0] = latest[0] = as_time(value, "now_ps")
-        times[0], step[0] = one, 0
         return None
     array = as_array(value, "now_ps", cnp.NPY_INT64, n)
-    times[0], step[0] = <int64_t*>cnp.PyArray_DATA(array), 1
+    times[0], step[0] = <int64_t*>data_of(array), 1
     latest[0] = all_bits(times[0], n)
     if latest[0] < 0:
         i = int(np.argmax(array < 0))
@@ -105,38 +126,52 @@ cdef object as_times(value, Py_ssize_t n, int64_t* one, const int64_t** times, i
     return array
 
 
-cdef extern from *:
-    """
-    /* Whether nobody but a list has this array, and it is what PyArray_SimpleNew() would give. */
-    static inline int is_ours_alone(PyObject *o, int kind, npy_intp n) {
-        const int plain = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS | NPY_ARRAY_OWNDATA |
-                          NPY_ARRAY_ALIGNED | NPY_ARRAY_WRITEABLE;
-        PyArrayObject *a = (PyArrayObject *)o;
-        return o != Py_None && Py_REFCNT(o) == 1 && PyArray_NDIM(a) == 1 &&
-               PyArray_DIM(a, 0) == n && PyArray_TYPE(a) == kind && PyArray_FLAGS(a) == plain &&
-               PyArray_ISNOTSWAPPED(a) && !PyArray_BASE(a);
-    }
-    """
-    bint is_ours_alone(PyObject* array, int kind, cnp.npy_intp n)
-    PyObject* PyList_GET_ITEM(list given, Py_ssize_t k)
-
-
 cdef object new_array(Py_ssize_t n, int kind):
     cdef cnp.npy_intp size = n
     return cnp.PyArray_SimpleNew(1, &size, kind)
 
 
-cdef object operand(burst_t* b, int k, value, str name):
+cdef inline object new_bits(Py_ssize_t n, int8_t** data):
+    """An array of int8."""
+    if not 0 < n <= SHORT:
+        array = new_array(n, cnp.NPY_INT8)
+    else:
+        array = array_within(PyBytes_FromStringAndSize(NULL, n), 0, n, cnp.NPY_INT8)
+    data[0] = <int8_t*>data_of(array)
+    return array
+
+
+cdef inline tuple new_bits_twice(Py_ssize_t n, int8_t** first, int8_t** second):
+    """Two arrays of int8."""
+    if not 0 < n <= SHORT:
+        return new_bits(n, first), new_bits(n, second)
+    cdef bytes room = PyBytes_FromStringAndSize(NULL, 2 * n)
+    first[0] = <int8_t*>PyBytes_AS_STRING(room)
+    second[0] = first[0] + n
+    return (array_within(room, 0, n, cnp.NPY_INT8), array_within(room, n, n, cnp.NPY_INT8))
+
+
+cdef inline bitgen_t* draws_of(QuantumMemory memory, rng) except NULL:
+    """``bitgen_of`` without a call where it is the last one."""
+    return memory._bitgen if rng is memory._rng else bitgen_of(memory, rng)
+
+
+cdef inline int profile_of(QuantumMemory memory, value, str name) except -1:
+    cdef int64_t p = small_int(value)
+    return <int>p if 0 <= p < (<qm_t*>memory._m).n_profiles else memory._profile_index(value, name)
+
+
+cdef inline object operand(burst_t* b, int k, value, str name):
     """Operand k, of as many elements as operand 0: its array, which must be kept alive."""
     array = as_array(value, name, cnp.NPY_UINT64, b.n if k else -1)
-    b.n = cnp.PyArray_DIM(array, 0)
+    b.n = length_of(array)
     b.operands = k + 1
-    b.o[k].h = <const handle_t*>cnp.PyArray_DATA(array)
+    b.o[k].h = <const handle_t*>data_of(array)
     b.o[k].now_ps = NULL
     return array
 
 
-cdef arena_t* arena_for(qm_t* m, int64_t n, bint keeps_gil, arena_t* own):
+cdef inline arena_t* arena_for(qm_t* m, int64_t n, bint keeps_gil, arena_t* own):
     """Where a burst of n elements allocates: the memory's arena where it keeps the GIL, else its
     own, to which the memory's leaves everything."""
     if keeps_gil:
@@ -146,13 +181,13 @@ cdef arena_t* arena_for(qm_t* m, int64_t n, bint keeps_gil, arena_t* own):
     return own
 
 
-cdef int leave_arena(qm_t* m, arena_t* arena):
+cdef inline int leave_arena(qm_t* m, arena_t* arena) noexcept:
     if arena != &m.arena:
         arena_return(m, arena)
     return 0
 
 
-cdef int start(QuantumMemory memory, burst_t* b, arena_t* own, int max_qubits, double* here,
+cdef inline int start(QuantumMemory memory, burst_t* b, arena_t* own, int max_qubits, double* here,
                bint pairs=False) except -1:
     """The rest of a burst whose operands are set; ``here``: scratch for SHORT elements, or NULL
     where none is needed (and the GIL is never kept)."""
@@ -169,7 +204,7 @@ cdef int start(QuantumMemory memory, burst_t* b, arena_t* own, int max_qubits, d
     return 0
 
 
-cdef object set_times(burst_t* b, now_ps, int64_t* one):
+cdef inline object set_times(burst_t* b, now_ps, int64_t* one):
     cdef const int64_t* t
     cdef int64_t step, latest
     cdef int k
@@ -179,7 +214,7 @@ cdef object set_times(burst_t* b, now_ps, int64_t* one):
     return array
 
 
-cdef int finish(QuantumMemory memory, burst_t* b, int code, tuple names, double* here) except -1:
+cdef inline int finish(QuantumMemory memory, burst_t* b, int code, tuple names, double* here) except -1:
     leave_arena(b.m, b.arena)
     if b.xy != here:
         free(b.xy)
@@ -267,8 +302,8 @@ cdef class Bursts:
         cdef int64_t size = as_size(n, 0, MAX_RECORDS, "n"), one, step, latest
         cdef const int64_t* t
         times = as_times(now_ps, size, &one, &t, &step, &latest)
-        cdef int pa = self.memory._profile_index(profile_a, "profile_a")
-        cdef int pb = self.memory._profile_index(profile_b, "profile_b"), code
+        cdef int pa = profile_of(self.memory, profile_a, "profile_a")
+        cdef int pb = profile_of(self.memory, profile_b, "profile_b"), code
         self.understand(state, size, pa, pb)
         matrix = self.last_matrix  # another thread may come while the GIL is not held
         cdef const double* R = <const double*>cnp.PyArray_DATA(matrix)
@@ -276,8 +311,8 @@ cdef class Bursts:
         cdef record_t like = self.last_like
         cdef const record_t* lanes = &like if self.last_fits else NULL
         ha, hb = self.handles(size), self.handles(size)
-        cdef handle_t* a = <handle_t*>cnp.PyArray_DATA(ha)
-        cdef handle_t* b = <handle_t*>cnp.PyArray_DATA(hb)
+        cdef handle_t* a = <handle_t*>data_of(ha)
+        cdef handle_t* b = <handle_t*>data_of(hb)
         cdef qm_t* m = <qm_t*>self.memory._m
         cdef arena_t own
         cdef arena_t* arena = arena_for(m, size, size <= SHORT, &own)
@@ -303,10 +338,10 @@ cdef class Bursts:
         """``count`` GHZ states of n qubits: handles of shape (count, n)."""
         cdef int64_t size = as_size(count, 0, MAX_RECORDS, "count"), now = as_time(now_ps, "now_ps")
         cdef int qubits = as_size(n, 2), code
-        cdef int p = self.memory._profile_index(profile, "profile")
+        cdef int p = profile_of(self.memory, profile, "profile")
         cdef int[::1] profiles = np.full(qubits, p, dtype=np.intc)
         out = np.empty((size, qubits), dtype=np.uint64)
-        cdef handle_t* h = <handle_t*>cnp.PyArray_DATA(out)
+        cdef handle_t* h = <handle_t*>data_of(out)
         cdef arena_t own
         cdef qm_t* m = <qm_t*>self.memory._m
         cdef bint short = size * qubits <= SHORT
@@ -327,7 +362,7 @@ cdef class Bursts:
     def swap(self, left, right, now_ps, rng, GateNoise noise=None):
         """Entanglement swapping of left[i] with right[i]: reported Bell indices, int8."""
         cdef const gate_noise_t* g = &NOISELESS if noise is None else &noise.g
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
         cdef double[WORDS * SHORT] here
@@ -336,8 +371,8 @@ cdef class Bursts:
         r = operand(&b, 1, right, "right")
         times = set_times(&b, now_ps, &one)
         start(self.memory, &b, &arena, 2, here)
-        out = new_array(b.n, cnp.NPY_INT8)
-        cdef int8_t* k = <int8_t*>cnp.PyArray_DATA(out)
+        cdef int8_t* k
+        out = new_bits(b.n, &k)
         cdef int code
         if b.n > SHORT:
             with rng.bit_generator.lock, nogil:
@@ -352,7 +387,7 @@ cdef class Bursts:
         cdef double[3] axis
         cdef const double* a = axis_of(basis, axis)
         cdef double error = as_probability(readout_error, "readout_error")
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
         cdef double[WORDS * SHORT] here
@@ -361,8 +396,8 @@ cdef class Bursts:
         times = set_times(&b, now_ps, &one)
         start(self.memory, &b, &arena,
               0 if fabs(a[0]) == 1 or fabs(a[1]) == 1 or fabs(a[2]) == 1 else 2, here)
-        out = new_array(b.n, cnp.NPY_INT8)
-        cdef int8_t* k = <int8_t*>cnp.PyArray_DATA(out)
+        cdef int8_t* k
+        out = new_bits(b.n, &k)
         cdef int code
         if b.n > SHORT:
             with rng.bit_generator.lock, nogil:
@@ -378,7 +413,7 @@ cdef class Bursts:
         cdef double[3] axis
         cdef const double* along = axis_of(basis, axis)
         cdef double error = as_probability(readout_error, "readout_error")
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t burst
         cdef arena_t arena
         cdef double[WORDS * SHORT] here
@@ -387,9 +422,9 @@ cdef class Bursts:
         y = operand(&burst, 1, b, "b")
         times = set_times(&burst, now_ps, &one)
         start(self.memory, &burst, &arena, 2, here, True)
-        first, second = new_array(burst.n, cnp.NPY_INT8), new_array(burst.n, cnp.NPY_INT8)
-        cdef int8_t* k = <int8_t*>cnp.PyArray_DATA(first)
-        cdef int8_t* l = <int8_t*>cnp.PyArray_DATA(second)
+        cdef int8_t* k
+        cdef int8_t* l
+        out = new_bits_twice(burst.n, &k, &l)
         cdef int code
         if burst.n > SHORT:
             with rng.bit_generator.lock, nogil:
@@ -397,12 +432,12 @@ cdef class Bursts:
         else:
             code = burst_measure_pairs(&burst, along, error, draws, k, l)
         finish(self.memory, &burst, code, ("a", "b"), here)
-        return first, second
+        return out
 
     def pauli(self, qubits, now_ps, paulis, rng, error=0.0):
         """Pauli gates 2 x + z (int8 array); ``rng`` is used on tableaus alone."""
         cdef double p = as_probability(error, "error")
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
         cdef int64_t one
@@ -420,7 +455,7 @@ cdef class Bursts:
 
     def age(self, qubits, now_ps, rng):
         """Brings clocks to ``now_ps``; ``rng`` is used on tableaus alone."""
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
         cdef int64_t one
@@ -440,7 +475,7 @@ cdef class Bursts:
         if p < 0:
             raise errors.QuantumMemoryError(
                 f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
         cdef int64_t one
@@ -458,7 +493,7 @@ cdef class Bursts:
 
     def free(self, qubits, rng):
         """Discards qubits; ``rng`` is used on tableaus alone."""
-        cdef bitgen_t* draws = bitgen_of(self.memory, rng)
+        cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena
         cdef int code

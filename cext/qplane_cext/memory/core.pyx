@@ -989,8 +989,10 @@ cdef class QuantumMemory:
             fail(self, QM_ESTALE, 0, {"qubit": h})
         if tableau_of(m, q) != NULL:
             return "tableau"
+        if is_bell_pair(m, q):
+            return "bell"
         cdef uint32_t id = block_of(m, q)
-        return "bell" if id == 0 else ("one", "bell", "pair", "vector")[id >> 30]
+        return "pair" if id == 0 else ("one", "bell", "pair", "vector")[id >> 30]
 
     def partner(self, qubit):
         """The other half of a pair, or None."""

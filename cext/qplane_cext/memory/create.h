@@ -18,8 +18,9 @@ static inline int place_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *
     if (!i) return QM_EFULL;
     record_t *r = &m->records[i];
     const double v[3] = {R[5], R[10], R[15]};
-    if (bell && rec_fits_compact((uint32_t)pa, (uint32_t)pb, now_ps)) {
+    if (rec_fits_compact((uint32_t)pa, (uint32_t)pb, now_ps)) {
         rec_set_compact(r, (uint32_t)pa, (uint32_t)pb, now_ps, v);
+        if (!bell) add_rest(m, 2 * i, 2 * i + 1, R);
     } else {
         rec_set_open(r, (uint32_t)pa, (uint32_t)pb, now_ps, now_ps);
         if (bell)
@@ -45,7 +46,7 @@ static int qm_create_pair(qm_t *m, arena_t *a, int64_t now_ps, const double *R, 
     return place_pair(m, a, now_ps, R, starts_bell(m, R, pa, pb), pa, pb, ha, hb);
 }
 
-#define CLOCK_BITS(i) (i ? 0xffffull : 63ull << 56) /* of the clock in word i of a compact record */
+#define CLOCK_MASK(i) (i ? 0xffffull : 31ull << 56) /* of the clock in word i of a compact record */
 
 /* A Werner state of the given fidelity to a Bell state; qm_create_pair() with a memory for the last
  * arguments. */
@@ -53,12 +54,13 @@ static int qm_create_werner(qm_t *m, arena_t *a, int64_t now_ps, double fidelity
                             int pb, qm_handle *ha, qm_handle *hb) {
     werner_t *last = &m->werner;
     if (fidelity == last->fidelity && bell == last->bell && pa == last->profile_a &&
-        pb == last->profile_b && !(now_ps >> 54)) {
+        pb == last->profile_b && !(now_ps >> CLOCK_BITS)) {
         uint32_t rec = new_record(m, a);
         if (!rec) return QM_EFULL;
         uint64_t *w = m->records[rec].w, c = (uint64_t)now_ps, generation = w[0];
         w[0] = generation | last->like.w[0] | c >> 48 << 56;
         for (int j = 0; j < 3; j++) w[1 + j] = last->like.w[1 + j] | (c >> (16 * j) & 0xffff);
+        if (last->like.w[0] & REST) memset(&m->rests[rec], 0, sizeof m->rests[rec]);
         a->live += 2;
         *ha = generation << 32 | 2 * rec;
         *hb = *ha + 1;
@@ -73,7 +75,7 @@ static int qm_create_werner(qm_t *m, arena_t *a, int64_t now_ps, double fidelity
     if (r && rec_kind(r) == REC_COMPACT) {
         *last = (werner_t){fidelity, bell, pa, pb, *r};
         last->like.w[0] &= ~0xffffffffull;
-        for (int j = 0; j < 4; j++) last->like.w[j] &= ~CLOCK_BITS(j);
+        for (int j = 0; j < 4; j++) last->like.w[j] &= ~CLOCK_MASK(j);
     }
     return code;
 }
@@ -136,14 +138,15 @@ static int place_tableau(qm_t *m, arena_t *a, int64_t now_ps, big_t *t, const in
     return exact ? make_exact(m, a, t->m[0]) : QM_OK;
 }
 
-/* (|0...0> + |1...1>) / sqrt 2: generators X...X and Z_k Z_k+1. */
+/* (|0...0> + |1...1>) / sqrt 2: generators X...X and Z_0 Z_k, which need hardly be reduced once a
+ * qubit has been measured. */
 static int qm_create_ghz(qm_t *m, arena_t *a, int64_t now_ps, int n, const int *profiles, int exact,
                          qm_handle *h) {
     if (n < 2 || n > MAX_TABLEAU) return QM_EARG;
     big_t *t = big_tableau(n);
     for (int q = 0; t && q < n; q++) {
         flip_bit(row_x(t, 0), q, 1);
-        if (q) flip_bit(row_z(t, q), q - 1, 1);
+        if (q) flip_bit(row_z(t, q), 0, 1);
         if (q) flip_bit(row_z(t, q), q, 1);
     }
     return place_tableau(m, a, now_ps, t, profiles, exact, h);

@@ -56,6 +56,7 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
     handle_t make_handle(const qm_t* m, uint32_t q)
     int64_t clock_of(const qm_t* m, uint32_t q)
     uint32_t block_of(const qm_t* m, uint32_t q)
+    int is_bell_pair(const qm_t* m, uint32_t q)
     big_t* tableau_of(const qm_t* m, uint32_t q)
     int qubits_with(const qm_t* m, uint32_t q)
     int64_t wheel_time(uint64_t key)

@@ -6,15 +6,14 @@
 
 static inline bitgen_t *noise_source(const qm_t *m, bitgen_t *rng) { return rng ? rng : m->noise; }
 
-/* Writes a one- or two-qubit vector back over the block that it was loaded from. */
-static void store_small(qm_t *m, const vector_t *v) {
-    uint32_t i = BLK_INDEX(block_of(m, v->m[0]));
+/* Writes a one- or two-qubit vector back to where it was loaded from. */
+static void store_small(qm_t *m, arena_t *a, const vector_t *v) {
     if (v->n == 1) {
-        memcpy(m->smalls[i].v, v->R + 1, sizeof m->smalls[i].v);
+        small_t *one = &m->smalls[BLK_INDEX(block_of(m, v->m[0]))];
+        memcpy(one->v, v->R + 1, sizeof one->v);
     } else if (v->n == 2) {
-        m->pairs[i].m[0] = v->m[0];
-        m->pairs[i].m[1] = v->m[1];
-        memcpy(m->pairs[i].r, v->R + 1, sizeof m->pairs[i].r);
+        drop_block(m, a, v->m[0]);
+        put_pair(m, a, v->m[0], v->m[1], v->R);
     }
 }
 
@@ -60,7 +59,7 @@ static int qm_rotate(qm_t *m, arena_t *a, int64_t now_ps, qm_handle h, const dou
         }
         load_vector(m, q, &v, scratch);
         vector_apply(&v, find_qubit(&v, q), T);
-        store_small(m, &v);
+        store_small(m, a, &v);
     }
     return code ? code : depolarise(m, a, q, gate_error, rng);
 }
@@ -191,7 +190,7 @@ static int qm_gate2(qm_t *m, arena_t *a, int64_t now_ps, qm_handle h, qm_handle 
     load_vector(m, p, &v, scratch);
     vector_gate2(&v, find_qubit(&v, p), find_qubit(&v, q), &GATE2[gate], gate_error);
     if (vector_component(&v) == size4(v.n) - 1) {
-        store_small(m, &v);
+        store_small(m, a, &v);
         return QM_OK;
     }
     big_t *b = take_big(m, a, p);

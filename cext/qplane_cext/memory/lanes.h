@@ -186,7 +186,7 @@ INLINE uint64_t misfit(uint64_t w0, qm_handle h, uint64_t kind) {
 }
 
 INLINE uint64_t clock_lane(const lanes_t *r, int i) { /* of compact records */
-    return (r->w[0][i] >> 56 & 63) << 48 | (r->w[3][i] & 0xffff) << 32 |
+    return (r->w[0][i] >> 56 & 31) << 48 | (r->w[3][i] & 0xffff) << 32 |
            (r->w[2][i] & 0xffff) << 16 | (r->w[1][i] & 0xffff);
 }
 
@@ -249,9 +249,11 @@ INLINE void create_block(const qm_t *m, const uint32_t *item, const record_t bas
     scatter(m, n, &r);
 }
 
-/* Up to n compact pairs like `like`, whose clock is 0: their number; 0: the memory is full. */
-WIDE static int64_t create_lanes(qm_t *m, arena_t *a, const record_t *like, const int64_t *now_ps,
-                                 int64_t step, int64_t n, qm_handle *ha, qm_handle *hb) {
+/* Up to n compact pairs like `like`, whose clock is 0, with this rest where they have one: their
+ * number; 0: the memory is full. */
+WIDE static int64_t create_lanes(qm_t *m, arena_t *a, const record_t *like, const rest_t *rest,
+                                 const int64_t *now_ps, int64_t step, int64_t n, qm_handle *ha,
+                                 qm_handle *hb) {
     magazine_t *free = &a->records;
     if (!free->count && !refill(m, a, free, &m->free_records)) return 0;
     int c = n < LANES ? (int)n : LANES;
@@ -261,6 +263,7 @@ WIDE static int64_t create_lanes(qm_t *m, arena_t *a, const record_t *like, cons
         create_block(m, item, *like, now_ps, step, LANES, ha, hb);
     else
         create_block(m, item, *like, now_ps, step, c, ha, hb);
+    for (int i = 0; rest && i < c; i++) m->rests[item[i]] = *rest;
     free->count -= (uint32_t)c;
     a->live += 2 * c;
     return c;
@@ -285,7 +288,7 @@ INLINE uint64_t read_compact(const qm_t *m, const qm_handle *h, int n, int64_t r
         w0[i] = r->w[0][i];
         clock[i] = clock_lane(r, i);
         uint64_t t = now[i] - clock[i];
-        bad |= misfit(w0[i], h[i], REC_COMPACT) | w0[i] >> 62 | t >> AGE_BITS;
+        bad |= misfit(w0[i], h[i], REC_COMPACT) | w0[i] >> 61 | t >> AGE_BITS;
         profile[i] = compact_profile(w0[i], h[i]);
         age[i] = age_of(t);
     }
@@ -405,7 +408,7 @@ INLINE uint64_t read_whole(const qm_t *m, const qm_handle *ha, const qm_handle *
     ask_ahead(m, ha, rest);
     for (int i = 0; i < n; i++) {
         uint64_t w0 = r->w[0][i], t = now[i] - clock_lane(r, i);
-        bad |= misfit(w0, ha[i], REC_COMPACT) | w0 >> 62 | t >> AGE_BITS | (ha[i] ^ hb[i] ^ 1);
+        bad |= misfit(w0, ha[i], REC_COMPACT) | w0 >> 61 | t >> AGE_BITS | (ha[i] ^ hb[i] ^ 1);
         p->profile[0][i] = compact_profile(w0, ha[i]);
         p->profile[1][i] = compact_profile(w0, hb[i]);
         p->age[0][i] = p->age[1][i] = age_of(t);
@@ -430,7 +433,7 @@ INLINE uint64_t read_split(const qm_t *m, const qm_handle *ha, const qm_handle *
         uint64_t t = now[i] - r->w[1][i], u = now[i] - s.w[1][i];
         bad |= misfit(r->w[0][i], ha[i], REC_SPLIT) | misfit(s.w[0][i], hb[i], REC_SPLIT) |
                ((r->w[0][i] >> 49 ^ ha[i]) & 1) | ((s.w[0][i] >> 49 ^ hb[i]) & 1) |
-               ((r->w[3][i] ^ hb[i]) & 0xffffffffu) | (t | u) >> AGE_BITS |
+               ((r->w[3][i] ^ hb[i]) & 0xffffffffu) | (r->w[0][i] & REST) | (t | u) >> AGE_BITS |
                (r->w[1][i] | s.w[1][i]) >> 63;
         p->age[0][i] = age_of(t);
         p->age[1][i] = age_of(u);

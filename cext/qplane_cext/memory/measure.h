@@ -43,14 +43,18 @@ static inline int misread(int k, double readout_error, double *u) {
     return k ^ decide(readout_error, u) << 1;
 }
 
-/* What a swap of l and r leaves, and their end: pl and pr, a Bell-diagonal pair. */
+/* What a swap of l and r leaves, and their end: pl and pr, a pair in state R, or Bell-diagonal
+ * where R is NULL. */
 static inline void put_swapped(qm_t *m, arena_t *a, uint32_t l, uint32_t r, uint32_t pl,
-                               uint32_t pr, const double *v) {
+                               uint32_t pr, const double *v, const double *R) {
     drop_block(m, a, l);
     drop_block(m, a, r);
     set_block(m, l, 0); /* so that pl and pr may have their records to themselves */
     set_block(m, r, 0);
-    put_bell(m, a, pl, pr, v);
+    if (R)
+        put_pair(m, a, pl, pr, R);
+    else
+        put_bell(m, a, pl, pr, v);
     kill_qubit(m, a, l);
     kill_qubit(m, a, r);
 }
@@ -126,15 +130,7 @@ static void swap_pairs(qm_t *m, arena_t *a, int64_t now_ps, view_t *A, view_t *B
             }
         R[0] = 1;
     }
-    if (bell) {
-        put_swapped(m, a, A->q, B->q, A->partner, B->partner, v);
-        return;
-    }
-    drop_block(m, a, A->q);
-    drop_block(m, a, B->q);
-    put_pair(m, a, A->partner, B->partner, R);
-    kill_qubit(m, a, A->q);
-    kill_qubit(m, a, B->q);
+    put_swapped(m, a, A->q, B->q, A->partner, B->partner, v, bell ? NULL : R);
 }
 
 static int bell_in_tableau(qm_t *m, arena_t *a, uint32_t l, uint32_t r, const gate_noise_t *g,

@@ -75,18 +75,29 @@ static inline void bell_to_matrix(const double *v, double *R) {
     R[15] = v[2];
 }
 
+static inline void rest_to_matrix(const rest_t *rest, const double *v, double *R) {
+    R[0] = 1;
+    for (int k = 0; k < 3; k++) {
+        memcpy(R + 5 * k + 1, rest->r[k], sizeof rest->r[k]);
+        R[5 * k + 5] = v[k];
+    }
+}
+
 /* Reads the pair that q is half of; the partner must be known (not 0). */
 static inline void load_pair(const qm_t *m, uint32_t q, uint32_t partner, view_t *out) {
     const record_t *r = &m->records[q >> 1];
     out->q = q;
     out->partner = partner;
     out->bell = 1;
-    if (rec_kind(r) == REC_COMPACT) {
-        rec_compact_state(r, out->v);
-        return;
-    }
-    if (rec_kind(r) == REC_SPLIT) {
-        rec_split_state(r, &m->records[partner >> 1], out->v);
+    if (rec_kind(r) != REC_OPEN) {
+        if (rec_kind(r) == REC_COMPACT)
+            rec_compact_state(r, out->v);
+        else
+            rec_split_state(r, &m->records[partner >> 1], out->v);
+        if (!(r->w[0] & REST)) return;
+        out->bell = 0;
+        rest_to_matrix(rest_of(m, q), out->v, out->R);
+        if (!first_in_rest(r, q)) transpose4(out->R);
         return;
     }
     uint32_t id = rec_block(r, q & 1), i = BLK_INDEX(id);
@@ -104,6 +115,7 @@ static inline void load_pair(const qm_t *m, uint32_t q, uint32_t partner, view_t
 static inline int load_record_pair(const qm_t *m, uint32_t q, double *v, uint32_t *partner) {
     const record_t *r = &m->records[q >> 1];
     int kind = rec_kind(r);
+    if (r->w[0] & REST && kind != REC_OPEN) return 0;
     if (kind == REC_COMPACT) {
         *partner = q ^ 1;
         rec_compact_state(r, v);
@@ -136,14 +148,26 @@ static inline void drop_block(qm_t *m, arena_t *a, uint32_t q) {
         free_small(m, a, BLK_INDEX(id));
 }
 
+/* Makes a pair split over two records where it can be: where each holds no other qubit. */
+static inline int put_split(qm_t *m, uint32_t q0, uint32_t q1, const double *v) {
+    record_t *r0 = &m->records[q0 >> 1], *r1 = &m->records[q1 >> 1];
+    if (rec_block(r0, ~q0 & 1) || rec_block(r1, ~q1 & 1) || r0 == r1) return 0;
+    rec_set_split(r0, q0 & 1, 0, q1, v);
+    rec_set_split(r1, q1 & 1, 1, q0, v);
+    return 1;
+}
+
+/* A pair that was stored in records as a Bell-diagonal one gets its rest. q0: half a, or role 0. */
+static inline void add_rest(qm_t *m, uint32_t q0, uint32_t q1, const double *R) {
+    m->records[q0 >> 1].w[0] |= REST;
+    m->records[q1 >> 1].w[0] |= REST;
+    for (int k = 0; k < 3; k++)
+        memcpy(m->rests[q0 >> 1].r[k], R + 5 * k + 1, sizeof m->rests->r[k]);
+}
+
 /* Stores a pair state for two qubits whose records are open; their old blocks are gone already. */
 static inline void put_bell(qm_t *m, arena_t *a, uint32_t q0, uint32_t q1, const double *v) {
-    record_t *r0 = &m->records[q0 >> 1], *r1 = &m->records[q1 >> 1];
-    if (!rec_block(r0, ~q0 & 1) && !rec_block(r1, ~q1 & 1) && r0 != r1) {
-        rec_set_split(r0, q0 & 1, 0, q1, v);
-        rec_set_split(r1, q1 & 1, 1, q0, v);
-        return;
-    }
+    if (put_split(m, q0, q1, v)) return;
     uint32_t i = new_small(m, a), id = BLK_ID(BLK_BELL, i);
     small_t *b = &m->smalls[i];
     b->m[0] = q0;
@@ -154,6 +178,11 @@ static inline void put_bell(qm_t *m, arena_t *a, uint32_t q0, uint32_t q1, const
 }
 
 static inline void put_pair(qm_t *m, arena_t *a, uint32_t q0, uint32_t q1, const double *R) {
+    const double v[3] = {R[5], R[10], R[15]};
+    if (put_split(m, q0, q1, v)) {
+        add_rest(m, q0, q1, R);
+        return;
+    }
     uint32_t i = new_pair(m, a), id = BLK_ID(BLK_PAIR, i);
     pair_t *b = &m->pairs[i];
     b->m[0] = q0;

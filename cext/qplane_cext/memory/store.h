@@ -3,16 +3,21 @@
  * A record holds the two qubits that were created together. While they are an untouched
  * Bell-diagonal pair the record holds everything ("compact", 32 bytes a pair, handles included):
  *
- *   w0  generation 32 | kind 2 | profile a 11 | profile b 11 | clock, high 6 | marks b, a
+ *   w0  generation 32 | kind 2 | profile a 11 | profile b 11 | clock, high 5 | rest | marks b, a
  *   w1  <XX> 48 | clock, low 16     w2  <YY> 48 | clock, mid 16     w3  <ZZ> 48 | clock, upper 16
  *
- * The clock is common to both halves (54 bits, picoseconds); a correlation is a signed 48-bit
+ * The clock is common to both halves (53 bits, picoseconds); a correlation is a signed 48-bit
  * number of steps of 2^-46, so it is stored to within 7.2e-15 and 0, 1, -1 are exact.
  * A Bell-diagonal pair whose halves are the only live qubits of two records, as after a swap, is
  * "split" over them (64 bytes a pair); role 0 has <XX>, role 1 <YY>, and each one half of <ZZ>:
  *
- *   w0  generation 32 | kind 2 | profile 15 | live half 1 | role 1
+ *   w0  generation 32 | kind 2 | profile 15 | live half 1 | role 1 | 10 | rest | 2
  *   w1  mark, clock 63     w2  <XX> or <YY>     w3  slot of the other half 32 | half of <ZZ> 32
+ *
+ * A pair that is not Bell-diagonal is held in records just so, with the bit "rest" set (in both
+ * records of a split pair): its other twelve correlations, 96 bytes, are the element of `rests` that
+ * has the index of its record, or of that with role 0. So it takes 128 bytes, or 160 when split,
+ * and nothing needs to be allocated, or looked up before it can be asked for.
  *
  * What does not fit is "open": state in a block, each half with its own clock.
  *
@@ -57,6 +62,11 @@ typedef struct { /* BLK_ONE: Bloch vector of m[0]; BLK_BELL: <XX>, <YY>, <ZZ> of
     uint32_t m[2];
     double v[3];
 } small_t;
+
+typedef struct { /* R[5 k + 1 .. 5 k + 4], k = 0, 1, 2, of a pair held in records: all but <XX>, <YY>,
+                  * <ZZ>; the first qubit is half a, or the one with role 0 */
+    double r[3][4];
+} rest_t;
 
 typedef struct { /* BLK_PAIR: R[1..15] of m[0], m[1], row major; R[0] = 1; two cache lines */
     uint32_t m[2];
@@ -114,6 +124,7 @@ typedef struct { /* a pair as create_werner() last made it: its record but for g
 
 typedef struct qm {
     record_t *records; /* index 0 is never used, as in both pools */
+    rest_t *rests; /* by record */
     small_t *smalls;
     pair_t *pairs;
     struct big **bigs; /* NULL: free */
@@ -138,6 +149,8 @@ typedef struct qm {
 /* ---- records ---- */
 
 #define MARK (1ull << 63)
+#define REST (1ull << 61) /* in w0 of compact and split records */
+#define CLOCK_BITS 53     /* of a compact record */
 
 static inline uint32_t rec_generation(const record_t *r) { return (uint32_t)r->w[0]; }
 static inline int rec_kind(const record_t *r) { return (int)(r->w[0] >> 32) & 3; }
@@ -152,7 +165,7 @@ static inline int rec_split_half(const record_t *r) { return (int)(r->w[0] >> 49
 static inline int rec_split_role(const record_t *r) { return (int)(r->w[0] >> 50) & 1; }
 
 static inline int64_t rec_compact_clock(const record_t *r) {
-    return (int64_t)((r->w[0] >> 56 & 63) << 48 | (r->w[3] & 0xffff) << 32 |
+    return (int64_t)((r->w[0] >> 56 & 31) << 48 | (r->w[3] & 0xffff) << 32 |
                      (r->w[2] & 0xffff) << 16 | (r->w[1] & 0xffff));
 }
 
@@ -187,7 +200,7 @@ static inline void rec_set_open(record_t *r, uint32_t pa, uint32_t pb, int64_t c
 #define STEP 0x1p-46
 
 static inline int rec_fits_compact(uint32_t pa, uint32_t pb, int64_t clock) {
-    return pa < COMPACT_PROFILES && pb < COMPACT_PROFILES && !(clock >> 54);
+    return pa < COMPACT_PROFILES && pb < COMPACT_PROFILES && !(clock >> CLOCK_BITS);
 }
 
 static inline void rec_set_compact(record_t *r, uint32_t pa, uint32_t pb, int64_t clock,
@@ -221,6 +234,18 @@ static inline void rec_split_state(const record_t *r, const record_t *s, double 
     memcpy(&v[0], &t->w[2], 8);
     memcpy(&v[1], &u->w[2], 8);
     memcpy(&v[2], &zz, 8);
+}
+
+/* The rest of the pair that q is half of, where records hold it and it is not Bell-diagonal. */
+static inline rest_t *rest_of(const qm_t *m, uint32_t q) {
+    const record_t *r = &m->records[q >> 1];
+    int second = rec_kind(r) == REC_SPLIT && rec_split_role(r);
+    return &m->rests[second ? (uint32_t)r->w[3] >> 1 : q >> 1];
+}
+
+/* Whether q is the first qubit of the rest of its pair. */
+static inline int first_in_rest(const record_t *r, uint32_t q) {
+    return !(rec_kind(r) == REC_SPLIT ? rec_split_role(r) : (int)(q & 1));
 }
 
 /* ---- handles ---- */
@@ -450,6 +475,7 @@ static void qm_delete(qm_t *m) {
     if (!m) return;
     for (uint32_t i = 1; m->bigs && i <= m->free_bigs.top; i++) free(m->bigs[i]);
     free_pool(&m->free_records, m->records);
+    free_zeros(m->rests);
     free_pool(&m->free_smalls, m->smalls);
     free_pool(&m->free_pairs, m->pairs);
     free_pool(&m->free_bigs, m->bigs);
@@ -478,11 +504,12 @@ static qm_t *qm_new(uint32_t capacity, int exact_only) {
     m->werner.profile_a = -1;
     m->arena.batch = BATCH;
     m->records = pool(&m->free_records, capacity, sizeof(record_t));
+    m->rests = zeros((size_t)capacity + 1, sizeof(rest_t));
     m->smalls = pool(&m->free_smalls, qubits, sizeof(small_t));
     m->pairs = pool(&m->free_pairs, pairs, sizeof(pair_t));
     m->bigs = pool(&m->free_bigs, qubits, sizeof *m->bigs);
     m->profiles = calloc(MAX_PROFILES, sizeof(profile_t));
-    if (!m->records || !m->smalls || !m->pairs || !m->bigs || !m->profiles) {
+    if (!m->records || !m->rests || !m->smalls || !m->pairs || !m->bigs || !m->profiles) {
         qm_delete(m);
         return NULL;
     }
