@@ -179,8 +179,8 @@ static inline void put_pole(qm_t *m, arena_t *a, uint32_t q, int x, int z, int m
     put_one(m, a, q, bloch);
 }
 
-/* Splits a reduced tableau of at most 64 qubits, each of them alone, as after the measurement of a
- * GHZ state; 0 where it is not that. */
+/* Splits a tableau of at most 64 qubits whose rows are one letter each, as after the measurement of
+ * a GHZ state; 0 where it is not that. */
 static int split_product(qm_t *m, arena_t *a, uint32_t id) {
     big_t *t = big_of(m, id);
     if (t->words != 1) return 0;
@@ -202,8 +202,9 @@ static int split_tableau(qm_t *m, arena_t *a, uint32_t id) {
     big_t *t = big_of(m, id);
     int stack[64], *component = t->n <= 64 ? stack : malloc((size_t)t->n * sizeof(int));
     if (!component) return QM_ENOMEM;
-    tableau_reduce(t);
     if (split_product(m, a, id)) return QM_OK; /* of 64 qubits at most: nothing was allocated */
+    tableau_reduce(t);
+    if (split_product(m, a, id)) return QM_OK;
     int count = tableau_components(t, component);
     if (count == 1 && t->n > 2) {
         if (component != stack) free(component);

@@ -452,7 +452,7 @@ static int burst_swap(burst_t *b, const gate_noise_t *g, bitgen_t *rng, int8_t *
 /* Measures half of a pair held as a matrix; the partner is left alone with its Bloch vector. */
 static inline int measure_matrix(qm_t *m, arena_t *a, uint32_t q, const double *axis, double ex,
                                  double ez, double *u, int once) {
-    row_t A[4];
+    row_t A[4] = {{0}};
     uint32_t p = load_rows(m, q, A, 0);
     double x = axis[0] * ex, y = axis[1] * ex, z = axis[2] * ez;
     double shift = ez < 1 ? axis[2] * (1 - ez) * profile_of(m, q)->z_eq : 0;
@@ -530,7 +530,7 @@ static int burst_measure(burst_t *b, const double *axis, double readout_error, b
 /* Both bits, 2 a + b, of a pair held as a matrix; x, z: decays at q's end and at the other's. */
 INLINE int measure_both(const qm_t *m, uint32_t q, const double *axis, const double *x,
                         const double *z, double *u, int once) {
-    row_t A[4];
+    row_t A[4] = {{0}};
     const uint32_t end[2] = {q, load_rows(m, q, A, 0)};
     double w[2][4], chance[4];
     for (int e = 0; e < 2; e++) { /* weights of I, X, Y, Z at each end */

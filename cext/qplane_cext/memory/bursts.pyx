@@ -151,11 +151,6 @@ cdef inline tuple new_bits_twice(Py_ssize_t n, int8_t** first, int8_t** second):
     return (array_within(room, 0, n, cnp.NPY_INT8), array_within(room, n, n, cnp.NPY_INT8))
 
 
-cdef inline bitgen_t* draws_of(QuantumMemory memory, rng) except NULL:
-    """``bitgen_of`` without a call where it is the last one."""
-    return memory._bitgen if rng is memory._rng else bitgen_of(memory, rng)
-
-
 cdef inline int profile_of(QuantumMemory memory, value, str name) except -1:
     cdef int64_t p = small_int(value)
     return <int>p if 0 <= p < (<qm_t*>memory._m).n_profiles else memory._profile_index(value, name)

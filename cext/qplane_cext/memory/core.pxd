@@ -91,3 +91,8 @@ cdef int as_bell(value, str name) except -1
 cdef int as_size(value, int least, int64_t most=*, str name=*) except -1
 cdef const double* axis_of(basis, double* axis) except NULL
 cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL
+
+
+cdef inline bitgen_t* draws_of(QuantumMemory memory, rng) except NULL:
+    """``bitgen_of`` without a call where it is the last one."""
+    return memory._bitgen if rng is memory._rng else bitgen_of(memory, rng)

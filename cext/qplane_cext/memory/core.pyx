@@ -425,7 +425,7 @@ cdef class QuantumMemory:
     cdef tuple _create(self, kind, int n, int64_t now, profiles, bint exact, data):
         """GHZ and graph states and arbitrary states: handles in the order of the qubits."""
         cdef qm_t* m = <qm_t*>self._m
-        cdef handle_t* h = <handle_t*>malloc(n * sizeof(handle_t))
+        cdef handle_t* h = <handle_t*>malloc(<size_t>n * sizeof(handle_t))
         cdef int* index = <int*>malloc(n * sizeof(int))
         cdef int[:, ::1] edges
         cdef double[::1] R
@@ -641,7 +641,7 @@ cdef class QuantumMemory:
         axis_of(basis, axis)
         if node is not None:
             self._own(node, {"qubit": h})
-        code = self.c_measure_along(now, h, axis, error, bitgen_of(self, rng), &bit)
+        code = self.c_measure_along(now, h, axis, error, draws_of(self, rng), &bit)
         if code < 0:
             fail(self, code, now, {"qubit": h}, "a basis that is not X, Y, Z, or T2 too long "
                                                 "against T1 for a tableau")
@@ -659,7 +659,8 @@ cdef class QuantumMemory:
         cdef qm_t* m = <qm_t*>self._m
         if node is not None:
             self._own(node, {"a": h, "b": other})
-        code = qm_measure_pair(m, &m.arena, now, h, other, axis, error, bitgen_of(self, rng), &bits)
+        code = qm_measure_pair(m, &m.arena, now, h, other, axis, error, draws_of(self, rng),
+                               &bits)
         if code < 0:
             fail(self, code, now, {"a": h, "b": other}, "a, b: are not the halves of a pair")
         return BITS[bits]
@@ -674,9 +675,9 @@ cdef class QuantumMemory:
         if node is not None:
             self._own(node, {a: l, b: r})
         if pairs:
-            code = qm_swap(m, &m.arena, now, l, r, g, bitgen_of(self, rng), &outcome, &actual)
+            code = qm_swap(m, &m.arena, now, l, r, g, draws_of(self, rng), &outcome, &actual)
         else:
-            code = qm_bell(m, &m.arena, now, l, r, g, bitgen_of(self, rng), &outcome, &actual)
+            code = qm_bell(m, &m.arena, now, l, r, g, draws_of(self, rng), &outcome, &actual)
         if code < 0:
             fail(self, code, now, {a: l, b: r},
                  f"{a}, {b}: must be halves of two different pairs" if code == QM_EARG
@@ -732,7 +733,7 @@ cdef class QuantumMemory:
         h[0], h[1] = as_handle(ka, "keep"), as_handle(kb, "keep")
         h[2], h[3] = as_handle(sa, "spend"), as_handle(sb, "spend")
         code = self.c_distil(now, now, h, k, &(NOISELESS if noise is None else noise).g,
-                             bitgen_of(self, rng), bits, &success)
+                             draws_of(self, rng), bits, &success)
         if code < 0:
             fail(self, code, now, {"keep[0]": h[0], "keep[1]": h[1], "spend[0]": h[2],
                                    "spend[1]": h[3]}, "keep, spend: must be two different pairs")
@@ -758,7 +759,7 @@ cdef class QuantumMemory:
                 fail(self, QM_ETIME, now, {name: h})
         if k == s:
             raise errors.QuantumMemoryError("keep, spend: must name different qubits")
-        bitgen_of(self, rng)
+        draws_of(self, rng)
         if protocol == "dejmps":
             turn = "SX" if end == "a" else "SXDG"
             self.gate(keep, now_ps, turn, n.g.one_qubit_error)
@@ -775,7 +776,7 @@ cdef class QuantumMemory:
         cdef GateNoise na = NOISELESS if noise_a is None else noise_a
         cdef GateNoise nb = NOISELESS if noise_b is None else noise_b
         cdef int64_t now_a = as_time(now_a_ps, "now_a_ps"), now_b = as_time(now_b_ps, "now_b_ps")
-        cdef bitgen_t* bitgen = bitgen_of(self, rng)
+        cdef bitgen_t* bitgen = draws_of(self, rng)
         if protocol not in _PROTOCOLS:
             raise errors.QuantumMemoryError(
                 f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
@@ -896,7 +897,7 @@ cdef class QuantumMemory:
         cdef int n = qm_members(m, h, NULL), k
         if n < 0:
             fail(self, n, 0, {"qubit": h})
-        cdef handle_t* out = <handle_t*>malloc(n * sizeof(handle_t))
+        cdef handle_t* out = <handle_t*>malloc(<size_t>n * sizeof(handle_t))
         if out == NULL:
             raise MemoryError("the machine is out of memory")
         try:

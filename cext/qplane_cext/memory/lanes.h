@@ -15,7 +15,6 @@
 #include "qplane_cext/memory/measure.h"
 
 #define LANES 64
-#define INLINE static inline __attribute__((always_inline))
 /* ---- numbers ---- */
 
 /* A whole number below 2^51 as a double: the conversion of AVX-512, for everyone. */
@@ -26,11 +25,11 @@ INLINE double small_double(uint64_t k) {
     return x - 0x1p52;
 }
 
-INLINE double correlation(uint64_t word) { /* of a compact record's word */
+INLINE double correlation_steps(uint64_t word) { /* of a compact record's word, in units of STEP */
     double x;
     word = (word >> 16 ^ 1ull << 47) | 0x4330000000000000u;
     memcpy(&x, &word, 8);
-    return (x - (0x1p52 + 0x1p47)) * STEP;
+    return x - (0x1p52 + 0x1p47);
 }
 
 INLINE uint64_t bits_of(double x) {
@@ -145,39 +144,56 @@ INLINE void times_of(const int64_t *now_ps, int64_t step, int n, uint64_t *now) 
         for (int i = 0; i < n; i++) now[i] = (uint64_t)*now_ps;
 }
 
-/* Rates of decay by profile; whether some T1 is finite. */
-INLINE int rates_of(const qm_t *m, const uint64_t *profile, int n, double *rate1, double *rate2) {
-    uint64_t differ = 0;
-    int relaxes = 0;
-    for (int i = 0; i < n; i++) differ |= profile[i] ^ profile[0];
-    if (!differ) {
-        const double one = m->profiles[profile[0]].rate1, two = m->profiles[profile[0]].rate2;
-        for (int i = 0; i < n; i++) rate1[i] = one;
-        for (int i = 0; i < n; i++) rate2[i] = two;
-        return one != 0;
-    }
-    for (int i = 0; i < n; i++) {
-        const profile_t *p = &m->profiles[profile[i]];
-        rate1[i] = p->rate1;
-        rate2[i] = p->rate2;
-        relaxes |= p->rate1 != 0;
-    }
-    return relaxes;
+typedef struct { /* rates of decay in a block; only [0] where they are all the same */
+    double one[LANES], two[LANES];
+    int same, relax; /* relax: some T1 is finite */
+} rates_t;
+
+INLINE uint64_t lane_profile(uint64_t w0, qm_handle h, int split) { /* no shift by a variable */
+    uint64_t a = w0 >> 34, b = w0 >> 45;
+    return split ? a & 32767u : (a ^ ((a ^ b) & -(h & 1))) & 2047u;
 }
 
-/* The decays over both halves' ages; z is left alone where nothing relaxes. */
-INLINE void decays(const qm_t *m, uint64_t profile[2][LANES], double age[2][LANES], int n,
-                   double *xy, double *z) {
-    double rate1[2][LANES], rate2[2][LANES];
-    int relaxes = rates_of(m, profile[0], n, rate1[0], rate2[0]);
-    relaxes |= rates_of(m, profile[1], n, rate1[1], rate2[1]);
+/* The rates of n halves by their records' first words. */
+INLINE void rates_of(const qm_t *m, const uint64_t *w0, const qm_handle *h, int split, int n,
+                     rates_t *out) {
+    const uint64_t profiles = (split ? 0x7fffull : 0x3fffffull) << 34;
+    uint64_t differ = 0;
     for (int i = 0; i < n; i++)
-        xy[i] = exp_minus(age[0][i] * rate2[0][i] + age[1][i] * rate2[1][i]);
-    if (!relaxes)
-        for (int i = 0; i < n; i++) z[i] = 1;
-    else
-        for (int i = 0; i < n; i++)
-            z[i] = exp_minus(age[0][i] * rate1[0][i] + age[1][i] * rate1[1][i]);
+        differ |= ((w0[i] ^ w0[0]) & profiles) | (split ? 0 : (h[i] ^ h[0]) & 1);
+    const profile_t *p = &m->profiles[lane_profile(w0[0], h[0], split)];
+    out->one[0] = p->rate1;
+    out->two[0] = p->rate2;
+    out->relax = p->rate1 != 0;
+    out->same = !differ;
+    for (int i = 0; differ && i < n; i++) {
+        p = &m->profiles[lane_profile(w0[i], h[i], split)];
+        out->one[i] = p->rate1;
+        out->two[i] = p->rate2;
+        out->relax |= p->rate1 != 0;
+    }
+}
+
+/* The decays over both halves' ages. */
+INLINE void decays(rates_t rates[2], double age[2][LANES], int n, double *xy, double *z) {
+    rates_t *a = &rates[0], *b = &rates[1];
+    const int relax = a->relax | b->relax;
+    if (a->same & b->same) {
+        const double two[2] = {a->two[0], b->two[0]}, one[2] = {a->one[0], b->one[0]};
+        for (int i = 0; i < n; i++) xy[i] = age[0][i] * two[0] + age[1][i] * two[1];
+        for (int i = 0; relax && i < n; i++) z[i] = age[0][i] * one[0] + age[1][i] * one[1];
+    } else {
+        for (int k = 0; k < 2; k++)
+            for (int i = 1; rates[k].same && i < n; i++) {
+                rates[k].one[i] = rates[k].one[0];
+                rates[k].two[i] = rates[k].two[0];
+            }
+        for (int i = 0; i < n; i++) xy[i] = age[0][i] * a->two[i] + age[1][i] * b->two[i];
+        for (int i = 0; relax && i < n; i++) z[i] = age[0][i] * a->one[i] + age[1][i] * b->one[i];
+    }
+    for (int i = 0; i < n; i++) xy[i] = exp_minus(xy[i]);
+    for (int i = 0; relax && i < n; i++) z[i] = exp_minus(z[i]);
+    for (int i = 0; !relax && i < n; i++) z[i] = 1;
 }
 
 /* What must be 0 of a record's first word: that it is this handle's, and of this kind. */
@@ -188,11 +204,6 @@ INLINE uint64_t misfit(uint64_t w0, qm_handle h, uint64_t kind) {
 INLINE uint64_t clock_lane(const lanes_t *r, int i) { /* of compact records */
     return (r->w[0][i] >> 56 & 31) << 48 | (r->w[3][i] & 0xffff) << 32 |
            (r->w[2][i] & 0xffff) << 16 | (r->w[1][i] & 0xffff);
-}
-
-INLINE uint64_t compact_profile(uint64_t w0, qm_handle h) { /* without a shift by a variable */
-    uint64_t a = w0 >> 34, b = w0 >> 45;
-    return (a ^ ((a ^ b) & -(h & 1))) & 2047u;
 }
 
 #define AGE_BITS 51 /* of an age that is taken here: 37 minutes */
@@ -279,7 +290,7 @@ typedef struct { /* scratch of a block of swaps; [0] left, [1] right */
 /* Reads one operand of a block: what must be 0. */
 INLINE uint64_t read_compact(const qm_t *m, const qm_handle *h, int n, int64_t rest,
                              const uint64_t *now, lanes_t *r, uint64_t *w0, uint64_t *clock,
-                             uint64_t *profile, double *age) {
+                             double *age) {
     uint64_t bad = 0;
     find(m, h, n, r);
     gather(m, n, r);
@@ -289,7 +300,6 @@ INLINE uint64_t read_compact(const qm_t *m, const qm_handle *h, int n, int64_t r
         clock[i] = clock_lane(r, i);
         uint64_t t = now[i] - clock[i];
         bad |= misfit(w0[i], h[i], REC_COMPACT) | w0[i] >> 61 | t >> AGE_BITS;
-        profile[i] = compact_profile(w0[i], h[i]);
         age[i] = age_of(t);
     }
     return bad;
@@ -299,24 +309,27 @@ INLINE uint64_t read_compact(const qm_t *m, const qm_handle *h, int n, int64_t r
 INLINE int swap_block_read(const qm_t *m, const qm_handle *left, const qm_handle *right, int n,
                            int64_t rest, const int64_t *now_ps, int64_t step, double two,
                            double both, swap_lanes_t *out) {
-    uint64_t now[LANES], profile[2][LANES];
+    uint64_t now[LANES];
     double age[2][LANES], xy[LANES], z[LANES];
+    rates_t rates[2];
     lanes_t l, r;
     times_of(now_ps, step, n, now);
-    uint64_t bad = read_compact(m, left, n, rest, now, &l, out->w0[0], out->clock[0], profile[0],
-                                age[0]);
-    bad |= read_compact(m, right, n, rest, now, &r, out->w0[1], out->clock[1], profile[1], age[1]);
+    uint64_t bad = read_compact(m, left, n, rest, now, &l, out->w0[0], out->clock[0], age[0]);
+    bad |= read_compact(m, right, n, rest, now, &r, out->w0[1], out->clock[1], age[1]);
     if (bad) return 0;
     if (!(mark_lanes(m, left, n, &l, 0) & mark_lanes(m, right, n, &r, 0))) {
         unmark_lanes(m, left, n, 0);
         unmark_lanes(m, right, n, 0);
         return 0;
     }
-    decays(m, profile, age, n, xy, z);
-    for (int i = 0; i < n; i++) {
-        out->v[0][i] = correlation(l.w[1][i]) * correlation(r.w[1][i]) * xy[i] * both;
-        out->v[1][i] = correlation(l.w[2][i]) * correlation(r.w[2][i]) * xy[i] * both;
-        out->v[2][i] = correlation(l.w[3][i]) * correlation(r.w[3][i]) * z[i] * two;
+    rates_of(m, out->w0[0], left, 0, n, &rates[0]);
+    rates_of(m, out->w0[1], right, 0, n, &rates[1]);
+    decays(rates, age, n, xy, z);
+    for (int j = 0; j < 3; j++) { /* steps are powers of two: to multiply by them last is exact */
+        const double *decay = j < 2 ? xy : z, scale = (j < 2 ? both : two) * (STEP * STEP);
+        for (int i = 0; i < n; i++)
+            out->v[j][i] = correlation_steps(l.w[1 + j][i]) * correlation_steps(r.w[1 + j][i]) *
+                           decay[i] * scale;
     }
     return 1;
 }
@@ -342,7 +355,7 @@ WIDE static int swap_lanes_read(const qm_t *m, const qm_handle *left, const qm_h
 /* The first two words of a swap's far half, h: its record's, now that h has it to itself. */
 INLINE uint64_t far_half(uint64_t w0, uint64_t h, uint64_t role) {
     return (w0 & 0xffffffffu) | (uint64_t)REC_SPLIT << 32 |
-           compact_profile(w0, h) << 34 | (h & 1) << 49 | role << 50;
+           lane_profile(w0, h, 0) << 34 | (h & 1) << 49 | role << 50;
 }
 
 INLINE void swap_block_write(const qm_t *m, const qm_handle *left, const qm_handle *right, int n,
@@ -394,9 +407,9 @@ WIDE static void swap_lanes_write(const qm_t *m, const qm_handle *left, const qm
 
 /* ---- measurement of both ends ---- */
 
-typedef struct { /* a block of pairs: correlations, and both halves' ages and profiles */
+typedef struct { /* a block of pairs: correlations, and both halves' ages and rates */
     double v[3][LANES], age[2][LANES];
-    uint64_t profile[2][LANES];
+    rates_t rates[2];
 } pair_lanes_t;
 
 /* Reads a block of compact pairs: what must be 0. */
@@ -409,13 +422,14 @@ INLINE uint64_t read_whole(const qm_t *m, const qm_handle *ha, const qm_handle *
     for (int i = 0; i < n; i++) {
         uint64_t w0 = r->w[0][i], t = now[i] - clock_lane(r, i);
         bad |= misfit(w0, ha[i], REC_COMPACT) | w0 >> 61 | t >> AGE_BITS | (ha[i] ^ hb[i] ^ 1);
-        p->profile[0][i] = compact_profile(w0, ha[i]);
-        p->profile[1][i] = compact_profile(w0, hb[i]);
         p->age[0][i] = p->age[1][i] = age_of(t);
     }
     for (int j = 0; j < 3; j++)
-        for (int i = 0; i < n; i++) p->v[j][i] = correlation(r->w[1 + j][i]);
-    return bad;
+        for (int i = 0; i < n; i++) p->v[j][i] = correlation_steps(r->w[1 + j][i]) * STEP;
+    if (bad) return bad;
+    rates_of(m, r->w[0], ha, 0, n, &p->rates[0]);
+    rates_of(m, r->w[0], hb, 0, n, &p->rates[1]);
+    return 0;
 }
 
 /* The same of pairs that are split over two records. */
@@ -437,18 +451,27 @@ INLINE uint64_t read_split(const qm_t *m, const qm_handle *ha, const qm_handle *
                (r->w[1][i] | s.w[1][i]) >> 63;
         p->age[0][i] = age_of(t);
         p->age[1][i] = age_of(u);
-        p->profile[0][i] = r->w[0][i] >> 34 & 32767u;
-        p->profile[1][i] = s.w[0][i] >> 34 & 32767u;
+    }
+    if (bad) return bad;
+    rates_of(m, r->w[0], ha, 1, n, &p->rates[0]);
+    rates_of(m, s.w[0], hb, 1, n, &p->rates[1]);
+    const uint64_t high = 0xffffffff00000000u;
+    uint64_t roles = 0;
+    for (int i = 0; i < n; i++) roles |= r->w[0][i];
+    for (int i = 0; roles >> 50 & 1 && i < n; i++) { /* role 0 first */
+        uint64_t turned = -(r->w[0][i] >> 50 & 1);
+        for (int j = 2; j < 4; j++) {
+            uint64_t change = (r->w[j][i] ^ s.w[j][i]) & turned;
+            r->w[j][i] ^= change;
+            s.w[j][i] ^= change;
+        }
     }
     for (int i = 0; i < n; i++) {
-        uint64_t turned = -(r->w[0][i] >> 50 & 1), high = 0xffffffff00000000u;
-        uint64_t change = (r->w[2][i] ^ s.w[2][i]) & turned;
-        uint64_t half = (r->w[3][i] ^ s.w[3][i]) & turned & high;
-        p->v[0][i] = of_bits(r->w[2][i] ^ change);
-        p->v[1][i] = of_bits(s.w[2][i] ^ change);
-        p->v[2][i] = of_bits((r->w[3][i] ^ half) >> 32 | ((s.w[3][i] ^ half) & high));
+        p->v[0][i] = of_bits(r->w[2][i]);
+        p->v[1][i] = of_bits(s.w[2][i]);
+        p->v[2][i] = of_bits(r->w[3][i] >> 32 | (s.w[3][i] & high));
     }
-    return bad;
+    return 0;
 }
 
 /* The first pass over a block: 65536 times the chance of equal bits, for each pair; 0 where it has
@@ -468,7 +491,7 @@ INLINE int pairs_block_read(const qm_t *m, const qm_handle *ha, const qm_handle 
         unmark_lanes(m, ha, n, split);
         return 0;
     }
-    decays(m, p.profile, p.age, n, xy, z);
+    decays(p.rates, p.age, n, xy, z);
     for (int i = 0; i < n; i++)
         chance[i] = 32768 + 32768 * ((xx * p.v[0][i] + yy * p.v[1][i]) * xy[i] +
                                      zz * p.v[2][i] * z[i]);

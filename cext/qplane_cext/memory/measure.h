@@ -68,36 +68,36 @@ static inline void leave_records(qm_t *m, arena_t *a, uint32_t l, uint32_t r, ui
     if (pr != (r ^ 1)) free_record(m, a, r >> 1);
 }
 
-/* Decay of X and Y, and of Z, over both qubits' ageing to now. */
-static inline double decay_of_two(const qm_t *m, uint32_t p, uint32_t q, int64_t now_ps,
-                                  double *z) {
-    const profile_t *a = profile_of(m, p), *b = profile_of(m, q);
-    double ta = (double)(now_ps - clock_of(m, p)), tb = (double)(now_ps - clock_of(m, q));
-    double rate1 = ta * a->rate1 + tb * b->rate1;
+/* Decay of X and Y, and of Z, while two halves age to now. */
+static inline double decay_of_two(const half_t *a, const half_t *b, int64_t now_ps, double *z) {
+    double ta = (double)(now_ps - a->clock), tb = (double)(now_ps - b->clock);
+    double rate1 = ta * a->profile->rate1 + tb * b->profile->rate1;
     *z = rate1 != 0 ? exp_minus(rate1) : 1;
-    return exp_minus(ta * a->rate2 + tb * b->rate2);
+    return exp_minus(ta * a->profile->rate2 + tb * b->profile->rate2);
 }
 
-/* Halves of two different pairs held in records: the hot path of every repeater. */
-static inline int swap_records(qm_t *m, arena_t *a, int64_t now_ps, uint32_t l, uint32_t r,
+/* Halves of two different pairs held in records: the hot path of every repeater. 0 where they are
+ * not that, or anything is wrong. */
+static inline int swap_records(qm_t *m, arena_t *a, int64_t now_ps, qm_handle left, qm_handle right,
                                const gate_noise_t *g, bitgen_t *rng, int *outcome, int *actual) {
-    double A[3], B[3], w[4], z;
-    uint32_t pl, pr;
-    if (now_ps < clock_of(m, l) || now_ps < clock_of(m, r) || !gate_noise_ok(g) ||
-        !load_record_pair(m, l, A, &pl) || pl == r || !load_record_pair(m, r, B, &pr))
+    half_t l, r;
+    double w[4], z;
+    if (!load_half(m, left, &l) || !load_half(m, right, &r) || l.partner == r.q || l.q == r.q ||
+        now_ps < l.clock || now_ps < r.clock || !gate_noise_ok(g))
         return 0;
-    double xy = decay_of_two(m, l, r, now_ps, &z), u = 4 * draw(rng);
+    double xy = decay_of_two(&l, &r, now_ps, &z), u = 4 * draw(rng);
     int k = *actual = (int)u; /* each outcome has probability 1/4 */
     u -= k;
     bell_weights(g, k, w);
-    const double v[3] = {w[1] * A[0] * B[0] * xy, w[2] * A[1] * B[1] * xy, w[3] * A[2] * B[2] * z};
+    const double v[3] = {w[1] * l.v[0] * r.v[0] * xy, w[2] * l.v[1] * r.v[1] * xy,
+                         w[3] * l.v[2] * r.v[2] * z};
     *outcome = g->readout_error > 0 ? misread(k, g->readout_error, &u) : k;
     if (m->slots) {
-        release_slot(m, l);
-        release_slot(m, r);
+        release_slot(m, l.q);
+        release_slot(m, r.q);
     }
     a->live -= 2;
-    leave_records(m, a, l, r, pl, pr, v);
+    leave_records(m, a, l.q, r.q, l.partner, r.partner, v);
     return 1;
 }
 
@@ -245,9 +245,9 @@ static int qm_bell(qm_t *m, arena_t *a, int64_t now_ps, qm_handle left, qm_handl
 /* Entanglement swapping: a Bell measurement on halves of two different pairs. */
 static int qm_swap(qm_t *m, arena_t *a, int64_t now_ps, qm_handle left, qm_handle right,
                    const gate_noise_t *g, bitgen_t *rng, int *outcome, int *actual) {
+    if (swap_records(m, a, now_ps, left, right, g, rng, outcome, actual)) return QM_OK;
     uint32_t l = slot_of(m, left), r = slot_of(m, right);
     if (!l || !r) return QM_ESTALE;
-    if (swap_records(m, a, now_ps, l, r, g, rng, outcome, actual)) return QM_OK;
     uint32_t pl = partner_of(m, l);
     if (!pl || !partner_of(m, r) || pl == r) return QM_EARG;
     return qm_bell(m, a, now_ps, left, right, g, rng, outcome, actual);
@@ -366,25 +366,19 @@ static int qm_measure(qm_t *m, arena_t *a, int64_t now_ps, qm_handle h, const do
     return QM_OK;
 }
 
-/* Measures both halves of a pair along one axis; bits: 2 (bit of a) + (bit of b), as reported. */
-static int qm_measure_pair(qm_t *m, arena_t *a, int64_t now_ps, qm_handle ha, qm_handle hb,
-                           const double *axis, double readout_error, bitgen_t *rng, int *bits) {
-    uint32_t p = slot_of(m, ha), q = slot_of(m, hb), partner;
-    if (!p || !q) return QM_ESTALE;
-    if (p == q || partner_of(m, p) != q) return QM_EARG;
-    if (now_ps < clock_of(m, p) || now_ps < clock_of(m, q)) return QM_ETIME;
-    double v[3], z;
-    if (!load_record_pair(m, p, v, &partner)) {
-        int first, second, code = qm_measure(m, a, now_ps, ha, axis, readout_error, rng, &first);
-        if (!code) code = qm_measure(m, a, now_ps, hb, axis, readout_error, rng, &second);
-        if (!code) *bits = 2 * first + second;
-        return code;
-    }
-    double length = axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2];
-    if (!is_probability(readout_error) || !(fabs(length - 1) <= 1e-9)) return QM_EARG;
-    double xy = decay_of_two(m, p, q, now_ps, &z), u = 2 * draw(rng);
-    double same = (axis[0] * axis[0] * v[0] + axis[1] * axis[1] * v[1]) * xy +
-                  axis[2] * axis[2] * v[2] * z;
+/* qm_measure_pair() of a Bell-diagonal pair held in records; 0 where it is not that, or anything is
+ * wrong. */
+static inline int measure_records(qm_t *m, arena_t *a, int64_t now_ps, qm_handle ha, qm_handle hb,
+                                  const double *axis, double readout_error, bitgen_t *rng,
+                                  int *bits) {
+    half_t p, q;
+    double length = axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2], z;
+    if (!load_half(m, ha, &p) || !load_half(m, hb, &q) || p.partner != q.q || now_ps < p.clock ||
+        now_ps < q.clock || !is_probability(readout_error) || !(fabs(length - 1) <= 1e-9))
+        return 0;
+    double xy = decay_of_two(&p, &q, now_ps, &z), u = 2 * draw(rng);
+    double same = (axis[0] * axis[0] * p.v[0] + axis[1] * axis[1] * p.v[1]) * xy +
+                  axis[2] * axis[2] * p.v[2] * z;
     int first = u >= 1, second;
     u -= first;
     if (readout_error > 0) {
@@ -396,13 +390,27 @@ static int qm_measure_pair(qm_t *m, arena_t *a, int64_t now_ps, qm_handle ha, qm
     }
     *bits = 2 * first + second;
     if (m->slots) {
-        release_slot(m, p);
-        release_slot(m, q);
+        release_slot(m, p.q);
+        release_slot(m, q.q);
     }
     a->live -= 2;
-    free_record(m, a, p >> 1);
-    if (q != (p ^ 1)) free_record(m, a, q >> 1);
-    return QM_OK;
+    free_record(m, a, p.q >> 1);
+    if (q.q != (p.q ^ 1)) free_record(m, a, q.q >> 1);
+    return 1;
+}
+
+/* Measures both halves of a pair along one axis; bits: 2 (bit of a) + (bit of b), as reported. */
+static int qm_measure_pair(qm_t *m, arena_t *a, int64_t now_ps, qm_handle ha, qm_handle hb,
+                           const double *axis, double readout_error, bitgen_t *rng, int *bits) {
+    if (measure_records(m, a, now_ps, ha, hb, axis, readout_error, rng, bits)) return QM_OK;
+    uint32_t p = slot_of(m, ha), q = slot_of(m, hb);
+    if (!p || !q) return QM_ESTALE;
+    if (p == q || partner_of(m, p) != q) return QM_EARG;
+    if (now_ps < clock_of(m, p) || now_ps < clock_of(m, q)) return QM_ETIME;
+    int first, second, code = qm_measure(m, a, now_ps, ha, axis, readout_error, rng, &first);
+    if (!code) code = qm_measure(m, a, now_ps, hb, axis, readout_error, rng, &second);
+    if (!code) *bits = 2 * first + second;
+    return code;
 }
 
 /* Discards a qubit; what it was entangled with keeps its reduced state. */

@@ -27,9 +27,11 @@ typedef struct {
 #define WIDE
 #endif
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* exp(-x) for x >= 0, to within 2 units in the last place: Cody and Waite's reduction and a Taylor
  * polynomial by Estrin's scheme. Not the C library's, whose last bit depends on the machine. */
-static inline double exp_minus(double x) {
+INLINE double exp_minus(double x) {
     const double magic = 0x1.8p52, log2e = 0x1.71547652b82fep0;
     const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
     double t = x < 708 ? -x : -708, k = t * log2e + magic;

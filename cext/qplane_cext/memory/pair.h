@@ -111,6 +111,37 @@ static inline void load_pair(const qm_t *m, uint32_t q, uint32_t partner, view_t
     if (m->pairs[i].m[0] != q) transpose4(out->R);
 }
 
+/* Half of a Bell-diagonal pair held in records, and the pair as that half sees it. */
+typedef struct {
+    uint32_t q, partner;
+    int64_t clock;
+    const profile_t *profile;
+    double v[3];
+} half_t;
+
+/* All that the hot paths need of a handle, read at once; 0 where it is not such a half, or stale. */
+static inline int load_half(const qm_t *m, qm_handle h, half_t *out) {
+    const uint32_t q = (uint32_t)h, rec = q >> 1;
+    const record_t *r = &m->records[rec <= m->capacity ? rec : 0]; /* that one is always free */
+    const uint64_t w0 = r->w[0];
+    const int kind = rec_kind(r);
+    if ((uint32_t)w0 != h >> 32 || w0 & REST) return 0;
+    out->q = q;
+    if (kind == REC_COMPACT) {
+        out->partner = q ^ 1;
+        out->clock = rec_compact_clock(r);
+        out->profile = &m->profiles[(w0 >> (q & 1 ? 45 : 34)) & 2047u];
+        rec_compact_state(r, out->v);
+        return 1;
+    }
+    if (kind != REC_SPLIT || rec_split_half(r) != (int)(q & 1)) return 0;
+    out->partner = (uint32_t)r->w[3];
+    out->clock = (int64_t)(r->w[1] & ~MARK);
+    out->profile = &m->profiles[w0 >> 34 & 32767u];
+    rec_split_state(r, &m->records[out->partner >> 1], out->v);
+    return 1;
+}
+
 /* A Bell-diagonal pair held in records: 0 where it is not. */
 static inline int load_record_pair(const qm_t *m, uint32_t q, double *v, uint32_t *partner) {
     const record_t *r = &m->records[q >> 1];
