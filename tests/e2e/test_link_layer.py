@@ -455,3 +455,32 @@ def test_every_way_to_make_pairs_takes_orders_without_a_station_in_the_file(
             await running.clock.sleep(5 * MS)
 
     on(plan, test)
+
+
+@pytest.mark.parametrize(
+    ("general", "faults", "round_trip_ms"),
+    [
+        ("", "", 2 * (0.05 + 0.0001024 + 2)),
+        ('switch_allowance = "10 us"', "", 2 * (0.05 + 0.0001024 + 0.02)),
+        (
+            'switch_allowance = "10 us"',
+            '[faults]\ndelay = 0.1\nmean_delay = "3 ms"\n',
+            2 * (0.05 + 0.0001024 + 0.02 + 3),
+        ),
+    ],
+)
+def test_the_round_trip_follows_from_the_network_file(
+    general: str, faults: str, round_trip_ms: float
+) -> None:
+    """10 km, 1024 bits at 10 Gb/s, two switches each way; with less of it requests begin sooner."""
+
+    async def test(running: Simulation, layer: LinkLayer) -> None:
+        for end in layer.ends.values():
+            assert end.egp.options.timing.round_trip_ps == pytest.approx(round_trip_ms * MS)
+        begin_ps = running.clock.now_ps()
+        request = await layer.end("a", "b").create(1, keep=False)
+        await request.done()
+        took_ms = (running.clock.now_ps() - begin_ps) / MS
+        assert round_trip_ms / 2 < took_ms < 2 * round_trip_ms + 2
+
+    on(text(faults=faults).replace("seed = 1\n", f"seed = 1\n{general}\n", 1), test)

@@ -12,7 +12,9 @@ from qplane.link.end import LinkEnd
 from qplane.link.layer import LinkLayer
 from qplane.link.messages import Ok
 from qplane.link.request import LinkRequestError, Request
+from qplane.net import QUANTUM_PORT
 from qplane.simulate.session import Simulation
+from qplane.wire.qci import LinkFrame, QciType
 from qplane.wire.service import RandomBasis
 
 from .test_link_layer import MS, link_layer, text
@@ -22,6 +24,7 @@ BETWEEN, ARM_A, ARM_B = 0, 1, 2
 
 PURPOSE = 5
 
+Wait = Callable[[int], Awaitable[None]]
 Scenario = Callable[[LinkEnd, LinkEnd], Awaitable[list[tuple[LinkEnd, Request]]]]
 
 
@@ -48,12 +51,29 @@ async def too_little_time(a: LinkEnd, b: LinkEnd) -> list[tuple[LinkEnd, Request
     ]
 
 
-async def take(end: LinkEnd, pairs: Request | object) -> dict[int, Ok]:
+async def full_memory(a: LinkEnd, b: LinkEnd) -> list[tuple[LinkEnd, Request]]:
+    """More pairs than the other end, which is slow to let go of them, has room for."""
+    return [(a, await a.create(6, purpose_id=PURPOSE))]
+
+
+async def refused(a: LinkEnd, b: LinkEnd) -> list[tuple[LinkEnd, Request]]:
+    """Nobody listens to that."""
+    return [(end, await end.create(1, purpose_id=77)) for end in (a, b)]
+
+
+async def comparison(a: LinkEnd, b: LinkEnd) -> list[tuple[LinkEnd, Request]]:
+    """Outcomes are compared."""
+    return [(end, await end.test(2)) for end in (a, b)]
+
+
+async def take(end: LinkEnd, pairs: Request | object, wait: Wait | None = None) -> dict[int, Ok]:
     """Release what comes, until it ends; how it ends is looked at elsewhere."""
     taken: dict[int, Ok] = {}
     try:
         async for ok in pairs:  # type: ignore[attr-defined]
             taken[ok.seq] = ok
+            if wait is not None:
+                await wait(4 * MS)
             await end.release(ok)
     except LinkRequestError:
         pass
@@ -64,7 +84,8 @@ async def play(running: Simulation, layer: LinkLayer, scenario: Scenario) -> Non
     """Once, from idle to idle."""
     a, b = layer.end("a", "b"), layer.end("b", "a")
     listeners = [(end, end.listen(PURPOSE)) for end in (a, b)]
-    remote = [asyncio.create_task(take(end, listener)) for end, listener in listeners]
+    wait = running.clock.sleep if scenario is full_memory else None
+    remote = [asyncio.create_task(take(end, listener, wait)) for end, listener in listeners]
     requests = await scenario(a, b)
     own = await asyncio.gather(*(take(end, request) for end, request in requests))
     for _ in range(400):
@@ -82,6 +103,8 @@ async def play(running: Simulation, layer: LinkLayer, scenario: Scenario) -> Non
     for (end, request), taken in zip(requests, own, strict=True):
         assert request.state.value in ("done", "failed")
         here[end.node] |= taken.keys() - request.void
+    if scenario is comparison:
+        return  # nobody listens to test pairs at the other end
     assert here["a"] | there["a"] == here["b"] | there["b"]
     assert not here["a"] & there["a"]
 
@@ -111,3 +134,61 @@ def test_each_single_loss_is_survived(channel: int, scenario: Scenario) -> None:
         return tried
 
     assert asyncio.run(main()) >= 2  # GEN and REPLY of one pair
+
+
+@pytest.mark.parametrize(
+    ("scenario", "reply_lost", "wanted"),
+    [
+        (keep_and_measure, False, {QciType.DQP_ADD, QciType.DQP_ACK, QciType.DQP_HELLO}),
+        (refused, False, {QciType.DQP_REJ}),
+        (too_little_time, False, {QciType.DQP_ERR}),
+        (full_memory, False, {QciType.EGP_MEMORY_REQUEST, QciType.EGP_MEMORY_ACK}),
+        (comparison, False, {QciType.EGP_OUTCOMES}),
+        (one_pair, True, {QciType.EGP_EXPIRE, QciType.EGP_EXPIRE_ACK}),
+    ],
+)
+def test_each_message_between_the_nodes_is_lost_once(
+    scenario: Scenario, reply_lost: bool, wanted: set[QciType]
+) -> None:
+    """By type: together with GEN and REPLY, above, all that there are (EXPIRE and its answer are
+    sent only where a REPLY was lost before)."""
+
+    async def main() -> set[QciType]:
+        seen: set[QciType] = set()
+        async with link_layer(text(slots=8)) as (running, layer):
+            engine, controller = running.emulation.engine, running.controller
+            sent: dict[str, list[QciType]] = {"a": [], "b": []}
+            forward = controller.packet_out
+
+            async def packet_out(node: str, port: int, packet: bytes) -> None:
+                if port != QUANTUM_PORT:
+                    sent[node].append(LinkFrame.from_bytes(packet).message.type)
+                await forward(node, port, packet)
+
+            controller.packet_out = packet_out  # type: ignore[method-assign]
+            for side, node in enumerate("ab"):
+                number, is_over = 0, False
+                while not is_over:
+                    number += 1
+                    sent[node].clear()
+                    before = engine.channel_counters(BETWEEN)["lost"]
+                    engine.lose_frame(BETWEEN, side, number)
+                    if reply_lost:
+                        engine.lose_frame(ARM_B, 1, 1)
+                    await asyncio.wait_for(play(running, layer, scenario), 60)
+                    is_over = engine.channel_counters(BETWEEN)["lost"] == before
+                    seen |= set() if is_over else {sent[node][number - 1]}
+                engine.lose_frame(BETWEEN, side, 0)
+        return seen
+
+    assert asyncio.run(main()) >= wanted
+
+
+def test_no_message_of_the_link_layer_is_left_out() -> None:
+    tested = {
+        kind
+        for mark in test_each_message_between_the_nodes_is_lost_once.pytestmark  # type: ignore[attr-defined]
+        for _, _, wanted in mark.args[1]
+        for kind in wanted
+    }
+    assert tested == {kind for kind in QciType if QciType.DQP_ADD <= kind <= QciType.EGP_OUTCOMES}

@@ -21,6 +21,7 @@ from qplane.link.egp import Body, Egp, EndOptions
 from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
 from qplane.link.errors import LinkLayerError
 from qplane.link.feu import CalibrationPoint, FidelityEstimator
+from qplane.link.latency import exchange_ps
 from qplane.link.memory import QuantumMemory
 from qplane.link.messages import Discard
 from qplane.link.mhp import SlotRange
@@ -36,9 +37,6 @@ from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.errors import WireError
 from qplane.wire.ethernet import parse_mac
 from qplane.wire.qci import LinkFrame, QciMessage, QciType
-
-LEAST_ROUND_TRIP_PS = 4_000_000_000
-"""What two switches and their controllers need for a message and its answer, without the fibre."""
 
 BRIGHT_STATES = 25
 """Bright-state parameters that a single-click link is asked about."""
@@ -58,7 +56,9 @@ class _Packet(NamedTuple):
 class LinkLayer:
     """Made by :meth:`start`, once the controller has discovered and installed.
 
-    `lost` counts messages that could not be sent, `malformed` those that could not be read.
+    `least_round_trip_ps`: of a message and its answer, beside the fibre's delay; None: as the
+    network file says. `lost` counts messages that could not be sent, `malformed` those that could
+    not be read.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LinkLayer:
         clock: Clock,
         *,
         policy: Policy | None = None,
-        least_round_trip_ps: int = LEAST_ROUND_TRIP_PS,
+        least_round_trip_ps: int | None = None,
     ) -> None:
         self.lost = 0
         self.malformed = 0
@@ -230,13 +230,20 @@ class LinkLayer:
             with suppress(TimeoutError):
                 await self._clock.wait_for(asyncio.wait(asked.values()), _ANSWER_TIMEOUT_PS)
         answers = {}
+        links = self._controller.network.links
         for key, future in asked.items():
             if future.done() and not future.cancelled():
-                said = Calibrated.read(future.result(), self._least_round_trip_ps)
+                exchange = self._exchange_ps(links[key[0]])
+                said = Calibrated.read(future.result(), exchange)
                 if said.timing.cycle_ps and said.success:
                     answers[key] = said
             future.cancel()
         return answers
+
+    def _exchange_ps(self, link: Link) -> int:
+        if self._least_round_trip_ps is not None:
+            return self._least_round_trip_ps
+        return exchange_ps(self._controller.network, link)
 
     def _add(self, link: Link, calibrated: tuple[Calibrated, list[CalibrationPoint]]) -> None:
         said, points = calibrated

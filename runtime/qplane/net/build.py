@@ -54,6 +54,7 @@ def build(file: NetworkFile) -> Network:
         faults=file.faults,
         slices=slices,
         telemetry=_telemetry(file),
+        switch_allowance_ps=file.network.switch_allowance,
     )
     _check_slots(network)
     return network

@@ -237,6 +237,7 @@ class Network:
     faults: Faults
     slices: Mapping[str, Slice] = field(default_factory=dict)
     telemetry: Telemetry = Telemetry()
+    switch_allowance_ps: int = 1_000_000_000
 
     def slot_pool(self, node: str, slice_name: str) -> str:
         """Which slice's range the slots of a slice come from at a node; "": what no range has."""

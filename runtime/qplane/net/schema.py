@@ -180,6 +180,7 @@ class General(Section):
 
     name: Name
     seed: int = Field(default=1, ge=0, lt=1 << 64)
+    switch_allowance: Picoseconds = 1_000_000_000  # of a message of the link layer, 1 ms
 
 
 class Memory(Section):
