@@ -135,6 +135,7 @@ def test_it_is_repaired_at_once_without_anybody_asking():
         ({"slots": -1}, "circuit x: slots is -1; 0 to 32 are possible"),
         ({"slots": 33}, "circuit x: slots is 33; 0 to 32 are possible"),
         ({"cutoff_ps": -5}, "circuit x: cutoff is -5 ps"),
+        ({"tail": "n1"}, "circuit x: its path (n0-n1, n1-n2) does not lead from n0 to n1"),
         ({"cutoff_ps": 1 << 63}, f"circuit x: cutoff is {1 << 63} ps"),
         ({"name": "c"}, "a circuit named c stands already"),
     ],

@@ -336,8 +336,22 @@ def _check(circuit: Circuit, network: Network) -> None:
         problem = f"slots is {circuit.slots}; 0 to {MAX_SLOTS_PER_SIDE} are possible"
     elif not 0 <= circuit.cutoff_ps <= LONGEST_PS:
         problem = f"cutoff is {circuit.cutoff_ps} ps; 0 to {LONGEST_PS} are possible"
+    elif not problem and circuit.path and not _leads(circuit):
+        over = ", ".join(link.name for link in circuit.path)
+        problem = f"its path ({over}) does not lead from {circuit.head} to {circuit.tail}"
     if problem:
         raise ControlError(f"circuit {circuit.name}: {problem}")
+
+
+def _leads(circuit: Circuit) -> bool:
+    """Whether the path begins at the head and ends at the tail, each link where the last one ended,
+    and passes no node twice."""
+    passed = [circuit.head]
+    for link in circuit.path:
+        if passed[-1] not in (link.a.node, link.b.node):
+            return False
+        passed.append(link.far(passed[-1]).node)
+    return passed[-1] == circuit.tail and len(set(passed)) == len(passed)
 
 
 def _named(items: Mapping[str, _T], name: str) -> _T:

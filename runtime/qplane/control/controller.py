@@ -26,6 +26,7 @@ from qplane.control.reconcile import Difference
 from qplane.control.samples import Sample, Samples, SeqRange
 from qplane.control.session import NewClient, Role, grpc_client
 from qplane.control.slots import Slots
+from qplane.control.snapshot import Snapshot, snapshots
 from qplane.control.store import Store
 from qplane.control.switches import ALIVE_TIMEOUT_S, Packets, Switches
 from qplane.control.telemetry import Reports
@@ -303,6 +304,13 @@ class Controller:
         the circuits stand then, but generate nothing.
         """
         await self._circuits.teardown(None if circuits is None else list(circuits))
+
+    async def snapshot(self) -> dict[str, Snapshot]:
+        """All that the switches hold but counters and registers, by node, as they tell it.
+
+        Raises ConnectionFailedError.
+        """
+        return await snapshots(self._switches.sessions)
 
     # ---- what the link layer holds ----
 

@@ -16,7 +16,7 @@ from typing import Any
 import finsy as fy
 from finsy.grpcutil import GRPCStatusCode
 from finsy.p4client import P4Client, P4ClientError
-from finsy.proto import U128, p4r
+from finsy.proto import U128, p4i, p4r
 
 from qplane.control.entries import (
     GROUP_TABLE,
@@ -153,6 +153,11 @@ class Session:
     def why_away(self) -> ControlError:
         """What befell the connection, or that there never was one."""
         return self._lost
+
+    @property
+    def p4info(self) -> p4i.P4Info:
+        """Of the program on the switch."""
+        return self._schema.p4info
 
     @property
     def is_foreign(self) -> bool:
@@ -443,20 +448,20 @@ class Session:
         return {cell.index: cell.packet_count for cell in cells if cell.packet_count}
 
     async def _read(self, wanted: Iterable[Any]) -> list[Any]:
-        request = p4r.ReadRequest(
-            device_id=self._device_id,
-            entities=[entity.encode(self._schema) for entity in wanted],
-        )
+        entities = [entity.encode(self._schema) for entity in wanted]
+        found = await self.read_entities(entities)
+        return [fy.p4entity.decode_entity(entity, self._schema) for entity in found]
+
+    async def read_entities(self, wanted: Iterable[p4r.Entity]) -> list[p4r.Entity]:
+        """What the switch answers to a Read of these. Raises ConnectionFailedError."""
+        request = p4r.ReadRequest(device_id=self._device_id, entities=wanted)
         if self._receiver is None:
             raise self._no_connection()
-        entities = []
+        entities: list[p4r.Entity] = []
         try:
             with self._under_way():
                 async for response in self._client.request_iter(request):
-                    entities += [
-                        fy.p4entity.decode_entity(entity, self._schema)
-                        for entity in response.entities
-                    ]
+                    entities += response.entities
         except P4ClientError as error:
             raise self._failed(error) from error
         return entities
