@@ -269,6 +269,9 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                 to_side(meta, standard_metadata);
                 happened(meta, EVENT_DISTIL_SENT);
             } else {
+                if (hdr.device.flags & DEVICE_FLAG_DISTILLED != 0) {
+                    account(meta, CIRCUIT_COMPLETED);
+                }
                 pair_track.read(track, index);
                 sample_range.read(sample, (bit<32>)meta.circuit);
                 head_seq = hdr.qubit.seq;

@@ -64,6 +64,8 @@ const bit<4> DEVICE_FLAG_REPORT = 2;
 const bit<4> DEVICE_FLAG_MEASURE = 4;
 const bit<4> DEVICE_FLAG_EARLY = 8;
 const bit<4> DEVICE_FLAG_ANNOUNCE = 1;  // of RELEASE and VOID
+const bit<4> DEVICE_FLAG_FAR = 4;       // of VOID: seq2, the number at the other end, says which pair
+const bit<4> DEVICE_FLAG_DISTILLED = 2; // of DELIVERED: it went through all its rounds
 const bit<4> DEVICE_FLAG_ASK = 1;       // of DISTILLED and DISTIL: the other end is to answer
 
 const bit<8> DEVICE_PAIR = 0x01;

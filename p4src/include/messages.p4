@@ -159,9 +159,14 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
             onward_as_lost();
         } else if (lost == 1 && hdr.qci.type == QCI_EXPIRE
                    && (origin_known == 0 || origin[36:36] == 1)) {
-            // Nothing of it has come here: what comes later finds it dead.
+            // Nothing of it has come here: what comes later finds it dead. Or another pair's number
+            // has its place since: the device knows what it delivered.
             pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.circuit ++ 2w0b11 ++ 36w0);
-            acknowledge();
+            handle = 0;
+            command_and_acknowledge(DEVICE_VOID);
+            meta.command.flags = DEVICE_FLAG_FAR;
+            meta.command.seq = 0;
+            meta.command.seq2 = hdr.pair.origin_seq;
             happened(meta, EVENT_EXPIRE_UNKNOWN);
         } else if (ours == 1 && identity.state == SWAPPED) {
             pair_peer.read(peer, index);

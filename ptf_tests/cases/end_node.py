@@ -19,6 +19,7 @@ from qplane.wire.scapy import ACH, QCI
 
 CORRECT = CONSTANTS["DEVICE_FLAG_CORRECT"]
 ANNOUNCE = CONSTANTS["DEVICE_FLAG_ANNOUNCE"]
+FAR = CONSTANTS["DEVICE_FLAG_FAR"]
 CUTOFF, SWAP_FAILED, DEAD_PAIR, UNKNOWN_PAIR = (
     CONSTANTS[f"REASON_{name}"] for name in ("CUTOFF", "SWAP_FAILED", "DEAD_PAIR", "UNKNOWN_PAIR")
 )
@@ -239,13 +240,30 @@ class PairOfALostRecordIsFoundByItsOriginTest(HeadEnd):
             self.send(DOWN, self.down.arriving("EXPIRE", 70, 70, **lost))
             self.expect(QUANTUM, self.down.command("VOID", 5, seq2=70))
             self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 70, 70, flags=LOST))
-        # Of a number that has not come yet nothing is delivered later.
+        # Of a number that has not come yet nothing is delivered later; the device is asked, too.
         self.send(DOWN, self.down.arriving("EXPIRE", 71, 71, **lost))
+        self.expect(QUANTUM, self.down.command("VOID", 0, seq2=71, flags=FAR))
         self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 71, 71, flags=LOST))
         self.herald(6)
         self.send(DOWN, self.down.arriving("TRACK", 6, 71))
         self.expect(QUANTUM, self.down.command("RELEASE", 6, flags=1))
         self.expect_only(DOWN, self.down.leaving("EXPIRE", 6, 71, reason=DEAD_PAIR))
+
+
+@group("qci")
+class PairWhoseOriginIsForgottenIsLeftToTheDeviceTest(HeadEnd):
+    """The switch keeps one number of the other end at a place: a later pair has taken it."""
+
+    def runTest(self):
+        for seq, origin in ((5, 70), (6, 70 + RING_OF_RECORDS)):
+            self.herald(seq)
+            self.send(DOWN, self.down.arriving("TRACK", seq, origin))
+            self.expect(QUANTUM, self.down.command("DELIVER", seq, seq2=origin))
+        lost = {"flags": ACK_REQUESTED | LOST, "reason": CUTOFF}
+        with self.counts(pair_events={"EVENT_EXPIRE_UNKNOWN": 1}):
+            self.send(DOWN, self.down.arriving("EXPIRE", 70, 70, **lost))
+            self.expect(QUANTUM, self.down.command("VOID", 0, seq2=70, flags=FAR))
+            self.expect_only(DOWN, self.down.leaving("EXPIRE_ACK", 70, 70, flags=LOST))
 
 
 # ---- another pair's record stands in the way ----

@@ -304,6 +304,25 @@ def test_a_delivery_whose_other_end_is_lost_stays_open_until_it_is_void():
     assert network.counters()["unknown_voids"] == 1
 
 
+def test_a_void_can_name_the_pair_by_its_number_at_the_other_end():
+    network, switches = two_nodes(cutoff_ps=2 * MS)
+    network.run(until_ps=network.now_ps + ATTEMPT_PS)
+    (pair,) = switches[0].frames(DeviceType.PAIR)
+    for node in (0, 1):
+        tell(network, node, stop())
+    tell(network, 0, about(DeviceType.DELIVER, pair, seq2=77))
+    network.run(until_ps=network.now_ps + 3 * MS)
+    assert network.counters()["one_sided"] == 1
+    unknown_here = {"seq": 0, "slot": 0, "generation": 0}
+    for far_seq, one_sided, unknown in ((78, 1, 1), (77, 0, 1), (77, 0, 2)):
+        void = about(DeviceType.VOID, pair, DeviceFlag.FAR, seq2=far_seq, **unknown_here)
+        tell(network, 0, void)
+        network.run(until_ps=network.now_ps + MS)
+        counters = network.counters()
+        assert (counters["one_sided"], counters["unknown_voids"]) == (one_sided, unknown)
+    assert network.counters()["voids"] == 1
+
+
 def test_a_void_after_both_ends_delivered_is_counted_as_an_error():
     switches = [Deliverer(tail=False), Deliverer(tail=True)]
     network = chain(switches)

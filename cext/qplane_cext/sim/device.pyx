@@ -298,7 +298,7 @@ cdef void device_cutoff(
 
 cdef bint device_cutoff_void(Device* device, int64_t value) noexcept nogil:
     cdef Slot* slot = &device.slots[value & 0xFFFF]
-    return slot.state != HELD or slot.generation != (value >> 16 & 0xFFFF)
+    return (slot.state != HELD and slot.state != AWAITING) or slot.generation != (value >> 16 & 0xFFFF)
 
 
 cdef bint device_retry_void(Device* device, int64_t value) noexcept nogil:

@@ -13,18 +13,19 @@ from libc.stdlib cimport calloc, realloc
 from libc.string cimport memset
 
 from qplane_cext.sim.device cimport (
-    DELIVERS, DISTIL_FAILURES, DISTIL_REPEATED, DISTILLATIONS, DISTILLED_PAIRS, DISTILLING,
-    HELD, HELD_LOST, HOLDS, MEASURES, STALE_DELIVERS, STALE_DISTILS, Answered, Expiry, Held,
-    Slot, device_announce, device_cutoff, device_discard, device_held, device_send_event,
+    AWAITING, DELIVERS, DISTIL_FAILURES, DISTIL_REPEATED, DISTILLATIONS, DISTILLED_PAIRS, DISTILLING,
+    HELD, HELD_LOST, HOLDS, MEASURES, STALE_DELIVERS, STALE_DISTILS, TELEPORTING, UNKNOWN_VOIDS,
+    Answered, Expiry, Held, Slot, device_announce, device_cutoff, device_discard, device_held, device_send_event,
     device_vacate
 )
 from qplane_cext.sim.deliveries cimport device_deliver, device_void
 from qplane_cext.sim.events cimport CUTOFF, DISTIL_DONE, DISTIL_RETRY, queue_push, time_sum
 from qplane_cext.sim.frames cimport (
-    ASK, CORRECT, EARLY, FRAME_DELIVERED, FRAME_DISTILLED, FRAME_EXPIRED, MEASURE, MEASURED, REPORT
+    ASK, CORRECT, DISTILLED, EARLY, FAR, FRAME_DELIVERED, FRAME_DISTILLED, FRAME_EXPIRED, MEASURE,
+    MEASURED
 )
 from qplane_cext.sim.ledger cimport (
-    NOTHING, half_at, ledger_correct, ledger_deliver, ledger_distil_first, ledger_distil_second
+    NOTHING, half_at, ledger_by_far, ledger_correct, ledger_deliver, ledger_distil_first, ledger_distil_second
 )
 
 cdef enum:  # states of a record
@@ -135,18 +136,18 @@ cdef void hand_over(
     read = ledger_deliver(ledger, memory, queue.now_ps, slot.half, measure)
     slot.held = -1
     device_vacate(device, queue, slot)
-    if pair.flags & REPORT:
-        memset(&event, 0, sizeof(QubitFrame))
-        event.type = FRAME_DELIVERED
-        event.flags = MEASURED if measure else 0
-        event.bell = read if measure else 0
-        event.link = pair.link
-        event.label = pair.label
-        event.seq = pair.seq
-        event.seq2 = pair.far_seq
-        event.slot = pair.slot
-        event.generation = slot.generation
-        device_send_event(device, queue, &event)
+    # Whether DELIVER asked for it or not: the switch counts what came through its rounds.
+    memset(&event, 0, sizeof(QubitFrame))
+    event.type = FRAME_DELIVERED
+    event.flags = DISTILLED | (MEASURED if measure else 0)
+    event.bell = read if measure else 0
+    event.link = pair.link
+    event.label = pair.label
+    event.seq = pair.seq
+    event.seq2 = pair.far_seq
+    event.slot = pair.slot
+    event.generation = slot.generation
+    device_send_event(device, queue, &event)
     forget(device, record)
 
 
@@ -426,10 +427,46 @@ cdef void distil_answer(
 
 # ---- pairs that are given up ----
 
+cdef bint name_near(Device* device, Ledger* ledger, QubitFrame* command) noexcept nogil:
+    """Fill in the own number of a pair that a VOID names by that of the other end."""
+    cdef Slot* slot
+    cdef int32_t i, half
+    for i in range(device.held_count):
+        if (
+            device.held[i].state != UNUSED and device.held[i].far_seq == command.seq2
+            and device.held[i].link == command.link and device.held[i].label == command.label
+        ):
+            command.seq = device.held[i].seq
+            return True
+    for i in range(device.slot_count):
+        slot = &device.slots[i]
+        if (
+            (slot.state == AWAITING or slot.state == TELEPORTING)
+            and slot.other_seq == command.seq2 and slot.link == command.link
+            and slot.label == command.label
+        ):
+            command.seq = slot.seq
+            return True
+    half = ledger_by_far(ledger, device.node, command.link, command.label, command.seq2)
+    if half < 0:
+        return False
+    command.seq = ledger.pairs[half >> 1].seq
+    return True
+
+
 cdef void distil_void(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     """The other end gave the pair up."""
+    if command.flags & FAR and not name_near(device, ledger, command):
+        device.counters[UNKNOWN_VOIDS] += 1
+        return
+    void_near(device, queue, ledger, memory, command)
+
+
+cdef void void_near(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
+) noexcept nogil:
     cdef int32_t record = find(device, command.link, command.label, command.seq)
     if record >= 0 and device.held[record].state == SPENT:
         record = keeper_of(device, record)

@@ -24,7 +24,9 @@ cdef enum:
     EARLY = 8  # of DELIVER
     MEASURED = 1  # of DELIVERED
     ANNOUNCE = 1  # of RELEASE and VOID
+    FAR = 4  # of VOID: seq2 alone says which pair
     ASK = 1  # of DISTILLED and DISTIL
+    DISTILLED = 2  # of DELIVERED
     END = 1  # of LINK_START
 
 cdef enum FrameType:

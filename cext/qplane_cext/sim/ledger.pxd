@@ -104,6 +104,10 @@ cdef int ledger_swap(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t left, int32_t right
 ) noexcept nogil
 cdef void ledger_lose(Ledger* ledger, QuantumMemory memory, int32_t half) noexcept nogil
+# The outstanding delivery to an end that has this number at the other end; -1: there is none.
+cdef int32_t ledger_by_far(
+    Ledger* ledger, int32_t node, uint8_t link, uint32_t label, uint32_t far_seq
+) noexcept nogil
 # The end's part before a delivery: its frame, and the Pauli if it is the one to correct.
 cdef void ledger_correct(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, uint8_t frame, bint correct,

@@ -488,6 +488,23 @@ cdef bint ledger_is_complete(
     return False
 
 
+cdef int32_t ledger_by_far(
+    Ledger* ledger, int32_t node, uint8_t link, uint32_t label, uint32_t far_seq
+) noexcept nogil:
+    """Looks at all pairs: this is asked for once in millions of them."""
+    cdef int32_t half
+    cdef Half* h
+    for half in range(2 * ledger.used):
+        h = half_at(ledger, half)
+        if (
+            ledger.pairs[half >> 1].link >= 0 and h.state == DELIVERED and h.node == node
+            and h.link == link and h.label == label and h.early != UNFRAMED
+            and h.other_seq == far_seq
+        ):
+            return half
+    return -1
+
+
 cdef VoidResult ledger_void(
     Ledger* ledger, QuantumMemory memory, int32_t node, uint8_t link, uint32_t seq
 ) noexcept nogil:

@@ -147,43 +147,44 @@ cdef void teleport_done(
     device_announce(device, queue, &bits)
 
 
-cdef Slot* taken(Device* device, QubitFrame* command) noexcept nogil:
-    """The slot of that very qubit if an order took it, or NULL."""
+cdef int32_t taken(Device* device, QubitFrame* command) noexcept nogil:
+    """The slot of that very pair if an order took it, or -1. A VOID does not always know the slot."""
     cdef Slot* slot
-    if command.slot >= device.slot_count:
-        return NULL
-    slot = &device.slots[command.slot]
-    if (
-        (slot.state != AWAITING and slot.state != TELEPORTING)
-        or slot.generation != command.generation or slot.link != command.link
-        or slot.seq != command.seq
-    ):
-        return NULL
-    return slot
+    cdef int32_t i
+    for i in range(device.slot_count):
+        slot = &device.slots[i]
+        if (
+            (slot.state == AWAITING or slot.state == TELEPORTING) and slot.link == command.link
+            and slot.seq == command.seq and slot.label == command.label
+        ):
+            return i
+    return -1
 
 
 cdef bint teleport_void(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
-    cdef Slot* slot = taken(device, command)
-    if slot == NULL:
+    cdef int32_t slot = taken(device, command)
+    if slot < 0:
         return False
     device.counters[VOIDS] += 1
-    if slot.state == TELEPORTING:
-        slot.voided = True  # once the measurement is done
+    if device.slots[slot].state == TELEPORTING:
+        device.slots[slot].voided = True  # once the measurement is done
     else:
-        device_discard(device, queue, ledger, memory, command.slot)
+        device_discard(device, queue, ledger, memory, slot)
     return True
 
 
 cdef void teleport_apply_correction(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
-    cdef Slot* slot = taken(device, command)
+    cdef int32_t index = taken(device, command)
+    cdef Slot* slot
     cdef int bit
-    if slot == NULL or slot.state != AWAITING:
+    if index < 0 or device.slots[index].state != AWAITING:
         device.counters[UNKNOWN_CORRECTIONS] += 1
         return
+    slot = &device.slots[index]
     device.counters[CORRECTIONS] += 1
     ledger_pauli(ledger, memory, queue.now_ps, slot.half, command.bell)
     bit = ledger_measure(ledger, memory, queue.now_ps, slot.half, slot.axis.data)

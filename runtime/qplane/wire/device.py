@@ -133,7 +133,9 @@ class DeviceFlag(IntFlag):
     END = 1  # LINK_START
     ASK = 1  # DISTILLED, DISTIL
     REPORT = 2  # DELIVER, CONFIRM
+    DISTILLED = 2  # DELIVERED
     MEASURE = 4  # DELIVER
+    FAR = 4  # VOID
     EARLY = 8  # DELIVER
 
 
