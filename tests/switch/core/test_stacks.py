@@ -57,6 +57,12 @@ def test_an_index_out_of_range_is_counted_and_harmless(switch: Make) -> None:
     assert run(core, 4, 77, body)[:4] == b"\0\0\0\0"
 
 
+def test_elements_given_as_values_become_valid_headers(switch: Make) -> None:
+    packet = b"\x07" + (0xFFFFFFFFFFFFFFFFFE).to_bytes(9, "big") + b"rest"
+    [(_, out)] = switch("header_values").process(0, packet, 0)
+    assert out == bytes([0x11, *bytes(8), 0x22, 0x08, *b"\xff" * 9]) + b"rest"
+
+
 def test_unions_hold_one_member_at_a_time(switch: Make) -> None:
     core = switch("stacks")
     short, long = b"\x02\x77", b"\x03\x0a\x0b\x0c"

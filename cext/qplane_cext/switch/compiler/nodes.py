@@ -86,7 +86,7 @@ class Builder:
             return Node("bool", "const", int(bool(value)), int(bool(value)), value=int(bool(value)))
         if kind == "field":
             if isinstance(value[0], dict):  # ["header" as an expression, "$valid$"]
-                return self._field_of(self._operation(value[0]), value[1])
+                return self.field_of(self._operation(value[0]), value[1])
             return field_node(*self.layout.field(value))
         if kind in ("local", "runtime_data"):
             if not isinstance(value, int) or not 0 <= value < len(self.params):
@@ -225,7 +225,8 @@ class Builder:
         node.op, node.args = "access", [header]
         return node
 
-    def _field_of(self, header: Node, name: str) -> Node:
+    def field_of(self, header: Node, name: str) -> Node:
+        """A field of a header node, also of one that is only known at run time."""
         if header.kind != "header":
             raise PipelineError(f"a {header.kind} has no field {name!r}")
         if name == "$valid$":

@@ -161,12 +161,31 @@ class Primitives:
         self.emit.op(Op.CPYVL, headers[0].id, headers[1].id)
 
     def assign_header(self, args: list[Any], _call: Json) -> None:
+        if isinstance(args[1], list):
+            self._assign_values(self._typed(args[0], "header"), args[1])
+            return
         target, source = self._typed(args[0], "header"), self._typed(args[1], "header")
         if self.builder.header_type(target) is not self.builder.header_type(source):
             raise PipelineError("headers of different types")
         d, d_dynamic = self.generate.header(target)
         a, a_dynamic = self.generate.header(source)
         self.emit.op(Op.CPYH, d, a, n=d_dynamic + 2 * a_dynamic)
+
+    def _assign_values(self, target: Node, values: list[Any]) -> None:
+        """A header from the values of its fields: a bare list, as p4c writes the elements of
+        `H[2] stack = { (H){1, 2}, ... }`. BMv2 can't read that."""
+        fields = self.builder.header_type(target).fields
+        if len(values) != len(fields) or any(one.varbit for one in fields):
+            raise PipelineError(f"{len(values)} values for a header of {len(fields)} plain fields")
+        held = []  # all before the first is stored: a value may read the header itself
+        for one, value in zip(fields, values, strict=True):
+            copy = field_node(self.emit.temp(one.words), one)
+            self.generate.store(copy, self.builder.data(value))
+            held.append(copy)
+        header, dynamic = self.generate.header(target)
+        self.emit.op(Op.ADDH, header, n=int(dynamic))
+        for one, copy in zip(fields, held, strict=True):
+            self.generate.store(self.builder.field_of(target, one.name), copy)
 
     def assign_union(self, args: list[Any], _call: Json) -> None:
         target, source = self._typed(args[0], "union"), self._typed(args[1], "union")
