@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -366,6 +367,26 @@ def test_the_command_orders_pairs_in_virtual_time() -> None:
     )
     assert refused.returncode == 1
     assert refused.stderr.startswith("qplane: UNSUPP")
+
+
+def test_ctrl_c_ends_the_command_with_what_was_reached() -> None:
+    network = Path(__file__).parents[2] / "examples/link.toml"
+    command = [str(Path(sys.executable).with_name("qplane")), "link", "create", "alice", "bob"]
+    with subprocess.Popen(
+        [*command, "--pairs", "60000", "--json", "--simulate", str(network)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        lines = [running.stdout.readline() for _ in range(20)]
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=120)
+    lines += out.splitlines()
+    assert running.returncode == 130
+    assert all("pair" in json.loads(line) for line in lines[:-1])
+    assert json.loads(lines[-1]) == {"interrupted": True}
+    assert err == "qplane: interrupted; the request is cancelled\n"
 
 
 def test_a_station_copies_the_pairs_that_are_asked_for_to_the_controller() -> None:

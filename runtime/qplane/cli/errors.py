@@ -13,6 +13,9 @@ WRONG_INPUT = 2
 FAILED = 1
 """Exit status for everything else that went wrong."""
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C where something was left undone: that of shells for it."""
+
 
 def fail(message: str, status: int = WRONG_INPUT) -> NoReturn:
     """Print `message` to stderr and end the command with `status`."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from qplane.cli.errors import FAILED, fail
+from qplane.cli.errors import FAILED, INTERRUPTED, fail
 from qplane.live.api import OperationError
 from qplane.terminal import console, table, watch
 
@@ -74,16 +74,16 @@ def seconds(option: str, text: str | None) -> float:
 def create(where: Where, arguments: dict[str, Any]) -> None:
     """Order pairs, show progress, say what came."""
     with _source(where) as source:
-        end = _follow(source.stream("link.create", **arguments), arguments["pairs"], where)
-        if where.as_json:
-            return
-        ended = end["end"]
-        spent = end["time_s"]
-        rate = f", {ended['pairs'] / spent:.4g} pairs/s" if spent > 0 else ""
-        print(f"{ended['pairs']} of {ended['wanted']} pairs in {spent:.6g} s{rate}")
-        if ended["void"]:
-            print(f"void, as the other end missed them: {', '.join(map(str, ended['void']))}")
-        if arguments["hold_s"]:
+        followed = _follow(source.stream("link.create", **arguments), arguments["pairs"], where)
+        pairs, spent, void = followed.pairs, followed.time_s, followed.void
+        if not where.as_json:
+            rate = f", {pairs / spent:.4g} pairs/s" if spent > 0 else ""
+            print(f"{pairs} of {arguments['pairs']} pairs in {spent:.6g} s{rate}")
+            if void:
+                print(f"void, as the other end missed them: {', '.join(map(str, void))}")
+        if followed.is_interrupted:
+            _interrupted("the request is cancelled", where)
+        if arguments["hold_s"] and not where.as_json:
             ends = f"{arguments['node']} {arguments['remote']}"
             print(
                 f"held for {arguments['hold_s']:g} s each; let go with: qplane link release {ends}"
@@ -104,12 +104,22 @@ def release(where: Where, node: str, remote: str) -> None:
 def test(where: Where, arguments: dict[str, Any]) -> None:
     """Order test pairs, then show both ends' estimates."""
     with _source(where) as source:
-        _follow(source.stream("link.test", **arguments), arguments["pairs"], where, quiet=True)
+        tests = source.stream("link.test", **arguments)
+        followed = _follow(tests, arguments["pairs"], where, quiet=True)
         ends = {arguments["node"], arguments["remote"]}
         rows = [row for row in source.call("link.status") if {row["node"], row["remote"]} == ends]
-        if where.as_json:
-            print(json.dumps(rows))
-            return
+        if followed.is_interrupted and not where.as_json:
+            print(f"{followed.pairs} of {arguments['pairs']} test pairs were measured")
+        _show_test(rows, where)
+        if followed.is_interrupted:
+            _interrupted("the test is cancelled", where)
+
+
+def _show_test(rows: list[dict[str, Any]], where: Where) -> None:
+    """Both ends' estimates."""
+    if where.as_json:
+        print(json.dumps(rows))
+    else:
         shown = table(
             None, "end", "setting", "calibrated and tested", "test pairs alone", "pairs",
             "QBER Z/X/Y", text=["setting"],
@@ -157,11 +167,12 @@ def top(where: Where, interval_s: float, count: int) -> None:
     """The same again and again."""
     with _source(where) as source:
         tables = source.stream("link.top", interval_s=interval_s, count=count)
-        if where.as_json:
+        if not where.as_json:
+            watch(tables, _table)
+            return
+        with suppress(KeyboardInterrupt):
             for rows in tables:
                 print(json.dumps(rows), flush=True)
-            return
-        watch(tables, _table)
 
 
 def scheduler(where: Where, node: str, remote: str, name: str, weights: str) -> None:
@@ -188,12 +199,29 @@ def sample(where: Where, node: str, remote: str, every: int) -> None:
         print(f"no pair of {node}-{remote} is copied to the controller")
 
 
+@dataclass
+class _Followed:
+    """How far a request came: until its end, or until Ctrl-C."""
+
+    pairs: int = 0
+    time_s: float = 0.0
+    void: Sequence[int] = ()
+    is_interrupted: bool = False
+
+
+def _interrupted(what: str, where: Where) -> NoReturn:
+    """End the command after Ctrl-C; what was reached has been shown."""
+    if where.as_json:
+        print(json.dumps({"interrupted": True}), flush=True)
+    fail(f"interrupted; {what}", INTERRUPTED)
+
+
 def _follow(
     items: Iterator[dict[str, Any]], pairs: int, where: Where, *, quiet: bool = False
-) -> dict[str, Any]:
-    """Show pairs as they come; the last item."""
+) -> _Followed:
+    """Show pairs as they come."""
     terminal = Console(stderr=True)
-    last: dict[str, Any] = {}
+    followed = _Followed()
     with Progress(
         TextColumn("pairs"),
         BarColumn(),
@@ -204,13 +232,19 @@ def _follow(
         disable=not terminal.is_terminal,
     ) as bar:
         task = bar.add_task("pairs", total=pairs)
-        for item in items:
-            last = item
-            if where.as_json and not quiet:
-                print(json.dumps(item), flush=True)
-            if "pair" in item:
-                bar.advance(task)
-    return last
+        try:
+            for item in items:
+                followed.time_s = item["time_s"]
+                if where.as_json and not quiet:
+                    print(json.dumps(item), flush=True)
+                if "pair" in item:
+                    followed.pairs += 1
+                    bar.advance(task)
+                else:
+                    followed.pairs, followed.void = item["end"]["pairs"], item["end"]["void"]
+        except KeyboardInterrupt:
+            followed.is_interrupted = True
+    return followed
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

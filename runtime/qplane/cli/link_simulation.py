@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from qplane.link.layer import LinkLayer
 from qplane.link.operations import operations
 from qplane.live.api import Operation, OperationError
 from qplane.net import NetworkFileError, load
+from qplane.simulate.clock import Interrupted
 from qplane.simulate.session import simulation
 
 
@@ -24,16 +25,37 @@ class SimulatedSource:
         self._offered = offered
 
     def call(self, operation: str, /, **arguments: Any) -> Any:
-        return self._loop.run_until_complete(self._offered[operation](**arguments))  # type: ignore[arg-type]
+        return self._complete(self._offered[operation](**arguments))  # type: ignore[arg-type]
 
     def stream(self, operation: str, /, **arguments: Any) -> Iterator[Any]:
         items = self._offered[operation](**arguments)
-        assert isinstance(items, AsyncIterator)
-        while True:
-            try:
-                yield self._loop.run_until_complete(anext(items))
-            except StopAsyncIteration:
-                return
+        assert isinstance(items, AsyncGenerator)
+        try:
+            while True:
+                try:
+                    yield self._complete(anext(items))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._loop.run_until_complete(items.aclose())
+
+    def _complete(self, awaitable: Awaitable[Any]) -> Any:
+        """Run the loop until that is done.
+
+        Raises KeyboardInterrupt, also where the engine met it: then whoever waited for time ended,
+        the link layer's protocols among them.
+        """
+        task = asyncio.ensure_future(awaitable, loop=self._loop)
+        try:
+            return self._loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            task.cancel()
+            self._loop.run_until_complete(asyncio.wait([task]))
+            raise
+        except (Interrupted, RuntimeError) as error:
+            if isinstance(error, Interrupted) or isinstance(error.__cause__, Interrupted):
+                raise KeyboardInterrupt from None
+            raise
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from qplane.cli.errors import FAILED, fail
+from qplane.cli.errors import FAILED, INTERRUPTED, fail
 from qplane.collector import collect_seldom
 from qplane.control import ControlError
 from qplane.live import netns, rundir
@@ -27,9 +27,6 @@ from qplane.terminal import console
 
 TARGETS = ("embedded", "bmv2")
 CLOCKS = ("paced", "real")
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C before the network was up. Afterwards Ctrl-C is how it ends: 0."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from qplane.cli.errors import FAILED, fail
+from qplane.cli.errors import FAILED, INTERRUPTED, fail
 from qplane.cli.simulate import Options
 from qplane.collector import collect_seldom
 from qplane.control import ControlError
@@ -39,9 +39,6 @@ from qplane.simulate.session import (
 from qplane.simulate.session import run as run_session
 from qplane.simulate.summary import Summary
 from qplane.terminal import console
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 def execute(options: Options, plan: Network, goal: Goal) -> None:

@@ -137,8 +137,7 @@ class LinkLayer:
         self._unsubscribe()
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])  # what ended it before was told to whoever waited
 
     def end(self, node: str, remote: str) -> LinkEnd:
         """The link from `node` to its neighbour `remote`. Raises LinkLayerError."""
