@@ -23,6 +23,14 @@ def world():
 
 
 CASES = [
+    ("keep, spend: must be two handles", lambda m, h: m.distil(h["a"], h["b"], 200, RNG)),
+    ("keep, spend: must be two handles", lambda m, h: m.pump((h["a"], h["b"]), [1], 200, RNG)),
+    (r"protocol: must be.*not \['epl'\]", lambda m, h: m.distil((1, 2), (3, 4), 200, RNG, ["epl"])),
+    ("node: must be 0 to 0, not 'x'", lambda m, h: m.measure(h["a"], 200, RNG, node="x")),
+    ("capacity: must be 1 to", lambda m, h: QuantumMemory(1.5)),
+    ("seed: must be a whole number", lambda m, h: QuantumMemory(seed="x")),
+    ("edges: must be pairs", lambda m, h: m.graph_state(3, zip([0, 1], [1, 3], strict=True), 0)),
+    ("state: shape", lambda m, h: m.create_pair(0, np.array([0.9]))),
     ("state: must be in", lambda m, h: m.create_pair(0, 1.01)),
     ("state: must be in", lambda m, h: m.create_pair(0, -0.1)),
     ("state: must be in", lambda m, h: m.create_pair(0, math.nan)),
@@ -138,3 +146,15 @@ def test_bad_input_is_named_and_changes_nothing(world, message, call):
     assert [(memory.pauli_vector(q).tobytes(), memory.clock(q)) for q in live] == before
     assert memory.live == 4
     assert str(RNG.bit_generator.state) == str(draws)
+
+
+def test_numbers_of_any_kind_are_fidelities_and_any_iterable_has_edges():
+    memory = QuantumMemory(16)
+    for state in (1, np.float32(0.5), np.float64(0.5), np.array(0.5), np.int64(1)):
+        assert memory.fidelity(*memory.create_pair(0, state)) == pytest.approx(float(state))
+    ours = memory.graph_state(3, zip([0, 1], [1, 2], strict=True), 0)
+    assert memory.stabilizers(ours[0]) == memory.stabilizers(
+        memory.graph_state(3, np.array([[0, 1], [1, 2]]), 0)[0]
+    )
+    assert memory.graph_state(2, [], 0)
+    assert repr(QuantumMemory(7)) == "QuantumMemory(7), 0 live qubits"

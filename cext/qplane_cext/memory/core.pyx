@@ -204,21 +204,25 @@ cdef class QuantumMemory:
     """
 
     def __cinit__(self, capacity=65536, *, seed=0, exact_only=False):
-        cdef int64_t n = operator.index(capacity)
-        if not 1 <= n <= MAX_RECORDS:
-            raise errors.QuantumMemoryError(
-                f"capacity: must be 1 to {MAX_RECORDS} records, not {capacity}")
+        cdef int n = as_size(capacity, 1, MAX_RECORDS, "capacity")
         self._m = qm_new(<uint32_t>n, bool(exact_only))
         if self._m == NULL:
             raise MemoryError(f"no room for {capacity} records")
         self._rng = NOBODY
-        self._noise = np.random.Philox(seed)
+        try:
+            self._noise = np.random.Philox(seed)
+        except (TypeError, ValueError):
+            raise errors.QuantumMemoryError(
+                f"seed: must be a whole number from 0, not {seed!r}") from None
         (<qm_t*>self._m).noise = <bitgen_t*>PyCapsule_GetPointer(
             self._noise.capsule, "BitGenerator")
         add_profile(<qm_t*>self._m, float("inf"), float("inf"), 0.0, 0)
 
     def __dealloc__(self):
         qm_delete(<qm_t*>self._m)
+
+    def __repr__(self):
+        return f"QuantumMemory({self.capacity}), {self.live} live qubits"
 
     # ---- C level ----
 
@@ -380,7 +384,7 @@ cdef class QuantumMemory:
         index = small_int(profile_b)
         pb = <int>index if 0 <= index < m.n_profiles else self._profile_index(
             profile_b, "profile_b")
-        if PyFloat_CheckExact(state) or isinstance(state, (int, float)):
+        if PyFloat_CheckExact(state) or is_number(state):
             code = qm_create_werner(m, &m.arena, now, probability(state, "state"),
                                     bell_index(bell, "bell"), pa, pb, &a, &b)
         else:
@@ -488,9 +492,11 @@ cdef class QuantumMemory:
         """The graph state of n vertices and the given edges (pairs of vertices); see ``ghz``."""
         cdef int size = as_size(n, 1)
         try:
-            e = np.asarray(edges if len(edges) else np.empty((0, 2), dtype=np.intc))
-        except TypeError:
-            e = np.empty(0)
+            e = edges if isinstance(edges, np.ndarray) else np.array(list(edges))
+        except (TypeError, ValueError):
+            e = np.empty(())
+        if e.shape == (0,):
+            e = np.empty((0, 2), dtype=np.intc)
         if (e.ndim != 2 or e.shape[1] != 2 or e.dtype.kind not in "iu"
                 or (e.size and (e.min() < 0 or e.max() >= size or (e[:, 0] == e[:, 1]).any()))):
             raise errors.QuantumMemoryError(
@@ -502,8 +508,10 @@ cdef class QuantumMemory:
 
     cdef int _own(self, node, dict handles) except -1:
         cdef handle_t h
+        cdef qm_t* m = <qm_t*>self._m
+        cdef int number = as_size(node, 0, m.n_owners, "node")
         for name, h in handles.items():
-            if qm_owned_by(<qm_t*>self._m, h, node) == QM_EOWNER:
+            if qm_owned_by(m, h, number) == QM_EOWNER:
                 raise errors.ForeignSlotError(f"{name}: its slot is not node {node}'s")
         return 0
 
@@ -698,7 +706,8 @@ cdef class QuantumMemory:
 
     def teleport(self, qubit, half, now_ps, rng, GateNoise noise=None, *, node=None):
         """Teleports (Bennett et al. 1993) ``qubit`` over a pair of which ``half`` is here: the
-        Bell index k. The far half holds the state after ``pauli(far, t, k ^ frame)``, ``frame`` the pair's own index."""
+        Bell index k. The far half holds the state after ``pauli(far, t, k ^ frame)``, ``frame`` the
+        pair's own index."""
         return self._bell(qubit, half, now_ps, rng, noise, node, False, "qubit", "half")
 
     def superdense_encode(self, half, now_ps, bits, error=0.0, *, node=None):
@@ -715,20 +724,21 @@ cdef class QuantumMemory:
         bit of b), the bits as reported.
 
         ``protocol`` is "bbpssw" (Bennett et al. 1996), "dejmps" (Deutsch et al. 1996; both for
-        pairs near Phi+) or "epl" (Campbell and Benjamin 2008; Psi+ with a population of |11>). ``spend`` is freed; after a failure ``keep`` is still there, as the
-        ends learn of it by comparing bits.
+        pairs near Phi+) or "epl" (Campbell and Benjamin 2008; Psi+ with a population of |11>).
+        ``spend`` is freed; after a failure ``keep`` is still there, as the ends learn of it by
+        comparing bits.
         """
         cdef handle_t[4] h
         cdef int[2] bits
         cdef int success, code, k
         cdef int64_t now = as_time(now_ps, "now_ps")
-        try:
-            k = _PROTOCOLS[protocol]
-            (ka, kb), (sa, sb) = keep, spend
-        except (KeyError, TypeError):
+        if not isinstance(protocol, str) or protocol not in _PROTOCOLS:
             raise errors.QuantumMemoryError(
-                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}") from None
-        except ValueError:
+                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
+        k = _PROTOCOLS[protocol]
+        try:
+            (ka, kb), (sa, sb) = keep, spend
+        except (TypeError, ValueError):
             raise errors.QuantumMemoryError("keep, spend: must be two handles each") from None
         h[0], h[1] = as_handle(ka, "keep"), as_handle(kb, "keep")
         h[2], h[3] = as_handle(sa, "spend"), as_handle(sb, "spend")
@@ -1065,6 +1075,13 @@ cdef int as_size(value, int least, int64_t most=4096, str name="n") except -1:
     return <int>n
 
 
+cdef bint is_number(value):
+    """Whether it is one real number, of Python's or of NumPy's, also as an array of no dimension."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "iuf"
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
 cdef double snap(double c):
     """cos and sin of multiples of pi/2 exactly, so that they are seen to be Clifford gates."""
     return round(c) if fabs(c - round(c)) < 1e-15 else c
@@ -1124,7 +1141,7 @@ def pair_matrices(state, n):
         return out
     memset(R, 0, sizeof(R))
     R[0] = 1
-    if isinstance(state, (int, float)):
+    if is_number(state):
         R[5] = (4 * as_probability(state, "state") - 1) / 3
         R[10], R[15] = -R[5], R[5]
     else:
