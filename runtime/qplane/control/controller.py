@@ -10,6 +10,7 @@ import finsy as fy
 
 from qplane.clock import PS_PER_SECOND, Clock
 from qplane.control.circuits import Circuits
+from qplane.control.client import NewClient, grpc_client
 from qplane.control.devices import ANSWER_TIMEOUT_PS, Devices
 from qplane.control.entries import Entry
 from qplane.control.errors import ControlError
@@ -24,7 +25,7 @@ from qplane.control.program import schema as program_schema
 from qplane.control.programmer import Programmer
 from qplane.control.reconcile import Difference
 from qplane.control.samples import Sample, Samples, SeqRange
-from qplane.control.session import NewClient, Role, grpc_client
+from qplane.control.session import Role
 from qplane.control.slots import Slots
 from qplane.control.snapshot import Snapshot, snapshots
 from qplane.control.store import Store

@@ -15,9 +15,10 @@ from typing import Any
 
 import finsy as fy
 from finsy.grpcutil import GRPCStatusCode
-from finsy.p4client import P4Client, P4ClientError
+from finsy.p4client import P4ClientError
 from finsy.proto import U128, p4i, p4r
 
+from qplane.control.client import ANSWER_TIMEOUT_S, NewClient, grpc_client
 from qplane.control.entries import (
     GROUP_TABLE,
     CloneSession,
@@ -35,10 +36,6 @@ from qplane.control.errors import (
 from qplane.control.telemetry import Reports
 from qplane.control.updates import Outcome, Update
 
-ANSWER_TIMEOUT_S = 10.0
-"""How long a switch may take to answer the first message of a stream; finsy waits as long for
-every request."""
-
 NOTICE_TIMEOUT_S = 1.0
 """How much later than the refusal of a request the stream may say why."""
 
@@ -53,29 +50,6 @@ HERALD_COPY = 6
 
 PROGRAM_MARK = "pair_in"
 """A table that every version of the node program has, and no other program."""
-
-
-class _Client(P4Client):
-    """finsy's client, but that a stream which has ended is not replaced by another one, which
-    would be nobody's primary."""
-
-    async def send(self, msg: p4r.StreamMessageRequest) -> None:
-        """Raises asyncio.InvalidStateError when the stream has ended, or takes nothing."""
-        if self._stream is not None and self._stream.done():
-            raise asyncio.InvalidStateError("the stream has ended")
-        try:
-            await asyncio.wait_for(super().send(msg), ANSWER_TIMEOUT_S)
-        except asyncio.TimeoutError as error:  # not the built-in one before Python 3.11
-            raise asyncio.InvalidStateError("the stream takes nothing any more") from error
-
-
-NewClient = Callable[[str, str], P4Client]
-"""Makes the client for a node's switch at an address."""
-
-
-def grpc_client(node: str, address: str) -> P4Client:
-    """As usual: everything over gRPC."""
-    return _Client(address, wait_for_ready=False)
 
 
 PacketHandler = Callable[[str, int, bytes], Awaitable[None]]

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import finsy as fy
 
+from qplane.control.client import NewClient, grpc_client
 from qplane.control.errors import ArbitrationError, ConnectionFailedError, ControlError
 from qplane.control.events import EventKind, Events
-from qplane.control.session import NewClient, PacketHandler, Role, Session, grpc_client
+from qplane.control.session import PacketHandler, Role, Session
 from qplane.control.telemetry import Reports
 from qplane.net import Network, Telemetry
 

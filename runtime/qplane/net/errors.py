@@ -29,7 +29,14 @@ class NetworkFileError(ValueError):
             where += f": {field}"
             if value is not None:
                 where += f" = {_shown(value)}"
-        super().__init__(f"{where}: {problem}")
+        super().__init__(_one_line(f"{where}: {problem}"))
+
+
+def _one_line(text: str) -> str:
+    """Line breaks and other characters that a terminal would act on, as in a Python string."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _shown(value: object) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from qplane.clock import PS_PER_SECOND
 from qplane.control import Controller, DrainError, LinkStatus
-from qplane.control.session import grpc_client
+from qplane.control.client import grpc_client
 from qplane.control.timing import LONGEST_PS
 from qplane.net import Network
 from qplane.simulate.clock import Interrupted, VirtualClock
