@@ -57,7 +57,8 @@ def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEven
             name = digests.get(ident, str(ident))
         elif kind in ("ingress", "egress", "emit"):
             value = ident
-        out.append(TraceEvent(kind, name, value, source.strip()))
+        line = source.strip().removeprefix("(").removesuffix(")")
+        out.append(TraceEvent(kind, name, value, line))
     return out
 
 

@@ -30,16 +30,17 @@ def _read_pem(path: Path | None) -> bytes | None:
 
 def run(options: Options) -> None:
     """Run a switch until SIGTERM or SIGINT. Raises StartError."""
-    # Imported here: --help and a wrong command line answer at once.
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    # Imported here: --help and a wrong command line answer at once, and a signal that comes while
+    # they load ends the switch as cleanly as later.
     from .backends.base import BackendError
     from .listen import ListenError
     from .logs import set_up_logging
     from .runner import SwitchRunner
     from .server import TlsConfig
 
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
     try:
         set_up_logging(options)
     except OSError as error:

@@ -80,6 +80,31 @@ def start(tmp_path: Path) -> Iterator[object]:
 FREE = ("--", "--grpc-server-addr", "127.0.0.1:0", "--cpu-port", "510")
 
 
+SIGNAL_WHILE_LOADING = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "qplane.switch.runner":
+            os.kill(os.getpid(), signal.SIGINT)
+
+from qplane.switch.cli import main
+sys.meta_path.insert(0, Interrupt())
+sys.exit(main(["--no-p4", "--", "--grpc-server-addr", "127.0.0.1:0"]))
+"""
+
+
+def test_a_signal_while_it_loads_ends_it_cleanly() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNAL_WHILE_LOADING],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_within_a_second(start, tmp_path: Path, number: int) -> None:  # type: ignore[no-untyped-def]
     process = start("--no-p4", "--packet-in", f"ipc://{tmp_path}/p.ipc", "--device-id", "7", *FREE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from qplane_cext.switch.core import SwitchCore
+if TYPE_CHECKING:  # the command line needs Ports alone, and must answer at once
+    from qplane_cext.switch.core import SwitchCore
 
 # Called for packets that arrive; the back end's own thread runs the packet path.
 Receive = Callable[[int, bytes], None]
