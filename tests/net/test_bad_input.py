@@ -5,12 +5,17 @@ is wrong there. Nothing else comes out, and never half a network.
 """
 
 import json
-import tomllib
+import sys
 from pathlib import Path
 
 import pytest
 
 from qplane.net import NetworkFileError, loads
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 WRONG = [
