@@ -280,7 +280,7 @@ def control(rows: Rows, bmv2: str | None, rounds: int) -> None:
     for what in columns[0]:
         other = columns[1][what] if bmv2 else None
         table, _, kind = what.partition(": ")
-        name = {"hosts": "exact", "routes": "LPM"}[table]
+        name = {"hosts": "exact", "routes": "LPM"}.get(table, table)
         rows.add(f"P4Runtime, {name}, {kind}, per second", columns[0][what], other, 1)
 
 
@@ -313,8 +313,10 @@ def main() -> None:
     )  # fmt: skip
     control(rows, bmv2, given.rounds)
     # A goal in milliseconds: the ratio is to the goal.
-    rows.add("qnode.p4 loaded, ms (BMv2's column: the goal)", switch_core.load_ms(
-        QNODE.with_suffix(".json")), 100.0, 1, less=True)  # fmt: skip
+    figures = switch_core.load_ms(QNODE.with_suffix(".json"))
+    for which, value in zip(("least", "median"), figures, strict=True):
+        what = f"qnode.p4 loaded, ms, {which} of 15 (BMv2's column: the goal)"
+        rows.add(what, value, 100.0, 1, less=True)
     rows.show()
     given.store.write_text(json.dumps(rows.rows, indent=2) + "\n")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .compiler.control import Profile, Table
@@ -63,11 +65,23 @@ class Pipeline:
 
 
 def _build(json: bytes, *, traced: bool) -> Any:
-    source = compile_json(json, traced=traced)
     try:
-        return Compiled(source)
+        with _no_collection():
+            return Compiled(compile_json(json, traced=traced))
     except OverflowError as error:
         raise PipelineError(f"a number in the JSON is too large: {error}") from None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection: it would look again and again at trees that are all in use."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _table_info(source: Program, table: Table) -> TableInfo:

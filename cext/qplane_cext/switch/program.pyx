@@ -186,10 +186,10 @@ cdef class Compiled:
             out[i].next_hit, out[i].next_miss = _pc(table.next_hit), _pc(table.next_miss)
             out[i].next_default = table.next_default.pc
             out[i].first_next = len(self.members)
-            self.members.extend(
-                table.next_by_action[k].pc if k in table.next_by_action else table.next_default.pc
-                for k in range(len(source.actions))
-            )
+            following = [table.next_default.pc] * len(source.actions)
+            for action, label in table.next_by_action.items():
+                following[action] = label.pc
+            self.members += following
         self.prog.tables, self.prog.n_tables = out, len(source.tables)
         self.prog.parts = parts
         self.prog.members = self._numbers(self.members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -106,6 +107,18 @@ def test_a_pipeline_with_a_loop_is_refused() -> None:
 def test_what_is_no_pipeline_is_refused(text: bytes) -> None:
     with pytest.raises(PipelineError):
         Pipeline(text)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_garbage_collection_is_as_before_after_a_load(was_on: bool) -> None:
+    try:
+        if not was_on:
+            gc.disable()
+        with pytest.raises(PipelineError):
+            Pipeline(b"{}")
+        assert gc.isenabled() is was_on
+    finally:
+        gc.enable()
 
 
 def test_a_failed_push_leaves_the_switch_as_it_was() -> None:

@@ -139,6 +139,8 @@ class ControlCompiler:
         self.profiles: list[Profile] = []
         self.profile_by_name: dict[str, Profile] = {}
         self.conditions: list[tuple[str, str]] = []  # (name, line), for traces
+        self.in_place: set[int] = set()  # actions whose code stands where a table was
+        self.called: set[int] = set()  # actions that tables and calls jump to
 
     def compile(self, pipeline: Json) -> Label:
         """Emit one pipeline; returns its first instruction."""
@@ -185,6 +187,7 @@ class ControlCompiler:
         action = self._action(item["action_id"])
         if action.bits:
             raise PipelineError(f"action {action.name!r} is called without its parameters")
+        self.called.add(action.index)
         self.emit.op(Op.CALL, action.index, node(item["next_node"]))
 
     def _action(self, number: Any) -> Action:
@@ -281,11 +284,15 @@ class ControlCompiler:
         )  # fmt: skip
         self.tables.append(table)
         if self._is_call(table):
-            body = self.bodies[table.default_action]
-            self.primitives.body(body, f"action {self.actions[table.default_action].name!r}")
+            action = self.actions[table.default_action]
+            self.in_place.add(action.index)
+            self.primitives.body(
+                self.bodies[action.index], f"action {action.name!r}{action.source}"
+            )
             after = table.next_miss if table.next_miss is not None else table.next_default
             self.emit.op(Op.JMP, table.next_by_action.get(table.default_action, after))
         else:
+            self.called.update(table.action_indices)
             self.emit.op(Op.TABLE, table.index)
 
     def _is_call(self, table: Table) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import PipelineError
@@ -26,12 +27,13 @@ class Node:
     op: str
     low: int = 0
     high: int = 0
-    args: list[Node] = field(default_factory=list)
+    args: Sequence[Node] = ()
     slot: int = -1  # of a leaf: field, parameter
     words: int = 1
     signed: bool = False
     value: int = 0  # of a constant; an id or offset otherwise
     name: str = ""
+    is_word: bool | None = None  # widths.word_pattern's answer, once it was asked
 
     @property
     def bits(self) -> int:
@@ -73,6 +75,9 @@ class Builder:
         self.layout = layout
         self.registers = registers  # name -> (index, bit width)
         self.params: list[Node] = []
+        # A program names the same fields and numbers again and again: their nodes are shared.
+        self._fields: dict[tuple[str, ...], Node] = {}
+        self._numbers: dict[str, Node] = {}
 
     def build(self, item: Any) -> Node:
         if item is None:
@@ -81,13 +86,20 @@ class Builder:
         if kind == "expression":
             return self._operation(value)
         if kind == "hexstr":
-            return const(hexstr(value))
+            known = self._numbers.get(value)
+            if known is None:
+                known = self._numbers[value] = const(hexstr(value))
+            return known
         if kind == "bool":
             return Node("bool", "const", int(bool(value)), int(bool(value)), value=int(bool(value)))
         if kind == "field":
             if isinstance(value[0], dict):  # ["header" as an expression, "$valid$"]
                 return self.field_of(self._operation(value[0]), value[1])
-            return field_node(*self.layout.field(value))
+            name = tuple(value)
+            known = self._fields.get(name)
+            if known is None:
+                known = self._fields[name] = field_node(*self.layout.field(value))
+            return known
         if kind in ("local", "runtime_data"):
             if not isinstance(value, int) or not 0 <= value < len(self.params):
                 raise PipelineError(f"action parameter {value!r} does not exist")

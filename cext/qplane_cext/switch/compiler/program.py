@@ -164,8 +164,10 @@ class _Compiler:
             index = self._calculation(item["name"], item)
             self.names.calculations[item["name"]] = index
         self.primitives = Primitives(self.layout, self.emit, self.names, traced=traced)
-        self.actions = [self._action(i, item, bits) for i, (item, bits) in
-                        enumerate(zip(root["actions"], widths, strict=True))]  # fmt: skip
+        self.actions = [
+            Action(item["name"], item["id"], i, bits, Label(), where(item))
+            for i, (item, bits) in enumerate(zip(root["actions"], widths, strict=True))
+        ]
 
     def program(self) -> Program:
         root, emit = self.root, self.emit
@@ -184,6 +186,7 @@ class _Compiler:
         )  # fmt: skip
         ingress = control.compile(_named(root["pipelines"], "ingress", "pipeline"))
         egress = control.compile(_named(root["pipelines"], "egress", "pipeline"))
+        self._action_bodies(control)
         checksums = [self._checksum(item) for item in root.get("checksums", ())]
         deparser = _named(root["deparsers"], "deparser", "deparser")
         deparser_code = emit.label()
@@ -330,20 +333,26 @@ class _Compiler:
 
     # ---- the rest ----
 
-    def _action(self, index: int, item: Json, bits: list[int]) -> Action:
+    def _action_bodies(self, control: ControlCompiler) -> None:
+        """The code of all actions, but for those that only run in place of a table."""
+        unused = control.in_place - control.called
+        for action, item in zip(self.actions, self.root["actions"], strict=True):
+            self.emit.place(action.label)
+            if action.index not in unused:
+                self._action_body(action, item["primitives"])
+            self.emit.op(Op.RET)
+
+    def _action_body(self, action: Action, calls: list[Json]) -> None:
         slot = self.emit.param_slot
         params = []
-        for i, one in enumerate(bits):
+        for i, one in enumerate(action.bits):
             params.append(
                 field_node(slot, Field(f"parameter {i}", one, False, False, 0, limbs(one)))
             )
             slot += limbs(one)
         self.primitives.builder.params = params
-        action = Action(item["name"], item["id"], index, bits, self.emit.label(), where(item))
-        self.primitives.body(item["primitives"], f"action {item['name']!r}{where(item)}")
-        self.emit.op(Op.RET)
+        self.primitives.body(calls, f"action {action.name!r}{action.source}")
         self.primitives.builder.params = []
-        return action
 
     def _errors(self) -> dict[str, int]:
         """Numbers of the core errors: the JSON's, or free ones for those that it does not list."""

@@ -21,6 +21,12 @@ ALL = 1 << 30  # bits: the exact value is wanted
 
 def word_pattern(node: Node) -> bool:
     """Whether 64-bit instructions give the low 64 bits of this number (or this truth value)."""
+    if node.is_word is None:
+        node.is_word = _word_pattern(node)
+    return node.is_word
+
+
+def _word_pattern(node: Node) -> bool:
     op, args = node.op, node.args
     if op in ("const", "field", "last_field", "register", "access"):
         return node.kind == "bool" or op in ("const", "field") or node.words == 1
