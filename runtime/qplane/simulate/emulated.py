@@ -31,9 +31,9 @@ class EmulatedSwitch(Device):
     def packet_ins_to_primary(self) -> int:
         return self.packet_ins_sent - self._ins_before
 
-    def deliver_to_cpu(self, data: bytes) -> None:
+    def deliver_to_cpu(self, *packets: bytes) -> None:
         """As the device does, and tell of it."""
-        super().deliver_to_cpu(data)
+        super().deliver_to_cpu(*packets)
         self._exchanged()
 
     def _route(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -161,22 +162,30 @@ class Device:
 
     # ---- packet I/O ----
 
-    def deliver_to_cpu(self, data: bytes) -> None:
-        """A packet left on the CPU port: hand it to the primary. Thread safe, never blocks."""
+    def deliver_to_cpu(self, *packets: bytes) -> None:
+        """Packets left on the CPU port: hand them to the primary. Thread safe, never blocks."""
         routes = self._routes
-        message = routes.packet_in.split(data) if routes.packet_in is not None else None
-        sent = False
-        if message is not None:
-            response = p4r.StreamMessageResponse(packet=message)
-            serialized = response.SerializeToString()
+        sent: set[int] = set()  # places of those that somebody gets
+        if (header := routes.packet_in) is not None:
+            encoded = ((place, header.encode(packet)) for place, packet in enumerate(packets))
+            messages = [(place, message) for place, message in encoded if message is not None]
             for stream, scope in routes.primaries:
-                if _wants(scope, message) and stream.offer(serialized):
-                    sent = True
+                wanted = [one for one in messages if _wants(scope, header, packets[one[0]])]
+                count = stream.offer(*[message for _, message in wanted])
+                sent.update(place for place, _ in wanted[:count])
         with self._sent_lock:
-            if sent:
-                self.packet_ins_sent += 1
-            else:
-                self.packet_ins_dropped += 1
+            self.packet_ins_sent += len(sent)
+            self.packet_ins_dropped += len(packets) - len(sent)
+
+    def let_packet_ins_pass(self, seconds: float) -> None:
+        """Wait until the packet-ins on their way have left, at most so long.
+
+        A request that does so first leaves the processor to packet-ins when there is not enough of
+        it for all.
+        """
+        deadline = time.monotonic() + seconds
+        for stream, _ in self._routes.primaries:
+            stream.let_pass(max(0.0, deadline - time.monotonic()))
 
     def _packet_out(self, stream: ClientStream, packet: p4r.PacketOut) -> None:
         routes = self._routes
@@ -409,12 +418,14 @@ def _ignore_digest(_: Digest, __: p4r.DigestEntry.Config | None) -> None:
     """A rehearsal sends no digests."""
 
 
-def _wants(scope: RoleScope, message: p4r.PacketIn) -> bool:
+def _wants(scope: RoleScope, header: ControllerHeader, packet: bytes) -> bool:
     if not scope.receives_packet_ins:
         return False
     if scope.packet_in_filter is None:
         return True
     wanted = scope.packet_in_filter
+    message = header.split(packet)
+    assert message is not None  # it is long enough
     return any((item.metadata_id, item.value) == wanted for item in message.metadata)
 
 

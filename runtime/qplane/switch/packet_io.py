@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from finsy.proto import p4i, p4r
 
+from qplane_cext.switch.p4rt_packets import PacketInEncoder
+
 from . import bytestrings
 from .errors import StatusError, invalid
 
@@ -32,6 +34,22 @@ class ControllerHeader:
             shift -= field.bitwidth
             self._fields.append((field.id, field.name, field.bitwidth, shift))
         self._by_id = {field[0]: field for field in self._fields}
+        places = [(field[0], bits - field[3] - field[2], field[2]) for field in self._fields]
+        self._encoder: PacketInEncoder | None
+        try:
+            self._encoder = PacketInEncoder(places, self.length)
+        except ValueError:  # an unusual header
+            self._encoder = None
+
+    def encode(self, packet: bytes) -> bytes | None:
+        """What :meth:`split` gives, as a serialized StreamMessageResponse."""
+        if self._encoder is not None:
+            return self._encoder.encode(packet)
+        message = self.split(packet)
+        if message is None:
+            return None
+        data: bytes = p4r.StreamMessageResponse(packet=message).SerializeToString()
+        return data
 
     def split(self, packet: bytes) -> p4r.PacketIn | None:
         """A packet that left on the CPU port as a PacketIn; None when it is too short."""

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 API_VERSION = "1.5.0"
 SERVICE = "p4.v1.P4Runtime"
+# Writes and reads let packet-ins go first, but never wait for longer than this.
+COURTESY_S = 0.02
 
 
 def _abort(context: grpc.ServicerContext, error: StatusError | BatchError) -> NoReturn:
@@ -103,13 +105,17 @@ class P4RuntimeService:
         header = parse_header(data)
         if header is not None and header[3] == p4r.WriteRequest.CONTINUE_ON_ERROR:
             device_id, role, election_id, _ = header
-            self._device(device_id).write_wire(data, role, election_id)
+            device = self._device(device_id)
+            device.let_packet_ins_pass(COURTESY_S)
+            device.write_wire(data, role, election_id)
             return b""
         try:
             request = p4r.WriteRequest.FromString(data)
         except DecodeError as error:
             raise StatusError(Code.INTERNAL, f"can't decode the WriteRequest: {error}") from error
-        self._device(request.device_id).write(request)
+        device = self._device(request.device_id)
+        device.let_packet_ins_pass(COURTESY_S)
+        device.write(request)
         return b""
 
     def set_pipeline(self, request: p4r.SetForwardingPipelineConfigRequest) -> bytes:
@@ -135,7 +141,9 @@ class P4RuntimeService:
         self, request: p4r.ReadRequest, context: grpc.ServicerContext
     ) -> Iterator[bytes]:
         try:
-            responses, error = self._device(request.device_id).read(request)
+            device = self._device(request.device_id)
+            device.let_packet_ins_pass(COURTESY_S)
+            responses, error = device.read(request)
         except StatusError as refusal:
             _abort(context, refusal)
         except Exception as failure:
@@ -158,8 +166,8 @@ class P4RuntimeService:
             daemon=True,
         )
         reader.start()
-        while (message := stream.take()) is not None:
-            yield message
+        while messages := stream.take():
+            yield from messages
         if stream.error is not None:
             _abort(context, stream.error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 
 from .errors import Code, StatusError
@@ -12,6 +13,8 @@ MAX_QUEUED_MESSAGES = 8192
 MAX_QUEUED_BYTES = 64 << 20
 # Arbitration notices are never dropped; a client that has this many unread is cut off.
 MAX_QUEUED_NOTICES = 4096
+MAX_TAKEN = 64  # messages that leave the queue together
+STALLED_S = 0.05  # a client that takes nothing for so long is not waited for
 
 
 class ClientStream:
@@ -28,19 +31,24 @@ class ClientStream:
         self._bytes = 0
         self._notices = 0
         self._closed = False
-        self._changed = threading.Condition()
+        self._moved_at = 0.0  # when a message left the queue, or came into an empty one
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        self._emptied = threading.Condition(lock)
 
-    def offer(self, message: bytes) -> bool:
-        """Queue a message that may be lost; False when it was (queue full or stream closed)."""
+    def offer(self, *messages: bytes) -> int:
+        """Queue messages that may be lost; how many, from the first, were not (queue full or
+        stream closed)."""
         with self._changed:
             if self._closed:
-                return False
-            full = len(self._messages) >= MAX_QUEUED_MESSAGES
-            if full or self._bytes + len(message) > MAX_QUEUED_BYTES:
-                self.dropped += 1
-                return False
-            self._put(message, False)
-            return True
+                return 0
+            for count, message in enumerate(messages):
+                full = len(self._messages) >= MAX_QUEUED_MESSAGES
+                if full or self._bytes + len(message) > MAX_QUEUED_BYTES:
+                    self.dropped += len(messages) - count
+                    return count
+                self._put(message, False)
+            return len(messages)
 
     def notify(self, message: bytes) -> None:
         """Queue a message that must not be lost."""
@@ -56,10 +64,12 @@ class ClientStream:
             self._put(message, True)
 
     def _put(self, message: bytes, is_notice: bool) -> None:
+        if not self._messages:
+            self._moved_at = time.monotonic()
+            self._changed.notify()
         self._messages.append((message, is_notice))
         self._bytes += len(message)
         self._notices += is_notice
-        self._changed.notify()
 
     def close(self, error: StatusError | None = None) -> None:
         """End the stream after what is queued; the first error given is the one reported."""
@@ -71,20 +81,36 @@ class ClientStream:
     def _end(self) -> None:
         self._closed = True
         self._changed.notify_all()
+        self._emptied.notify_all()
 
     @property
     def closed(self) -> bool:
         """Whether nothing more can be queued."""
         return self._closed
 
-    def take(self) -> bytes | None:
-        """The next message; waits for it. None: the stream has ended."""
+    def take(self) -> list[bytes]:
+        """The next messages, some at a time; waits for one. None left: the stream has ended."""
         with self._changed:
             while not self._messages:
                 if self._closed:
-                    return None
+                    return []
                 self._changed.wait()
-            message, is_notice = self._messages.popleft()
-            self._bytes -= len(message)
-            self._notices -= is_notice
-            return message
+            taken: list[bytes] = []
+            while self._messages and len(taken) < MAX_TAKEN:
+                message, is_notice = self._messages.popleft()
+                self._bytes -= len(message)
+                self._notices -= is_notice
+                taken.append(message)
+            self._moved_at = time.monotonic()
+            if not self._messages:
+                self._emptied.notify_all()
+            return taken
+
+    def let_pass(self, seconds: float) -> None:
+        """Wait until the queue is empty, at most so long; not at all when the client does not
+        read."""
+        if not self._messages:
+            return
+        with self._changed:
+            if time.monotonic() - self._moved_at < STALLED_S:
+                self._emptied.wait_for(lambda: self._closed or not self._messages, seconds)

@@ -43,6 +43,24 @@ def test_what_goes_out_with_metadata_comes_back_with_it(
     assert all(item.value == b"\0" or item.value[0] for item in back.metadata)  # canonical
 
 
+@given(
+    widths=st.lists(st.integers(1, 70), max_size=6),
+    first_id=st.integers(1, 1 << 30),
+    packet=st.binary(max_size=200),
+)
+def test_a_packet_in_on_the_wire_is_what_the_message_would_be(
+    widths: list[int], first_id: int, packet: bytes
+) -> None:
+    fields = [Field(id=first_id + i, name="f", bitwidth=bits) for i, bits in enumerate(widths)]
+    header = ControllerHeader(fields, "packet_in")
+    message = header.split(packet)
+    if message is None:
+        assert header.encode(packet) is None
+    else:
+        expected = p4r.StreamMessageResponse(packet=message)
+        assert header.encode(packet) == expected.SerializeToString()
+
+
 def test_a_packet_shorter_than_the_header_is_no_packet_in() -> None:
     assert HEADER.split(b"\x01") is None
 

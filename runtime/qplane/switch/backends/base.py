@@ -18,7 +18,7 @@ class Direct(NamedTuple):
 
     core: SwitchCore
     cpu_port: int  # -1: none
-    deliver_to_cpu: Callable[[bytes], None]
+    deliver_to_cpu: Callable[..., None]  # one packet or more
 
 
 class BackendError(OSError):

@@ -119,8 +119,8 @@ class GrpcStreamBackend:
         context.add_callback(client.close)
         threading.Thread(target=self._read, args=(requests, client), daemon=True).start()
         try:
-            while (message := client.take()) is not None:
-                yield message
+            while messages := client.take():
+                yield from messages
         finally:
             with self._lock:
                 self._client = None

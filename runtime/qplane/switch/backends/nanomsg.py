@@ -71,9 +71,9 @@ class NanomsgBackend:
         cpu_port = self._direct.cpu_port
         out = self._direct.core.process_many(packets)
         self._send([packet for packet in out if packet[0] != cpu_port])
-        for port, data in out:
-            if port == cpu_port:
-                self._direct.deliver_to_cpu(data)
+        to_cpu = [data for port, data in out if port == cpu_port]
+        if to_cpu:
+            self._direct.deliver_to_cpu(*to_cpu)
 
     def _obey(self, kind: int, port: int, more: int) -> None:
         """Anything but a packet."""
