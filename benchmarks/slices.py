@@ -1,8 +1,9 @@
 """What one slice gets while another floods the repeater that both share, with and without slices.
 
 Two circuits cross one repeater and its link to the far end. The other slice (red) floods it:
-with plain packets of its host, with QCI messages on its own circuit (CIRCUIT_PONGs, more than the
-link to the far end can carry), or with requests for circuits.
+with plain packets of its host, with packets under a label of its own from a host that is blue's
+(so that the label alone says whose they are), with QCI messages on its own circuit (CIRCUIT_PONGs,
+more than the link to the far end can carry), or with requests for circuits.
 Virtual time, real P4Runtime.  python benchmarks/slices.py [--json FILE] [--seconds S]
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from ipaddress import ip_address
 from pathlib import Path
 
 from qplane.control import ControlError
@@ -20,9 +22,11 @@ from qplane.net.request import circuit_request
 from qplane.simulate.session import Simulation, simulation
 from qplane.wire import CircuitFrame, CircuitPingBody, QciMessage, QciType
 
-FLOODS = ("none", "packets", "messages", "requests")
+FLOODS = ("none", "packets", "labelled", "messages", "requests")
 STEP_PS = 1_000_000_000
 MESSAGES_PER_STEP = 160
+LABELLED_PER_STEP = 143
+LABEL = 1000
 OFFERED = 20
 """Circuits that red asks for."""
 
@@ -68,10 +72,15 @@ def network_text(*, sliced: bool, flood: str) -> str:
     circuit = '[[circuits]]\nname = "{0}"\nfrom = "a"\nto = "b"\nslots = 2\ncutoff = "4 ms"\n{1}'
     if flood != "requests":
         text += circuit.format("blue", blue) + circuit.format("red", red)
-    text += f'[[hosts]]\nname = "flooder"\nnode = "r"\nip = "10.0.0.1"\n{red}'
+    host = blue if flood == "labelled" else red
+    text += f'[[hosts]]\nname = "flooder"\nnode = "r"\nip = "10.0.0.1"\n{host}'
     text += '[[hosts]]\nname = "sink"\nnode = "b"\nip = "10.0.0.2"\n'
     if flood == "packets":
         text += '[[pings]]\nfrom = "flooder"\nto = "sink"\ninterval = "7 us"\n'
+    if flood == "labelled":
+        text += (
+            f'[[label_paths]]\nname = "p"\nfrom = "flooder"\nto = "sink"\nlabel = {LABEL}\n{red}'
+        )
     return text
 
 
@@ -87,6 +96,8 @@ async def measure(*, sliced: bool, flood: str, seconds: float) -> dict[str, obje
         while clock.now_ps() < end_ps:
             if flood == "messages":
                 _inject_messages(simulated)
+            elif flood == "labelled":
+                _inject_labelled(simulated)
             # Not `advance`, which comes back at each packet-in: answers would drive the flood.
             await clock.sleep(STEP_PS)
         summary = await simulated.summary()
@@ -115,6 +126,27 @@ def _inject_messages(simulated: Simulation) -> None:
     node = list(simulated.emulation.nodes).index("r")
     for _ in range(MESSAGES_PER_STEP):
         simulated.emulation.engine.inject(node, side.port, frame)
+
+
+def labelled(simulated: Simulation, label: int = LABEL) -> bytes:
+    """An IPv4 packet of 98 bytes from the flooder to the sink, as the flooder sends it."""
+    network = simulated.plan
+    source, sink = network.hosts["flooder"], network.hosts["sink"]
+    ethernet = bytes.fromhex((network.nodes["r"].mac + source.mac).replace(":", "")) + b"\x88\x47"
+    shim = (label << 12 | 1 << 8 | 64).to_bytes(4, "big")
+    addresses = ip_address(source.ip).packed + ip_address(sink.ip).packed
+    ip = bytes.fromhex("45000050000100004011") + b"\x00\x00" + addresses
+    total = sum(int.from_bytes(ip[i : i + 2], "big") for i in range(0, 20, 2))
+    total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    return ethernet + shim + ip[:10] + total.to_bytes(2, "big") + ip[12:] + bytes(60)
+
+
+def _inject_labelled(simulated: Simulation) -> None:
+    """From the flooder's port at the repeater."""
+    node = list(simulated.emulation.nodes).index("r")
+    frame = labelled(simulated)
+    for _ in range(LABELLED_PER_STEP):
+        simulated.emulation.engine.inject(node, simulated.plan.hosts["flooder"].port, frame)
 
 
 async def _requests(controller, sliced: bool) -> dict[str, object]:

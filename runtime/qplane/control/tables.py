@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 
-from qplane.control import slices, telemetry, tunnels
+from qplane.control import label_paths, slices, telemetry, tunnels
 from qplane.control.entries import CloneSession, DefaultAction, Entry, Group, table_entry
 from qplane.control.links import NOTHING_HELD, LinkHoldings
 from qplane.control.mac import node_mac
@@ -53,6 +53,8 @@ def classical(
         for name, entry in _routes(network, goal, down):
             entries[name].append(entry)
     for name, entry in tunnels.entries(network, down):
+        entries[name].append(entry)
+    for name, entry in label_paths.entries(network, down):
         entries[name].append(entry)
     return entries
 

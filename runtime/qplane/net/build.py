@@ -14,6 +14,7 @@ from qplane.net.model import (
     Circuit,
     Herald,
     Host,
+    LabelPath,
     Link,
     LinkEnd,
     Network,
@@ -55,6 +56,7 @@ def build(file: NetworkFile) -> Network:
         slices=slices,
         telemetry=_telemetry(file),
         switch_allowance_ps=file.network.switch_allowance,
+        label_paths=_label_paths(file, hosts),
     )
     _check_slots(network)
     return network
@@ -360,6 +362,34 @@ def _hosts(
             slice_name(file, "hosts", index, section.slice),
         )
     return hosts
+
+
+def _label_paths(file: NetworkFile, hosts: Mapping[str, Host]) -> tuple[LabelPath, ...]:
+    paths: dict[int, LabelPath] = {}  # by label: a switch looks at nothing else
+    names: set[str] = set()
+    for index, section in enumerate(file.label_paths):
+        if section.name in names:
+            raise InconsistentError(
+                ("label_paths", index, "name"), "another path has this name; names are unique"
+            )
+        names.add(section.name)
+        for key, name in (("from", section.source), ("to", section.target)):
+            if name not in hosts:
+                raise InconsistentError(
+                    ("label_paths", index, key), f"no such host; {_known('hosts', hosts)}"
+                )
+        if section.source == section.target:
+            raise InconsistentError(("label_paths", index, "to"), "a path joins two hosts")
+        if section.label in paths:
+            raise InconsistentError(
+                ("label_paths", index, "label"),
+                f"path {paths[section.label].name} has it too; labels are unique",
+            )
+        in_slice = slice_name(file, "label_paths", index, section.slice)
+        paths[section.label] = LabelPath(
+            section.name, section.source, section.target, section.label, in_slice
+        )
+    return tuple(paths.values())
 
 
 def _pings(file: NetworkFile, hosts: Mapping[str, Host]) -> tuple[Ping, ...]:

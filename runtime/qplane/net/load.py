@@ -34,7 +34,9 @@ _MODELS: dict[Place, type[BaseModel]] = {
     ("links", "*"): schema.LinkSection,
     ("circuits", "*"): schema.CircuitSection,
     ("slices", "*"): schema.SliceSection,
+    ("telemetry",): schema.TelemetrySection,
     ("hosts", "*"): schema.HostSection,
+    ("label_paths", "*"): schema.LabelPathSection,
     ("pings", "*"): schema.PingSection,
     ("faults",): schema.Faults,
 }

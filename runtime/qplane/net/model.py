@@ -191,6 +191,18 @@ class Host:
 
 
 @dataclass(frozen=True)
+class LabelPath:
+    """A label-switched path: what host `source` sends with `label` comes to host `target` without
+    it, and belongs to `slice` on its whole way."""
+
+    name: str
+    source: str
+    target: str
+    label: int
+    slice: str = DEFAULT_SLICE
+
+
+@dataclass(frozen=True)
 class Slice:
     """A share of every node: rates that its messages and its classical traffic may have (0: any),
     and the memory slots that are its alone, first and last, by node."""
@@ -238,6 +250,7 @@ class Network:
     slices: Mapping[str, Slice] = field(default_factory=dict)
     telemetry: Telemetry = Telemetry()
     switch_allowance_ps: int = 1_000_000_000
+    label_paths: tuple[LabelPath, ...] = ()
 
     def slot_pool(self, node: str, slice_name: str) -> str:
         """Which slice's range the slots of a slice come from at a node; "": what no range has."""

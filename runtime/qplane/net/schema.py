@@ -438,6 +438,16 @@ class HostSection(Section):
     slice: Name | None = None
 
 
+class LabelPathSection(Section):
+    """[[label_paths]]: a label-switched path for a host's packets to another one."""
+
+    name: Name
+    source: Name = Field(alias="from")
+    target: Name = Field(alias="to")
+    label: int = Field(ge=16, lt=1 << 20)  # below: special-purpose labels (RFC 7274)
+    slice: Name | None = None
+
+
 class PingSection(Section):
     """[[pings]]: ICMP echo from one host to another."""
 
@@ -482,6 +492,7 @@ class NetworkFile(Section):
     circuits: list[CircuitSection] = Field(default_factory=list)
     slices: dict[Name, SliceSection] = Field(default_factory=dict)
     hosts: list[HostSection] = Field(default_factory=list)
+    label_paths: list[LabelPathSection] = Field(default_factory=list)
     pings: list[PingSection] = Field(default_factory=list)
     faults: Faults = Faults()
     telemetry: TelemetrySection = TelemetrySection()
