@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 import qplane
 from qplane.cli import circuit, link, net, new, p4
+from qplane.cli.errors import WRONG_INPUT
 
 app = typer.Typer(
     name="qplane",
@@ -170,6 +172,36 @@ def ping(
 
 
 @app.command(
+    epilog="Examples:  qplane teleport alice bob   |   "
+    "qplane teleport alice bob --state +X --count 200   |   "
+    "qplane teleport bob alice --state -Y --count 50 --json"
+)
+def teleport(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The end that sends.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The other end.")],
+    state: Annotated[
+        str, typer.Option(metavar="STATE", help="One of +Z, -Z, +X, -X, +Y, -Y.")
+    ] = "+Z",
+    count: Annotated[
+        int, typer.Option(min=1, max=65535, help="So many times; each takes a pair.")
+    ] = 100,
+    circuit_name: Annotated[
+        str | None,
+        typer.Option("--circuit", metavar="NAME", help="Which, if several join them."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", help="Seconds of the network's time to wait.")
+    ] = 60.0,
+    net_name: net.NetName = None,
+    as_json: net.AsJson = False,
+) -> None:
+    """Teleport a state over a circuit's pairs, and count how often it arrives."""
+    from qplane.cli.teleport import run
+
+    run(net_name, as_json, source, target, state, count, circuit_name, timeout)
+
+
+@app.command(
     epilog="Examples:  qplane shell   |   "
     'qplane shell -c \'circuits.add("alice", "bob", fidelity=0.9)\''
 )
@@ -202,4 +234,13 @@ def switch(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point of the `qplane` command."""
-    app()
+    try:
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:
+        from qplane.cli.usage import one_line
+
+        line = one_line(error)
+        if line:
+            print(f"qplane: {line}", file=sys.stderr)
+        status = WRONG_INPUT
+    sys.exit(status)

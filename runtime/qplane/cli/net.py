@@ -172,9 +172,10 @@ def down(
 
 @app.command(
     "exec",
-    context_settings={"allow_interspersed_args": False},
+    # An unknown option is the command's own; `--` in front of it keeps ours out of it too.
+    context_settings={"ignore_unknown_options": True},
     epilog="Examples:  qplane net exec h1 -- ping -c3 h2   |   "
-    "qplane net exec --switch alice -- tshark -i port1",
+    "qplane net exec alice --switch -- tshark -i port1",
 )
 def exec_(
     host: Annotated[
@@ -194,7 +195,6 @@ def exec_(
         with client.find(net) as running:
             place = running.call("net.namespace", name=host, switch=switch)
             folder = running.folder
-        words = command[1:] if command[0] == "--" else command
-        enter.run(place["path"], folder / "hosts", place["mark"], words)
+        enter.run(place["path"], folder / "hosts", place["mark"], command)
     except OperationError as error:
         fail(str(error), FAILED)

@@ -46,9 +46,10 @@ def circuit_report(circuit: Values) -> RenderableType:
         )
     if circuit["request"] != "keep":
         promise.append(f"; request: {circuit['request']}")
-    hops = table(
-        None, "node", "label", "slots", "in use", "heralded", "swapped", "delivered", "expired"
-    )
+    columns = ["heralded", "swapped", "delivered", "expired"]
+    if circuit["distil"]:
+        columns.append("completed")  # what came through the rounds of distillation
+    hops = table(None, "node", "label", "slots", "in use", *columns)
     for hop in circuit["hops"]:
         sides = hop["sides"]
         hops.add_row(
@@ -56,10 +57,7 @@ def circuit_report(circuit: Values) -> RenderableType:
             " ".join(str(side["label"]) for side in sides),
             " ".join(f"{side['slots'][0]}-{side['slots'][1]}" for side in sides),
             str(sum(side["in_use"] for side in sides)),
-            str(hop["heralded"]),
-            str(hop["swapped"]),
-            str(hop["delivered"]),
-            str(hop["expired"]),
+            *(str(hop[column]) for column in columns),
         )
     return Group(circuits_table([circuit]), promise, hops)
 
@@ -83,4 +81,10 @@ def top_report(now: Values) -> RenderableType:
     nodes = table(None, "node", "slots", "in use")
     for node in now["nodes"]:
         nodes.add_row(node["node"], str(node["slots"]), str(node["in_use"]))
-    return Group(Text(f"network time {now['time_s']:.1f} s"), circuits, nodes)
+    shown: list[RenderableType] = [Text(f"network time {now['time_s']:.1f} s"), circuits, nodes]
+    if now["telemetry"]:
+        telemetry = table(None, "node", "told", "what", "count", text=["told", "what"])
+        for row in now["telemetry"]:
+            telemetry.add_row(row["node"], row["kind"], row["name"], str(row["count"]))
+        shown.append(telemetry)
+    return Group(*shown)

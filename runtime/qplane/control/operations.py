@@ -1,5 +1,5 @@
 """What a running network offers about its circuits: circuit.add, .list, .show, .remove, .ping,
-.sample, and net.top.
+.sample, .teleport, and net.top.
 
 Values are JSON; what they hold is said at :func:`described`. Errors are ControlErrors and
 RequestErrors of one line; a circuit that can't be added leaves no trace.
@@ -8,7 +8,7 @@ RequestErrors of one line; a circuit that can't be added leaves no trace.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -18,6 +18,8 @@ from qplane.control.errors import ControlError
 from qplane.control.ping import Ping, Side, find_circuit
 from qplane.control.plans import CircuitPlan
 from qplane.control.samples import ErrorRate, Sample
+from qplane.control.telemetry import Reports
+from qplane.control.teleport import CARDINAL, Teleportation
 from qplane.net.request import RequestError, circuit_request
 
 COUNTER = "circuit_events"
@@ -34,6 +36,7 @@ class PairEvent(IntEnum):
     DELIVERED = 4
     EXPIRED = 5
     VOIDED = 6
+    COMPLETED = 7
 
 
 Values = dict[str, Any]
@@ -57,6 +60,7 @@ class Operations:
             "circuit.remove": self.remove,
             "circuit.ping": self.ping,
             "circuit.sample": self.sample,
+            "circuit.teleport": self.teleport,
             "net.top": self.top,
         }
 
@@ -179,16 +183,44 @@ class Operations:
         timeout: float = 60.0,
     ) -> Values:
         """Both ends measure so many pairs; what they found. `timeout`: of the network's time."""
-        if not 0.001 <= timeout <= 3600:
-            raise ControlError(f"timeout {timeout}: 0.001 to 3600 seconds are possible")
+        _check_timeout(timeout)
         self._check_nodes(source, target)
         found = await self._controller.sample(
             source, target, pairs, circuit, timeout_ps=round(timeout * PS_PER_SECOND)
         )
         return sampled(found)
 
+    async def teleport(
+        self,
+        source: str,
+        target: str,
+        state: str = "+Z",
+        count: int = 1,
+        circuit: str | None = None,
+        timeout: float = 60.0,
+    ) -> Values:
+        """Teleport one of the six cardinal states `count` times, each over a pair of a circuit.
+
+        `timeout`: of the network's time.
+        """
+        _check_timeout(timeout)
+        if state not in CARDINAL:
+            raise ControlError(f'no state is named "{state}"; states: {", ".join(CARDINAL)}')
+        self._check_nodes(source, target)
+        name = find_circuit(self._controller.plans, source, target, circuit).name
+        done = await self._controller.teleport(
+            source,
+            target,
+            CARDINAL[state],
+            count,
+            name,
+            timeout_ps=round(timeout * PS_PER_SECOND),
+        )
+        return {"circuit": name, "state": state} | teleported(done)
+
     async def top(self, interval: float = 1.0) -> AsyncIterator[Values]:
-        """Every `interval` seconds of the network's time: each circuit's deliveries since then."""
+        """Every `interval` seconds of the network's time: each circuit's deliveries since then (of
+        one that distils: what came through its rounds), and what switches told unasked."""
         if not 0.05 <= interval <= 3600:
             raise ControlError(f"interval {interval}: 0.05 to 3600 seconds are possible")
         before: dict[str, int] = {}
@@ -204,6 +236,8 @@ class Operations:
             for plan in list(self._controller.plans.values()):
                 head = plan.hops[0]
                 events = await self._events(head.node, head.circuit_id)
+                if plan.rounds:
+                    events["delivered"] = events["completed"]
                 delivered[plan.name] = events["delivered"]
                 new = events["delivered"] - before.get(plan.name, events["delivered"])
                 rate = new * PS_PER_SECOND / (now_ps - before_ps) if plan.name in before else None
@@ -214,7 +248,12 @@ class Operations:
                 for name, device in devices.items()
             ]
             before, before_ps = delivered, now_ps
-            yield {"time_s": now_ps / PS_PER_SECOND, "circuits": circuits, "nodes": nodes}
+            yield {
+                "time_s": now_ps / PS_PER_SECOND,
+                "circuits": circuits,
+                "nodes": nodes,
+                "telemetry": told(self._controller.reports),
+            }
 
     def _check_nodes(self, *names: str) -> None:
         for node in names:
@@ -279,6 +318,16 @@ def described(plan: CircuitPlan) -> Values:
     }
 
 
+def told(reports: Reports) -> list[Values]:
+    """What switches have told unasked since the controller began, as JSON: by node, a kind ("event"
+    or "anomaly"), a name, and how many copies or refusals."""
+    return [
+        {"node": node, "kind": kind, "name": name, "count": count}
+        for kind, counted in (("event", reports.copies), ("anomaly", reports.anomalies))
+        for (node, name), count in sorted(counted.items())
+    ]
+
+
 def pinged(ping: Ping) -> Values:
     """A ping as JSON: each hop that answered, and where it broke off."""
     return {
@@ -323,6 +372,29 @@ def sampled(sample: Sample) -> Values:
         "fidelity_most": sample.fidelity_most if is_known else None,
         "standard_error": sample.standard_error if is_known else None,
     }
+
+
+def teleported(done: Sequence[Teleportation]) -> Values:
+    """A series as JSON: how often the receiver found the state that was sent; None where nothing
+    arrived. Durations are from the sender's measurement to the receiver's, by the devices."""
+    wrong = ErrorRate(len(done), sum(each.outcome for each in done))
+    waits_ms = [(each.received_ps - each.sent_ps) / 1e9 for each in done]
+    return {
+        "teleported": wrong.pairs,
+        "found": wrong.pairs - wrong.errors,
+        "fidelity": 1 - wrong.value if done else None,
+        "standard_error": wrong.standard_error if done else None,
+        "wait_ms": sum(waits_ms) / len(done) if done else None,
+        "results": [
+            {"pair": each.head_seq, "bits": format(each.bits, "02b"), "outcome": each.outcome}
+            for each in done
+        ],
+    }
+
+
+def _check_timeout(timeout_s: float) -> None:
+    if not 0.001 <= timeout_s <= 3600:
+        raise ControlError(f"timeout {timeout_s}: 0.001 to 3600 seconds are possible")
 
 
 def _side(side: Side) -> Values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,13 @@ def find(name: str | None = None) -> Client:
     return Client(rundir.find(name))
 
 
+def _request(operation: str, arguments: Mapping[str, object]) -> bytes:
+    try:
+        return encode({"operation": operation, "arguments": arguments})
+    except (TypeError, ValueError) as error:
+        raise OperationError(f"{operation}: the arguments are no JSON: {error}") from error
+
+
 class Client:
     """A running network. Errors that it answers with are OperationErrors, one line each."""
 
@@ -26,13 +33,13 @@ class Client:
         self.folder = folder
         self.name = folder.name
         self._channel = grpc.insecure_channel(f"unix:{rundir.socket_path(folder)}", OPTIONS)
-        self._call = self._channel.unary_unary(f"/{SERVICE}/{CALL}", encode, decode)
-        self._stream = self._channel.unary_stream(f"/{SERVICE}/{STREAM}", encode, decode)
+        self._call = self._channel.unary_unary(f"/{SERVICE}/{CALL}", None, decode)
+        self._stream = self._channel.unary_stream(f"/{SERVICE}/{STREAM}", None, decode)
 
     def call(self, operation: str, /, **arguments: Any) -> Any:
         """Do an operation and return its result. Raises OperationError."""
         try:
-            return self._call({"operation": operation, "arguments": arguments})
+            return self._call(_request(operation, arguments))
         except grpc.RpcError as error:
             raise self._error(error) from None
 
@@ -41,7 +48,7 @@ class Client:
 
         Raises OperationError.
         """
-        answers = self._stream({"operation": operation, "arguments": arguments})
+        answers = self._stream(_request(operation, arguments))
         try:
             yield from answers
         except grpc.RpcError as error:

@@ -22,7 +22,7 @@ OPTIONS = (
 
 
 def encode(value: object) -> bytes:
-    """Raises TypeError where the value is not JSON."""
+    """Raises TypeError or ValueError where the value is not JSON."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
