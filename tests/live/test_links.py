@@ -1,6 +1,7 @@
 """The link layer by the wall clock, each switch in a process of its own; as root alone."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -33,11 +34,29 @@ def switch_process(up, name):
     raise AssertionError(f"{name} has no switch process")
 
 
-def test_a_link_outlives_its_stations_switch(tmp_path):
+@pytest.mark.parametrize(
+    "target",
+    [
+        [],
+        pytest.param(
+            ["--target", "bmv2"],
+            id="bmv2",
+            marks=[
+                pytest.mark.bmv2,
+                pytest.mark.slow,
+                pytest.mark.skipif(
+                    shutil.which("simple_switch_grpc") is None,
+                    reason="no simple_switch_grpc on PATH",
+                ),
+            ],
+        ),
+    ],
+)
+def test_a_link_outlives_its_stations_switch(tmp_path, target):
     """Its registers die with it; the pairs' numbers go on in the next epoch."""
     tmp_path.chmod(0o700)
     with (
-        Up(tmp_path, "--clock", "real", "--time-scale", "50", network=LINK) as up,
+        Up(tmp_path, "--clock", "real", "--time-scale", "50", *target, network=LINK) as up,
         Client(tmp_path / "qplane" / "link") as network,
     ):
         order = {"node": "alice", "remote": "bob", "pairs": 60, "min_fidelity": 0.8}
