@@ -32,12 +32,12 @@ class DirectStream(ClientStream):
         self._unread: deque[bytes] = deque()
         self._is_over = False
 
-    def offer(self, message: bytes) -> bool:
+    def offer(self, *messages: bytes) -> int:
         if self._is_over:
-            return False
-        self._unread.append(message)
+            return 0
+        self._unread.extend(messages)
         self._tell()
-        return True
+        return len(messages)
 
     def notify(self, message: bytes) -> None:
         self.offer(message)
