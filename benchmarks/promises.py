@@ -56,7 +56,7 @@ def measure(name: str, requests: int, seconds: float) -> dict[str, object]:
         "median_fidelity_minus_promised": round(float(np.median(margins)), 5),
         # In standard errors of its own measurement, so that a circuit of few pairs counts for less.
         "least_rate_excess_in_errors": round(float(((1 - 1 / ratios) / rate_errors).min()), 2),
-        "least_fidelity_excess_in_errors": round(float((margins / errors).min()), 2),
+        "least_fidelity_excess_in_errors": round(float((margins / errors)[errors > 1e-9].min()), 2),
         "worst_relative_error_of_a_rate": round(float(rate_errors.max()), 3),
         "worst_error_of_a_fidelity": round(float(errors.max()), 5),
         "virtual_seconds": seconds,

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
 class Link(Protocol):
-    """`success` per attempt; `herald_ps` from a half's emission to its herald; `delay_ps` of a
+    """`success` per attempt, and of the other circuits' attempts; `herald_ps` from a half's emission to its herald; `delay_ps` of a
     message; `correlations` XX, YY, ZZ of a heralded pair, signs taken out."""
 
     @property
@@ -38,6 +38,8 @@ class Link(Protocol):
     def correlations(self) -> tuple[float, float, float]: ...
     @property
     def turns(self) -> int: ...
+    @property
+    def other_success(self) -> float: ...
 
 class Node(Protocol):
     """Memory and swap; `swap_factors` multiply XX, YY, ZZ."""

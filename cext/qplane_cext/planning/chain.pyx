@@ -60,6 +60,7 @@ cdef struct Queue:  # of pairs that wait at a repeater on one side, oldest first
 
 cdef struct Link:
     double success
+    double other_success
     int64_t attempt_ps
     int64_t herald_ps
     int64_t delay_ps
@@ -202,12 +203,12 @@ cdef inline double uniform(Chain* chain) noexcept nogil:
     return chain.stream.next_double(chain.stream.state)
 
 
-cdef int64_t sequence_ps(Chain* chain, Link* link) noexcept nogil:
+cdef int64_t sequence_ps(Chain* chain, Link* link, double success) noexcept nogil:
     """Duration of a sequence of attempts up to a success."""
     cdef double attempts
-    if link.success >= 1.0:
+    if success >= 1.0:
         return link.attempt_ps
-    attempts = floor(log1p(-uniform(chain)) / log1p(-link.success)) + 1.0
+    attempts = floor(log1p(-uniform(chain)) / log1p(-success)) + 1.0
     if attempts * link.attempt_ps > 1.0e18:
         return 1000000000000000000
     return <int64_t>attempts * link.attempt_ps
@@ -235,7 +236,7 @@ cdef void start(Chain* chain, int32_t index) noexcept nogil:
         others = 1 + <int32_t>(uniform(chain) * (link.turns - 1))
         link.turn_ps = chain.now_ps
         for i in range(others):
-            link.turn_ps += sequence_ps(chain, link)
+            link.turn_ps += sequence_ps(chain, link, link.other_success)
     if chain.now_ps < link.turn_ps:
         link.turn_pending = True
         push(chain, link.turn_ps, TURN, index, 0, 0, 0)
@@ -243,7 +244,9 @@ cdef void start(Chain* chain, int32_t index) noexcept nogil:
     link.busy = True
     link.used[0] += 1
     link.used[1] += 1
-    push(chain, chain.now_ps + sequence_ps(chain, link), HERALD, index, 0, link.next_seq, 0)
+    push(
+        chain, chain.now_ps + sequence_ps(chain, link, link.success), HERALD, index, 0, link.next_seq, 0
+    )
     link.next_seq += 1
 
 
@@ -270,7 +273,7 @@ cdef void heralded(Chain* chain, int32_t index, uint32_t seq) noexcept nogil:
     link.busy = False
     link.turn_ps = chain.now_ps
     for i in range(link.turns - 1):
-        link.turn_ps += sequence_ps(chain, link)
+        link.turn_ps += sequence_ps(chain, link, link.other_success)
     for side in range(2):
         if not is_end(chain, index, side):
             meet(chain, index, side, seq)
@@ -683,9 +686,14 @@ def simulate_chain(
             link = links[i]
             if not 0.0 < link.success <= 1.0:
                 raise ValueError(f"success of link {i} is {link.success}; more than 0 is wanted")
+            if not 0.0 < link.other_success <= 1.0:
+                raise ValueError(
+                    f"other_success of link {i} is {link.other_success}; more than 0 is wanted"
+                )
             if link.attempt_ps <= 0 or link.turns < 1:
                 raise ValueError(f"attempt_ps and turns of link {i} must be positive")
             chain.links[i].success = link.success
+            chain.links[i].other_success = link.other_success
             chain.links[i].attempt_ps = link.attempt_ps
             chain.links[i].herald_ps = link.herald_ps
             chain.links[i].delay_ps = link.delay_ps

@@ -109,6 +109,7 @@ cdef struct Request:  # what LINK_START asked for
     int64_t cutoff_ps
     int64_t retry_ps
     uint8_t rounds
+    uint16_t bright_state
     Teleport teleport
 
 
@@ -116,7 +117,8 @@ cdef struct DeviceLink:
     int32_t quantum_link  # index in the network, -1: no such link
     bint blocked  # the link waits for a slot or a request here
     void* mhp  # Mhp* of a link with a station, else NULL
-    int mhp_side  # which of its ends this is
+    int side  # which of the link's ends this is
+    void* calibration_of  # Python: (side, bright) -> the fields of CALIBRATION, borrowed
     bint mhp_waits  # an order waits for a slot
     Request* requests
     int32_t request_count
@@ -127,6 +129,7 @@ cdef struct DeviceLink:
     uint32_t remote_node_id  # from here on: LINK_FEATURES
     uint8_t remote_link
     uint8_t scheme
+    uint16_t most_bright  # largest bright-state parameter; 0: the scheme knows none
     uint32_t length_m
     int64_t attempt_ps
     double success

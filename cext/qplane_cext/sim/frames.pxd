@@ -94,6 +94,7 @@ cdef struct LinkControl:
     uint8_t rounds
     uint8_t slice
     uint16_t linger_ms
+    uint16_t bright_state
     uint32_t last_seq
 
 

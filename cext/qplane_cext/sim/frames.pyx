@@ -86,6 +86,7 @@ cdef void read_control(const uint8_t* message, LinkControl* fields) noexcept nog
     fields.slice = body[33]
     fields.rounds = body[34]
     fields.linger_ms = get_bits(body + 36, 2)
+    fields.bright_state = get_bits(body + 38, 2)
 
 
 cdef void write_control(
@@ -105,6 +106,7 @@ cdef void write_control(
     body[33] = fields.slice
     body[34] = fields.rounds
     put_bits(body + 36, 2, fields.linger_ms)
+    put_bits(body + 38, 2, fields.bright_state)
     put_bits(body + 40, 4, fields.last_seq)
 
 

@@ -1,4 +1,5 @@
-"""A link with a heralding station of its own: the times of an attempt, and what is calibrated."""
+"""What is calibrated of a link, for circuits and for the link layer, and the times of an attempt where
+it has a heralding station of its own."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,37 @@ Pair = tuple[int, int]
 
 STATION_CYCLES = 256
 """Cycles of a link that a station has records of (p4src/herald.p4)."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Of a link without a station of its own; ``times_s``: T1 and T2 of either device; ``own``: what
+    an attempt gives where no bright state is asked for."""
+
+    model: FibreLink
+    own: Herald
+    times_s: tuple[tuple[float, float], tuple[float, float]]
+
+    def figures(self, bright_a: int, bright_b: int) -> tuple[float, list[tuple[int, list[float]]]]:
+        """Success probability, and by Bell index the state when the later half has just come into
+        being, for two bright-state parameters n / 65535; 0: the link's own. Raises ValueError where
+        no attempt can succeed."""
+        herald = self.own
+        if bright_a or bright_b:
+            herald = _herald(self.model, bright_a, bright_b)
+        return herald.p_success, [
+            (bell, _flat(_kept(self.model, state, self.times_s)))
+            for bell, state in herald.states.items()
+        ]
+
+    def calibration(self, side: int, bright: int) -> Iterator[tuple[int, int]]:
+        """The fields of CALIBRATION behind bright_state: bytes and value. No cycle: no station."""
+        try:
+            herald = _herald(self.model, bright, bright)
+        except ValueError:  # no attempt can succeed with this parameter
+            herald = None
+        fidelity = herald.fidelity if herald else 0.0
+        return _calibration(self.model, side, herald, fidelity, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -101,8 +133,7 @@ class Heralding:
 
     def herald(self, bright_a: int, bright_b: int) -> Herald:
         """For two bright-state parameters n / 65535; 0: the link's default."""
-        a, b = (n / BRIGHT_ONE if n else None for n in (bright_a, bright_b))
-        return self.model.herald(a, b)
+        return _herald(self.model, bright_a, bright_b)
 
     def figures(
         self, bright_a: int, bright_b: int
@@ -110,15 +141,12 @@ class Heralding:
         """Success probability; by Bell index the state when both halves have just come into being,
         and when the later one has. Raises ValueError where no attempt can succeed."""
         herald = self.herald(bright_a, bright_b)
+        first, second = ((memory.t1_s, memory.t2_s) for memory in self.memories)
+        times_s = (first, second)
         return herald.p_success, [
-            (bell, _flat(state), _flat(self._kept(state))) for bell, state in herald.states.items()
+            (bell, _flat(state), _flat(_kept(self.model, state, times_s)))
+            for bell, state in herald.states.items()
         ]
-
-    def _kept(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
-        born = self.model.born_ps
-        earlier = int(born[1] < born[0])
-        memory = self.memories[earlier]
-        return aged(state, earlier, abs(born[0] - born[1]), memory.t1_s, memory.t2_s)
 
     def fidelity_kept(self, herald: Herald) -> float:
         """To the heralded Bell state, when both devices have reported it: aged, and moved if so."""
@@ -136,33 +164,80 @@ class Heralding:
 
     def calibration(self, side: int, bright: int) -> Iterator[tuple[int, int]]:
         """The fields of CALIBRATION behind bright_state: bytes and value. The cycle is left 0."""
-        model = self.model
-        single = model.scheme == "single-click"
         try:
             herald = self.herald(bright, bright)
-            figures = (herald.p_success, self.fidelity_kept(herald), herald.fidelity)
         except ValueError:  # no attempt can succeed with this parameter
-            figures = (0.0, 0.0, 0.0)
-        yield 1, SCHEMES[model.scheme]
-        yield 1, 0
-        for figure in figures:
-            yield 4, _fraction(figure)
-        yield 2, 1 if single else 0
-        yield 2, MOST_BRIGHT if single else 0
-        yield 8, self.cycle_ps
-        yield 4, self.attempt_cycles
-        yield 4, self.attempt_cycles
-        yield 4, self.recovery_cycles
-        yield 4, 0
-        yield 8, 0
-        yield 8, model.arms_ps[side]
-        yield 8, model.arms_ps[1 - side]
-        yield 4, _fraction(model.detection[side])
-        yield 4, _fraction(model.detection[1 - side])
-        yield 4, _fraction(model.dark_count_probability)
-        yield 4, _fraction(model.visibility)
-        yield 4, min(round(model.phase_std_rad * 1e6), 0xFFFFFFFF)
-        yield 4, 0
+            herald = None
+        return _calibration(
+            self.model,
+            side,
+            herald,
+            self.fidelity_kept(herald) if herald else 0.0,
+            self.cycle_ps,
+            self.attempt_cycles,
+            self.recovery_cycles,
+        )
+
+
+def most_bright(scheme: str) -> int:
+    """Largest bright-state parameter that may be asked for; 0: the scheme knows none."""
+    return MOST_BRIGHT if scheme == "single-click" else 0
+
+
+def zz_of(herald: Herald) -> float:
+    """Size of a heralded pair's correlation in Z."""
+    return min(abs(float(next(iter(herald.states.values()))[3, 3])), 1.0)
+
+
+def _herald(model: FibreLink, bright_a: int, bright_b: int) -> Herald:
+    a, b = (n / BRIGHT_ONE if n else None for n in (bright_a, bright_b))
+    return model.herald(a, b)
+
+
+def _kept(
+    model: FibreLink,
+    state: NDArray[np.float64],
+    times_s: tuple[tuple[float, float], tuple[float, float]],
+) -> NDArray[np.float64]:
+    """The earlier half aged until the later one comes into being."""
+    born = model.born_ps
+    earlier = int(born[1] < born[0])
+    t1_s, t2_s = times_s[earlier]
+    return aged(state, earlier, abs(born[0] - born[1]), t1_s, t2_s)
+
+
+def _calibration(
+    model: FibreLink,
+    side: int,
+    herald: Herald | None,
+    fidelity_kept: float,
+    cycle_ps: int,
+    attempt_cycles: int,
+    recovery_cycles: int,
+) -> Iterator[tuple[int, int]]:
+    most = most_bright(model.scheme)
+    yield 1, SCHEMES[model.scheme]
+    yield 1, 0
+    yield 4, _fraction(herald.p_success if herald else 0.0)
+    yield 4, _fraction(fidelity_kept)
+    yield 4, _fraction(herald.fidelity if herald else 0.0)
+    yield 2, min(most, 1)
+    yield 2, most
+    yield 8, cycle_ps
+    yield 4, attempt_cycles
+    yield 4, attempt_cycles
+    yield 4, recovery_cycles
+    yield 2, round(zz_of(herald) * 0xFFFF) if herald else 0
+    yield 2, 0
+    yield 8, 0
+    yield 8, model.arms_ps[side]
+    yield 8, model.arms_ps[1 - side]
+    yield 4, _fraction(model.detection[side])
+    yield 4, _fraction(model.detection[1 - side])
+    yield 4, _fraction(model.dark_count_probability)
+    yield 4, _fraction(model.visibility)
+    yield 4, min(round(model.phase_std_rad * 1e6), 0xFFFFFFFF)
+    yield 4, 0
 
 
 def _flat(state: NDArray[np.float64]) -> list[float]:

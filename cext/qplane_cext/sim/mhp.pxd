@@ -85,7 +85,6 @@ cdef struct Mhp:
     int32_t index  # of the link
     QuantumLink* link
     void* figures_of  # Python: (bright a, bright b) -> success, [(bell, state, kept)], borrowed
-    void* calibration_of  # Python: (side, bright) -> the fields of CALIBRATION, borrowed
     int32_t station  # node
     int32_t station_port
     uint8_t station_link

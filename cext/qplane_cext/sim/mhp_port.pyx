@@ -24,10 +24,12 @@ cdef int mhp_command_bytes(uint8_t frame_type) noexcept nogil:
     return 0
 
 
-cdef int calibrate(Mhp* mhp, int side, uint32_t bright, uint8_t* body) noexcept with gil:
+cdef int calibrate(
+    void* calibration_of, int side, uint32_t bright, uint8_t* body
+) noexcept with gil:
     """Writes the figures behind `bright_state`; they come from Python."""
     cdef int at = 6
-    for width, value in (<object>mhp.calibration_of)(side, bright):
+    for width, value in (<object>calibration_of)(side, bright):
         put_bits(body + at, width, value)
         at += <int>width
     return 0
@@ -42,8 +44,9 @@ cdef void answer_calibration(
     put_header(frame, 0, FRAME_CALIBRATION, link, 0)
     put_bits(body, 4, get_bits(asked, 4))
     put_bits(body + 4, 2, get_bits(asked + 4, 2))
+    if link != WHOLE_DEVICE and device.links[link].calibration_of != NULL:
+        calibrate(device.links[link].calibration_of, side, get_bits(asked + 4, 2), body)
     if mhp != NULL:
-        calibrate(mhp, side, get_bits(asked + 4, 2), body)
         put_bits(body + 48, 8, mhp_cycle(mhp, queue.now_ps))
     device_send(device, queue, frame, CALIBRATION_FRAME_BYTES)
 
@@ -64,7 +67,7 @@ cdef void mhp_obey(
         return
     if link != WHOLE_DEVICE:
         mhp = <Mhp*>device.links[link].mhp
-        side = device.links[link].mhp_side
+        side = device.links[link].side
     if frame_type == FRAME_CALIBRATION_REQUEST:
         answer_calibration(device, queue, link, mhp, side, frame + 18)
     elif frame_type == FRAME_MHP_REPLY:

@@ -307,7 +307,7 @@ cdef class Network(Topology):
                 if request.active:
                     lines.append(f"{name}: link {i} generates pairs for label {request.label}")
             if link.mhp != NULL:
-                lines += self._orders_at(name, <Mhp*>link.mhp, link.mhp_side)
+                lines += self._orders_at(name, <Mhp*>link.mhp, link.side)
         for i in range(device.slot_count):
             slot = &device.slots[i]
             if slot.state == FREE:

@@ -5,9 +5,14 @@ attempt that begins at 0, with arms of delay a >= b: the farther memory emits at
 nearer one a - b later, so that the photons meet at `emission + a`; the herald is back at
 `emission + 2 a` and `emission + a + b`. Other schemes have other times (photonic.py). That both ends know when both have a slot free is taken as
 given; a real link spends messages on it.
+
+A circuit may ask for a bright state of its own (single-click): what its attempts then give comes from
+Python once, and is kept.
 """
 
 from libc.stdint cimport INT64_MAX
+from libc.stdlib cimport malloc
+from libc.string cimport memset
 
 from qplane_cext.sim.device cimport (
     PAIRS_PER_LINK, SLICES, DeviceLink, Request, Slot, device_free_slot, device_heralded,
@@ -18,6 +23,50 @@ from qplane_cext.sim.ledger cimport Half, half_at, ledger_pair
 from qplane_cext.sim.requests cimport request_for
 from qplane_cext.sim.streams cimport geometric, uniform
 
+
+# ---- figures of the physics, from Python, kept ----
+
+cdef int ask_figures(QuantumLink* link, LinkFigures* figures) noexcept with gil:
+    cdef int i, j
+    try:
+        success, states = (<object>link.figures_of)(figures.bright[0], figures.bright[1])
+    except ValueError:  # no attempt can succeed
+        return 0
+    figures.success = success
+    figures.state_count = len(states)
+    for i, (bell, state) in enumerate(states):
+        figures.bells[i] = bell
+        for j in range(16):
+            figures.states[i][j] = state[j]
+    return 0
+
+
+cdef LinkFigures* figures_for(QuantumLink* link, uint16_t a, uint16_t b) noexcept nogil:
+    """For the bright-state parameters of both ends; NULL where the machine has no memory."""
+    cdef int32_t i
+    cdef LinkFigures* found
+    for i in range(link.figure_count):
+        found = &link.figures[i]
+        if found.bright[0] == a and found.bright[1] == b:
+            return found
+    if link.figures == NULL:
+        link.figures = <LinkFigures*>malloc(link.figure_room * sizeof(LinkFigures))
+        if link.figures == NULL:
+            return NULL
+    if link.figure_count < link.figure_room:
+        found = &link.figures[link.figure_count]
+        link.figure_count += 1
+    else:
+        found = &link.figures[link.figure_turn]
+        link.figure_turn = (link.figure_turn + 1) % link.figure_room
+    memset(found, 0, sizeof(LinkFigures))
+    found.bright[0] = a
+    found.bright[1] = b
+    ask_figures(link, found)
+    return found
+
+
+# ---- turns, slots, attempts ----
 
 cdef int64_t after_attempts(QuantumLink* link, int64_t count) noexcept nogil:
     """Start of the sequence plus that many attempts."""
@@ -52,6 +101,8 @@ cdef bint reserve(QuantumLink* link, Request* near) noexcept nogil:
     device_reserve(link.devices[0], link.slots[0], link.numbers[0], near)
     device_reserve(link.devices[1], link.slots[1], link.numbers[1], far)
     link.label = near.label
+    link.bright[0] = near.bright_state
+    link.bright[1] = far.bright_state
     return True
 
 
@@ -112,7 +163,13 @@ cdef void begin(QuantumLink* link, Queue* queue) noexcept nogil:
         late_ps = queue.now_ps % link.attempt_ps
         if late_ps:
             link.started_ps = time_sum(queue.now_ps, link.attempt_ps - late_ps)
-    link.planned = geometric(link.stream, link.success)
+    link.current = figures_for(link, link.bright[0], link.bright[1])
+    if link.current == NULL:
+        queue.out_of_memory = True
+        return
+    link.planned = INT64_MAX
+    if link.current.success > 0.0:
+        link.planned = geometric(link.stream, link.current.success)
     last_ps = time_sum(after_attempts(link, link.planned - 1), link.herald_ps)
     queue_push(queue, last_ps, STATION, link.index, link.epoch, NULL)
 
@@ -152,11 +209,11 @@ cdef void link_station(
     cdef Half* half
     cdef int64_t now_ps = queue.now_ps
     cdef int64_t began_ps = now_ps - link.herald_ps
-    if link.state_count == 2:
+    if link.current.state_count == 2:
         which = uniform(link.stream) >= 0.5
-    bell = link.bells[which]
+    bell = link.current.bells[which]
     pair = ledger_pair(
-        ledger, memory, began_ps + max(link.born_ps[0], link.born_ps[1]), link.states[which],
+        ledger, memory, began_ps + max(link.born_ps[0], link.born_ps[1]), link.current.states[which],
         link.profiles, link.index, link.next_seq, bell,
     )
     if pair < 0:

@@ -120,6 +120,7 @@ cdef void start(
     request.cutoff_ps = control.cutoff_ps
     request.retry_ps = control.retry_ps
     request.rounds = control.rounds
+    request.bright_state = control.bright_state
     request.slice = control.slice
     device.links[link].linger_ps = max(
         device.links[link].linger_ps, control.linger_ms * <int64_t>1000000000
@@ -140,6 +141,7 @@ cdef uint8_t status_of(
             or control.retry_ps < 0
             or (control.rounds and control.rounds >= control.slot_count)
             or control.slice >= SLICES
+            or control.bright_state > device.links[link].most_bright
         ):
             return LINK_REFUSED
         return LINK_IDLE
@@ -209,6 +211,7 @@ cdef void answer_link_control(
         control.cutoff_ps = request.cutoff_ps
         control.retry_ps = request.retry_ps
         control.rounds = request.rounds
+        control.bright_state = request.bright_state
         control.slice = request.slice
         control.last_seq = device.links[link].last_seq
         control.in_use = min(in_use, 0xFFFF)

@@ -12,6 +12,7 @@ cdef class Topology:
     cdef Engine engine
     cdef Streams streams
     cdef list names, node_ids, cores, callbacks, host_names, link_models
+    cdef list attempts  # by link, what it borrows
     cdef dict heraldings  # by link: station, its number for it, timing and calibration
     cdef bytes pcap_dir
     cdef uint32_t first_seq

@@ -17,18 +17,18 @@ from qplane_cext.sim.host cimport Flow, Host, flow_free, flow_init, host_free
 from qplane_cext.sim.ledger cimport Site, ledger_init
 from qplane_cext.sim.mhp cimport Mhp, mhp_free
 from qplane_cext.sim.p4switch cimport process_p4
-from qplane_cext.sim.quantum_link cimport QuantumLink
+from qplane_cext.sim.quantum_link cimport LINK_FIGURES, QuantumLink
 from qplane_cext.sim.record cimport record_init
 from qplane_cext.sim.streams cimport Streams
 from qplane_cext.switch.core cimport SwitchCore
 
 import os
 
-import numpy as np
-
 from qplane_cext.sim.arguments import duration, ipv4, mac as mac_bytes, probability, rate, within
-from qplane_cext.sim.heralding import GEN_BYTES, REPLY_BYTES, Heralding, Memory
-from qplane_cext.sim.photonic import SCHEMES, FibreLink, aged
+from qplane_cext.sim.heralding import (
+    GEN_BYTES, REPLY_BYTES, Attempts, Heralding, Memory, most_bright, zz_of
+)
+from qplane_cext.sim.photonic import SCHEMES, FibreLink
 
 cdef enum:
     LINKTYPE_ETHERNET = 1
@@ -82,6 +82,7 @@ cdef class Topology:
         self.pcap_dir = None if pcap_dir is None else os.fsencode(pcap_dir)
         self.names, self.node_ids, self.cores, self.callbacks = [], [], [], []
         self.host_names, self.link_models, self.heraldings = [], [], {}
+        self.attempts = []
 
     def __dealloc__(self):
         cdef int32_t i
@@ -101,6 +102,7 @@ cdef class Topology:
             free(self.engine.nodes[i])
         free(self.engine.nodes)
         for i in range(self.engine.link_count):
+            free(self.engine.links[i].figures)
             free(self.engine.links[i])
             if self.engine.mhps[i] != NULL:
                 mhp_free(self.engine.mhps[i])
@@ -315,7 +317,6 @@ cdef class Topology:
         cdef QuantumLink* link
         cdef DeviceLink* end
         cdef int32_t index = self.engine.link_count, side
-        cdef double[:, ::1] state
         self._check_open()
         model = FibreLink(**photonic)
         herald = model.herald()
@@ -345,7 +346,6 @@ cdef class Topology:
         link.herald_ps = model.herald_ps
         link.attempt_ps = model.period_ps
         link.aligned = model.aligned
-        link.success = herald.p_success
         link.next_seq = self.first_seq
         link.stream = self.streams.open(
             (STREAM_LINK, self.node_ids[node_a], link_a, self.node_ids[node_b], link_b)
@@ -368,21 +368,19 @@ cdef class Topology:
             end.attempt_ps = model.period_ps
             end.success = herald.p_success
             end.fidelity = herald.fidelity
-            end.zz = min(abs(next(iter(herald.states.values()))[3, 3]), 1.0)
+            end.zz = zz_of(herald)
+            end.side = side
+            end.most_bright = most_bright(model.scheme)
             end.delay_ps = arms[0] + arms[1]
             end.scheme = SCHEMES[model.scheme]
-        born = model.born_ps
-        earlier = int(born[1] < born[0])
-        link.state_count = len(herald.states)
-        for side, bell in enumerate(herald.states):
-            state = np.ascontiguousarray(
-                aged(
-                    herald.states[bell], earlier, abs(born[0] - born[1]),
-                    link.devices[<int>earlier].t1_s, link.devices[<int>earlier].t2_s,
-                )
-            )
-            link.bells[side] = bell
-            memcpy(link.states[side], &state[0, 0], 16 * sizeof(double))
+        times_s = tuple([(link.devices[side].t1_s, link.devices[side].t2_s) for side in range(2)])
+        attempts = Attempts(model, herald, times_s)
+        figures_of, calibration_of = attempts.figures, attempts.calibration
+        self.attempts.append((figures_of, calibration_of))
+        link.figures_of = <void*>figures_of
+        link.figure_room = LINK_FIGURES if most_bright(model.scheme) else 1
+        for side in range(2):
+            link.devices[side].links[link.numbers[side]].calibration_of = <void*>calibration_of
         return index
 
     cdef Direction* _towards(self, int64_t node, int64_t port, int64_t station) except NULL:
@@ -402,6 +400,7 @@ cdef class Topology:
         margin_ps=1_000_000, every_attempt=False,
     ):
         cdef Mhp* mhp
+        cdef DeviceLink* end_of
         cdef Node* station = self._node(node)
         cdef Node* end
         cdef Direction* up
@@ -446,7 +445,6 @@ cdef class Topology:
         mhp.index = link
         mhp.link = self.engine.links[link]
         mhp.figures_of = <void*>figures_of
-        mhp.calibration_of = <void*>calibration_of
         mhp.station = node
         mhp.station_port = station.device.quantum_port
         mhp.station_link = number
@@ -465,7 +463,8 @@ cdef class Topology:
             mhp.sides[side].slot = -1
             mhp.sides[side].target = -1
             mhp.link.devices[side].links[mhp.link.numbers[side]].mhp = mhp
-            mhp.link.devices[side].links[mhp.link.numbers[side]].mhp_side = side
+            end_of = &mhp.link.devices[side].links[mhp.link.numbers[side]]
+            end_of.calibration_of = <void*>calibration_of
         return heralding
 
     def add_host(

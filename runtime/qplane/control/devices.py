@@ -17,6 +17,7 @@ from qplane.net import QUANTUM_PORT
 from qplane.wire import (
     MOST_MESSAGES,
     WHOLE_DEVICE,
+    Calibration,
     DeviceFeatures,
     DeviceFrame,
     DeviceType,
@@ -145,7 +146,9 @@ class Devices:
     def _answer(self, node: str, frame: DeviceFrame) -> None:
         body = frame.body
         transaction = 0
-        if isinstance(body, (DeviceFeatures, LinkFeatures, LinkControl, TeleportOrder)):
+        if isinstance(
+            body, (DeviceFeatures, LinkFeatures, LinkControl, TeleportOrder, Calibration)
+        ):
             transaction = body.transaction
         waiting = self._pending.get(transaction)
         if waiting is None or waiting.question.node != node:
@@ -196,4 +199,14 @@ def features_question(node: str) -> Question:
             DeviceType.FEATURES_REQUEST, WHOLE_DEVICE, Transaction(transaction)
         ),
         complete,
+    )
+
+
+def calibration_question(node: str, link: int, bright_state: int) -> Question:
+    """What does a link give with this bright state?"""
+    return Question(
+        node,
+        lambda transaction: DeviceFrame(
+            DeviceType.CALIBRATION_REQUEST, link, Calibration(transaction, bright_state)
+        ),
     )

@@ -6,15 +6,21 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from qplane.control.devices import Devices, features_question
+from qplane.control.devices import Devices, calibration_question, features_question
 from qplane.control.events import EventKind
 from qplane.control.neighbours import Neighbours, Port
 from qplane.control.routing import next_links
 from qplane.control.session import Session
-from qplane.control.topology import Device, Switch
+from qplane.control.topology import Device, Setting, Switch
 from qplane.net import Link, Network
 from qplane.net.model import LinkEnd
-from qplane.wire import DeviceFeatures, DeviceFrame, LinkFeatures
+from qplane.wire import Calibration, DeviceFeatures, DeviceFrame, LinkFeatures, LinkScheme
+from qplane.wire.link import BRIGHT_ONE
+
+BRIGHT_STATES = tuple(
+    round(alpha * BRIGHT_ONE) for alpha in (0.45, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+)
+"""What is asked of single-click links: populations α, each about 0.7 of the one before."""
 
 
 async def devices_of(
@@ -30,11 +36,39 @@ async def devices_of(
         if node.is_quantum and not sessions[node.name].is_foreign
     ]
     answers = await devices.ask([features_question(name) for name in asked], give_up=give_up)
-    return {
+    found = {
         name: _device(frames)
         for name, frames in zip(asked, answers, strict=True)
         if frames is not None
     }
+    settings = await _settings(found, devices, give_up=give_up)
+    return {
+        name: replace(device, settings=settings.get(name, {})) for name, device in found.items()
+    }
+
+
+async def _settings(
+    found: Mapping[str, Device], devices: Devices, *, give_up: bool
+) -> dict[str, dict[int, tuple[Setting, ...]]]:
+    """By node and link number: what single-click links give with other bright states."""
+    places = [
+        (name, number, bright)
+        for name, device in found.items()
+        for number, link in device.links.items()
+        if link.scheme is LinkScheme.SINGLE_CLICK
+        for bright in BRIGHT_STATES
+    ]
+    questions = [calibration_question(*place) for place in places]
+    settings: dict[str, dict[int, tuple[Setting, ...]]] = {}
+    for (name, number, _), frames in zip(
+        places, await devices.ask(questions, give_up=give_up), strict=True
+    ):
+        for body in (frame.body for frame in frames or ()):
+            if isinstance(body, Calibration) and body.success:
+                setting = Setting(body.bright_state, body.success, body.fidelity_measure, body.zz)
+                of_node = settings.setdefault(name, {})
+                of_node[number] = (*of_node.get(number, ()), setting)
+    return settings
 
 
 def _device(frames: Sequence[DeviceFrame]) -> Device:

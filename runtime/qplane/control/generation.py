@@ -152,6 +152,7 @@ def _question(type_: DeviceType, plan: CircuitPlan, hop: HopPlan, side: SidePlan
             slice=hop.slice_number,
             linger_ms=min(-(-plan.timing.retry_ps // PS_PER_MS), LONGEST_LINGER_MS),
             rounds=plan.rounds if hop.is_end else 0,
+            bright_state=side.bright_state,
         )
         flags = DeviceFlag.END if hop.is_end else DeviceFlag.NONE
         return DeviceFrame(type_, side.number, body, flags=flags)

@@ -21,6 +21,7 @@ from qplane.control.samples import ErrorRate, Sample
 from qplane.control.telemetry import Reports
 from qplane.control.teleport import CARDINAL, Teleportation
 from qplane.net.request import RequestError, circuit_request
+from qplane.wire.link import BRIGHT_ONE
 
 COUNTER = "circuit_events"
 KINDS = 8
@@ -311,6 +312,7 @@ def described(plan: CircuitPlan) -> Values:
         "slots": plan.hops[0].sides[0].slots.count,
         "cutoff_ms": plan.timing.cutoff_ps / 1e9,
         "distil": plan.rounds,
+        "bright_states": [round(n / BRIGHT_ONE, 6) if n else None for n in plan.bright_states],
         "request": plan.hops[0].request.name.lower(),
         "fidelity": None if promise is None else promise.fidelity,
         "rate_per_s": None if promise is None else promise.rate_per_s,

@@ -13,13 +13,13 @@ from types import MappingProxyType
 
 from qplane.control import slices
 from qplane.control.errors import ExhaustedError, SlotsError
-from qplane.control.planning import Load, Promise, Use, check_turns, choose
+from qplane.control.planning import Load, Promise, Use, check_turns, choose, pair_ps
 from qplane.control.routing import circuit_path, message_delay_ps
 from qplane.control.slots import Demand, Slots, divide, foreign_slots, take
 from qplane.control.timing import HOP_ALLOWANCE_PS, LinkUse, Timing, timing
 from qplane.control.topology import Topology
 from qplane.net import DEFAULT_SLICE, QUANTUM_PORT, Circuit, Link, Network
-from qplane.wire import FIRST_LABEL, LAST_LABEL
+from qplane.wire import FIRST_LABEL, LAST_LABEL, LinkFeatures
 
 MAX_CIRCUITS = 1024
 """Circuits at one switch: the size of the P4 program's table `circuit`."""
@@ -61,6 +61,7 @@ class SidePlan:
     neighbour: str
     slots: Slots
     group: int  # multicast group of the device and this port
+    bright_state: int = 0  # of its attempts, n / 65535; 0: the link's own
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,17 @@ class CircuitPlan:
     timing: Timing
     promise: Promise | None = None
     rounds: int = 0  # of distillation between its ends
+    pair_ps: tuple[int, ...] = ()  # mean time that it takes for a pair of each link
+
+    @property
+    def bright_states(self) -> tuple[int, ...]:
+        """Of each link of the path, n / 65535; 0: the link's own."""
+        return tuple(hop.sides[-1].bright_state for hop in self.hops[:-1])
 
     def use(self) -> Use:
         """What it leaves less of to others."""
         slots = [(hop.node, side.slots) for hop in self.hops for side in hop.sides]
-        return Use(self.path, slots, self.promise)
+        return Use(self.path, slots, self.promise, self.pair_ps)
 
 
 def device_replicas(port: int, side: Side) -> Replicas:
@@ -144,9 +151,10 @@ def plan_circuits(
     for circuit, path in zip(circuits, paths, strict=True):
         hops = _hops(topology.network, circuit, path, slots, taken)
         promise = promises.get(circuit.name)
+        features = _features(topology, circuit, path)
         uses = [
             LinkUse(
-                topology.link_features(link),
+                features[place],
                 max(taken.circuits_on[link.index], promise.turns[place] if promise else 1),
                 max(hops[place].sides[-1].slots.count, hops[place + 1].sides[0].slots.count),
                 _detour_ps(topology, link),
@@ -165,8 +173,15 @@ def plan_circuits(
         # When a TRACK has taken longer, the qubit that it is about is gone.
         budget_ps = min(circuit.budget_ps or times.end_cutoff_ps, times.end_cutoff_ps)
         hops = [replace(hop, budget_ps=budget_ps) if hop.is_end else hop for hop in hops]
-        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds))
+        times_ps = tuple(pair_ps(said) for said in features)
+        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds, times_ps))
     return plans
+
+
+def _features(topology: Topology, circuit: Circuit, path: Sequence[Link]) -> list[LinkFeatures]:
+    """What the links of its path give with the circuit's bright states."""
+    chosen = circuit.bright_states or (0,) * len(path)
+    return [topology.features_at(link, bright) for link, bright in zip(path, chosen, strict=True)]
 
 
 def _detour_ps(topology: Topology, link: Link) -> int:
@@ -201,7 +216,9 @@ def _admit(
             check_turns(circuit, path, load)
         admitted[circuit.name] = circuit
         own = load.of_slice(topology.network, circuit.slice)
-        load.add(Use(path, _fitting(circuit, path, own), promises.get(circuit.name)))
+        fitting = _fitting(circuit, path, own)
+        times_ps = [pair_ps(said) for said in _features(topology, circuit, path)]
+        load.add(Use(path, fitting, promises.get(circuit.name), times_ps))
     return [admitted[circuit.name] for circuit in circuits], promises
 
 
@@ -320,6 +337,7 @@ def _hops(
     taken: _Taken,
 ) -> list[HopPlan]:
     labels = {link.index: taken.label(link) for link in path}
+    bright_states = dict(zip((link.index for link in path), circuit.bright_states, strict=False))
     sides: dict[str, list[SidePlan]] = {}
     for node, side, link in _node_sides(circuit, path):
         port = link.end(node).port
@@ -333,6 +351,7 @@ def _hops(
                 neighbour=link.far(node).node,
                 slots=slots[circuit.name, node, side],
                 group=taken.group(node, device_replicas(port, side)),
+                bright_state=bright_states.get(link.index, 0),
             )
         )
     hops = []

@@ -7,7 +7,8 @@ have named each other on it, and as long as probes come over it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from qplane.control.errors import DiscoveryError
 from qplane.net import Link, Network
@@ -17,12 +18,26 @@ MAX_LINKS = 32
 """Links per device that the P4 program keeps records for."""
 
 
+class Setting(NamedTuple):
+    """What a link was calibrated to give with a bright state (n / 65535): fractions as in
+    LINK_FEATURES."""
+
+    bright_state: int
+    success: int
+    fidelity: int
+    zz: int
+
+
 @dataclass(frozen=True)
 class Device:
-    """A quantum device as it describes itself; its links by its own link numbers."""
+    """A quantum device as it describes itself; its links by its own link numbers.
+
+    `settings`: of the links that let a circuit choose its bright state.
+    """
 
     features: DeviceFeatures
     links: Mapping[int, LinkFeatures]
+    settings: Mapping[int, tuple[Setting, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,19 @@ class Topology:
     def link_features(self, link: Link) -> LinkFeatures:
         """Calibration of a quantum link, as the device at its first end knows it."""
         return self.devices[link.a.node].links[link.a.number]
+
+    def settings(self, link: Link) -> tuple[Setting, ...]:
+        """The bright states that a circuit may choose on it; none: it takes the link's own."""
+        return self.devices[link.a.node].settings.get(link.a.number, ())
+
+    def features_at(self, link: Link, bright_state: int) -> LinkFeatures:
+        """Calibration of a quantum link with one of its settings; 0: its own."""
+        features = self.link_features(link)
+        for setting in self.settings(link):
+            if setting.bright_state == bright_state:
+                _, success, fidelity, zz = setting
+                return replace(features, success=success, fidelity=fidelity, zz=zz)
+        return features
 
     def check(self) -> None:
         """Raise DiscoveryError where a device contradicts the file."""

@@ -148,6 +148,7 @@ class Circuit:
     `budget_ps`: what a TRACK may take from end to end.
     `request`: what the ends do with a pair. `complete`: each hears that the other has delivered.
     `distil`: rounds of distillation between the ends; None: what `fidelity` needs, else none.
+    `bright_states`: of each link of the path, n / 65535; 0, or none given: the link's own.
     """
 
     name: str
@@ -163,6 +164,7 @@ class Circuit:
     complete: bool = False
     budget_ps: int = 0  # 0: as long as an end node keeps a qubit
     distil: int | None = None
+    bright_states: tuple[int, ...] = ()
 
     @property
     def asks(self) -> bool:

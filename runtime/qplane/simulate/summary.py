@@ -195,6 +195,7 @@ def _circuits(
             (sample["head_node"] == key[0])
             & (sample["head_link"] == key[1])
             & (sample["head_label"] == key[2])
+            & (not any(plan.bright_states))  # the closed form has the links' own
         )
         theory = _apriori(emulation, plan, plans)
         found.append(
@@ -223,6 +224,7 @@ def _apriori(
     if (
         network.faults.any
         or plan.rounds
+        or any(plan.bright_states)
         or not alone
         or any(side.slots.count != 1 for hop in plan.hops for side in hop.sides)
         or any(link.options.station != 0.5 for link in plan.path)

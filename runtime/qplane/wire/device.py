@@ -298,7 +298,7 @@ class LinkControl(Record):
         uint("rounds", 8),
         uint("reserved2", 8),
         uint("linger_ms", 16),
-        uint("reserved3", 16),
+        uint("bright_state", 16),
         uint("last_seq", 32),
     )
     transaction: int
@@ -313,6 +313,7 @@ class LinkControl(Record):
     slice: int = 0
     rounds: int = 0
     linger_ms: int = 0
+    bright_state: int = 0
     last_seq: int = 0
 
 

@@ -318,7 +318,8 @@ class Calibration(Record):
         uint("keep_cycles", 32),
         uint("reply_cycles", 32),
         uint("recovery_cycles", 32),
-        uint("reserved2", 32),
+        uint("zz", 16),
+        uint("reserved2", 16),
         uint("cycle", 64),
         duration_ps("delay_near_ps"),
         duration_ps("delay_far_ps"),
@@ -341,6 +342,7 @@ class Calibration(Record):
     keep_cycles: int = 0
     reply_cycles: int = 0
     recovery_cycles: int = 0
+    zz: int = 0
     cycle: int = 0
     delay_near_ps: int = 0
     delay_far_ps: int = 0

@@ -370,7 +370,7 @@ class LinkControl(_Body):
         ByteField("rounds", 0),
         ByteField("reserved2", 0),
         ShortField("linger_ms", 0),
-        ShortField("reserved3", 0),
+        ShortField("bright_state", 0),
         IntField("last_seq", 0),
     ]
 
@@ -556,7 +556,8 @@ class Calibration(_Body):
         IntField("keep_cycles", 0),
         IntField("reply_cycles", 0),
         IntField("recovery_cycles", 0),
-        IntField("reserved2", 0),
+        ShortField("zz", 0),
+        ShortField("reserved2", 0),
         LongField("cycle", 0),
         LongField("delay_near_ps", 0),
         LongField("delay_far_ps", 0),

@@ -15,7 +15,7 @@ from qplane_cext.planning.chain import simulate_chain
 PS = 10**12
 MS = 10**9
 PERFECT_NODE = model.NodeModel(math.inf, math.inf)
-PERFECT_LINK = model.LinkModel(0.01, MS, 0, 0, (1.0, 1.0, 1.0))
+PERFECT_LINK = model.LinkModel(0.01, MS, 0, 0, (1.0, 1.0, 1.0), other_success=0.01)
 
 
 def within(found, expected, errors=4.0):

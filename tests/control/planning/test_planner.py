@@ -9,7 +9,7 @@ from e2e import rig
 
 from control.networks import discovered
 from qplane.control import NoPathError, RefusedError, codec
-from qplane.control.planning import Load, choose, model, planner
+from qplane.control.planning import Load, choose, model, options, planner
 from qplane.control.plans import plan_circuits
 from qplane.control.topology import Device, Topology
 from qplane.net import loads
@@ -122,7 +122,7 @@ def test_fidelity_is_bought_with_distillation():
 @pytest.mark.parametrize(("fidelity", "rate"), [(0.93, 60.0), (0.955, 300.0), (0.975, 30.0)])
 def test_nothing_cheaper_would_do(monkeypatch, fidelity, rate):
     """Brute force over paths, slots, turns, rounds and many cut-offs."""
-    monkeypatch.setattr(planner, "SLOTS", (1, 2, 4, 8))
+    monkeypatch.setattr(options, "SLOTS", (1, 2, 4, 8))
     monkeypatch.setattr(planner, "TURNS", (4, 2, 1))
     network = ring([{"name": "c", "from": "n0", "to": "n1"}], nodes=3)
     circuit = replace(network.circuits["c"], fidelity=fidelity, rate_per_s=rate)

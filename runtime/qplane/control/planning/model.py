@@ -34,7 +34,9 @@ Correlations = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class LinkModel:
-    """A link as calibrated. `turns`: circuits that take turns on it, this one included."""
+    """A link as calibrated. `turns`: circuits that take turns on it, this one included; the others'
+    attempts succeed with `other_success`. `bright_state`: n / 65535, 0 the link's own.
+    """
 
     success: float
     attempt_ps: int
@@ -42,15 +44,23 @@ class LinkModel:
     delay_ps: int
     correlations: Correlations
     turns: int = 1
+    other_success: float = 1.0
+    bright_state: int = 0
 
     @property
     def fidelity(self) -> float:
         return (1 + sum(self.correlations)) / 4
 
     @property
+    def alone_ps(self) -> float:
+        """Mean time that a pair takes if nobody else uses the link."""
+        return self.attempt_ps / self.success
+
+    @property
     def mean_ps(self) -> float:
         """Mean time that a pair takes, with all turns taken."""
-        return self.turns * self.attempt_ps / self.success
+        others = (self.turns - 1) / self.other_success
+        return (1 / self.success + others) * self.attempt_ps
 
 
 @dataclass(frozen=True)
@@ -112,15 +122,25 @@ def correlations(features: LinkFeatures) -> Correlations:
     return xx, xx, zz
 
 
-def link_model(features: LinkFeatures, turns: int = 1) -> LinkModel:
+def pair_ps(features: LinkFeatures) -> int:
+    """Mean time for a pair of a link that nobody else uses; of one that makes none, 146 years."""
+    if not features.success:
+        return 1 << 62
+    return round(features.attempt_ps / from_fraction(features.success))
+
+
+def link_model(features: LinkFeatures, turns: int = 1, bright_state: int = 0) -> LinkModel:
     """From a device's calibration. Photons are taken to meet in the middle of the fibre."""
+    success = from_fraction(features.success)
     return LinkModel(
-        success=from_fraction(features.success),
+        success=success,
         attempt_ps=features.attempt_ps,
         herald_ps=features.delay_ps,
         delay_ps=features.delay_ps,
         correlations=correlations(features),
         turns=turns,
+        other_success=success,
+        bright_state=bright_state,
     )
 
 
@@ -140,19 +160,33 @@ def node_model(features: DeviceFeatures) -> NodeModel:
 def models(
     topology: Topology, head: str, path: Sequence[Link]
 ) -> tuple[list[LinkModel], list[NodeModel]]:
-    """Of the links of a path and the nodes along it, from `head` on."""
+    """Of the links of a path, as they are by themselves, and the nodes along it, from `head` on."""
     name = head
     nodes = [node_model(topology.devices[name].features)]
-    links = []
     for link in path:
-        model = link_model(topology.link_features(link))
-        if link.tunnel is not None:  # pairs come by the fibre, messages do not
-            delay_ps = message_delay_ps(topology.network, link, topology.down)
-            model = replace(model, delay_ps=delay_ps)
-        links.append(model)
         name = link.far(name).node
         nodes.append(node_model(topology.devices[name].features))
-    return links, nodes
+    return [_with(topology, link, 0) for link in path], nodes
+
+
+def settings(topology: Topology, link: Link) -> list[LinkModel]:
+    """What a circuit may choose on a link, fastest first: each slower one has more fidelity. Where
+    there is nothing to choose, the link as it is."""
+    found = [_with(topology, link, setting.bright_state) for setting in topology.settings(link)]
+    found.sort(key=lambda model: -model.success)
+    best: list[LinkModel] = []
+    for model in found:
+        if not best or model.fidelity > best[-1].fidelity:
+            best.append(model)
+    return best or [_with(topology, link, 0)]
+
+
+def _with(topology: Topology, link: Link, bright_state: int) -> LinkModel:
+    model = link_model(topology.features_at(link, bright_state), bright_state=bright_state)
+    if link.tunnel is None:
+        return model
+    # Pairs come by the fibre, messages do not.
+    return replace(model, delay_ps=message_delay_ps(topology.network, link, topology.down))
 
 
 def estimate(
