@@ -47,14 +47,12 @@ def swapped(left: Pairs, right: Pairs, coherence: float, cutoff: int, success: f
     swap. After a cut-off and after a swap that failed all begins anew.
     """
     steps = len(left.chance)
+    decay = np.exp(-np.arange(cutoff + 1) / coherence)
     ready, weight, lost = np.zeros(steps), np.zeros(steps), np.zeros(steps)
-    for difference in range(cutoff + 1):
-        decay = np.exp(-difference / coherence)
-        orders = ((left, right), (right, left))
-        for early, late in orders if difference else orders[:1]:
-            count = steps - difference
-            ready[difference:] += early.chance[:count] * late.chance[difference:]
-            weight[difference:] += decay * early.weight[:count] * late.weight[difference:]
+    for early, late, least in ((left, right, 0), (right, left, 1)):  # by how much one is earlier
+        waits = (np.arange(cutoff + 1) >= least).astype(float)
+        ready += late.chance * _convolved(early.chance, waits)
+        weight += late.weight * _convolved(early.weight, waits * decay)
     for early, late in ((left, right), (right, left)):
         # P(late > t + cutoff) for early at t: over at t + cutoff
         after = np.concatenate((1 - np.cumsum(late.chance), np.zeros(cutoff)))
@@ -65,6 +63,13 @@ def swapped(left: Pairs, right: Pairs, coherence: float, cutoff: int, success: f
     return Pairs(
         _repeated(success * prepared, failed), _repeated(success * prepared_weight, failed)
     )
+
+
+def _convolved(values: Floats, window: Floats) -> Floats:
+    """Their convolution, as long as the values."""
+    size = len(values) + len(window)
+    result = np.fft.irfft(np.fft.rfft(values, size) * np.fft.rfft(window, size), size)
+    return np.asarray(result[: len(values)])
 
 
 def _repeated(good: Floats, bad: Floats) -> Floats:

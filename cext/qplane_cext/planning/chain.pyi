@@ -23,8 +23,9 @@ from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
 class Link(Protocol):
-    """`success` per attempt, and of the other circuits' attempts; `herald_ps` from a half's emission to its herald; `delay_ps` of a
-    message; `correlations` XX, YY, ZZ of a heralded pair, signs taken out."""
+    """`success` per attempt, `other_success` of the other circuits' attempts; `herald_ps` from a
+    half's emission to its herald; `delay_ps` of a message; `correlations` XX, YY, ZZ of a heralded
+    pair, signs taken out."""
 
     @property
     def success(self) -> float: ...

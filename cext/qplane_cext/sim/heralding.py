@@ -1,5 +1,5 @@
-"""What is calibrated of a link, for circuits and for the link layer, and the times of an attempt where
-it has a heralding station of its own."""
+"""What is calibrated of a link, for circuits and for the link layer, and the times of an attempt
+where it has a heralding station of its own."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ STATION_CYCLES = 256
 
 @dataclass(frozen=True)
 class Attempts:
-    """Of a link without a station of its own; ``times_s``: T1 and T2 of either device; ``own``: what
-    an attempt gives where no bright state is asked for."""
+    """Of a link without a station; ``own``: what they give where no bright state is asked for;
+    ``times_s``: T1 and T2 of either device."""
 
     model: FibreLink
     own: Herald

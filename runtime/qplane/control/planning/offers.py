@@ -34,7 +34,7 @@ def refusal(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[Pa
     feasible = [
         (path, slots)
         for path in paths
-        for slots in _widest(slots_to_try(topology, circuit, load, path))
+        for slots in list(slots_to_try(topology, circuit, load, path))[-1:]  # the most
     ]
     if not feasible:
         return f"{text}: no slots are left for it on any path"
@@ -76,10 +76,6 @@ def _most_fidelity(circuit: Circuit, tries: Sequence[tuple[Option, int]]) -> Est
     """The highest fidelity with the rate asked for."""
     found = [_best(circuit, *each, of_rate=False) for each in tries]
     return max((f for f in found if f), key=lambda f: f.sure_fidelity, default=None)
-
-
-def _widest(slots: Iterator[int]) -> Sequence[int]:
-    return list(slots)[-1:]
 
 
 def _offered(topology: Topology, circuit: Circuit, load: Load, path: Path) -> Iterator[Option]:
