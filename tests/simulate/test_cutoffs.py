@@ -3,7 +3,8 @@
 What makes the network that model: links that work in step (`attempt_time`), pairs that are perfect
 when heralded, a repeater whose memory depolarises (T1 = T2 on the one half that waits), ends that
 keep theirs, swaps whose gate makes Werner states of parameter w0² = 1 - p. Messages take 10⁻⁵ of a
-step, 1 % where thousands of steps are waited for (virtual time ends after 106 days). The repeater's cut-off lies half a step after the last step that is waited for.
+step, 1 % where thousands of steps are waited for (virtual time ends after 106 days). The repeater's
+cut-off lies half a step after the last step that is waited for.
 
 Chains of more links swap as soon as they can here; the published model swaps level by level, which
 qnode.p4 does not do. So only one level can be held against it.
