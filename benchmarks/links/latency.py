@@ -29,6 +29,7 @@ MD = Kind("MD", 2, False, 1, 10)
 SHARES = {NL: 0.2, CK: 0.4, MD: 0.4}
 ONE = Kind("one", 0, False, 1, 1)
 WEIGHTS = (0, 10, 1)
+SCHEDULERS = ("fcfs", "wfq")
 LOADS = (0.7, 0.99, 1.5)
 BATCHES = 20
 WARM_UP = 0.1
@@ -101,13 +102,15 @@ async def row(scheduler: str, share: float, per_s: float, requests: int) -> list
         return rows
 
 
-async def table(requests: int, full: float, loads: list[float]) -> list[dict[str, Any]]:
-    """These loads, both schedulers. `full`: requests a second at load 1."""
+async def table(
+    requests: int, full: float, loads: list[float], schedulers: list[str]
+) -> list[dict[str, Any]]:
+    """These loads and schedulers. `full`: requests a second at load 1."""
     print(f"load 1: {full:.1f} requests/s; {requests} requests for each load and scheduler")
     print("load  scheduler  class  asked  served  pairs/s   mean ms    ±    median ms  95 % ms")
     rows = []
     for share in loads:
-        for scheduler in ("fcfs", "wfq"):
+        for scheduler in schedulers:
             for found in await row(scheduler, share, full, requests):
                 rows.append(found)
                 print(
@@ -163,16 +166,20 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2500)
     parser.add_argument("--singles", type=int, default=12000, help="requests of the one class")
     parser.add_argument("--load", type=float, action="append", help="0.7, 0.99, 1.5: all of them")
+    parser.add_argument("--scheduler", choices=SCHEDULERS, action="append", help="both of them")
     parser.add_argument("--formula", action="store_true", help="compare with the formula alone")
+    parser.add_argument("--capacity", action="store_true", help="measure what load 1 is alone")
     options = parser.parse_args()
     results = read("latency") or {}
-    if options.formula or not options.load:
+    everything = not (options.formula or options.capacity or options.load)
+    if options.formula or everything:
         results["formula"] = run(formula(options.singles))
-    if not options.formula:
-        if not options.load or "requests_per_s_at_load_1" not in results:
-            results["requests_per_s_at_load_1"] = run(capacity(options.requests))
+    if options.capacity or everything or "requests_per_s_at_load_1" not in results:
+        results["requests_per_s_at_load_1"] = run(capacity(options.requests))
+    if options.load or everything:
         full = results["requests_per_s_at_load_1"]
-        rows = run(table(options.requests, full, options.load or list(LOADS)))
+        schedulers = options.scheduler or list(SCHEDULERS)
+        rows = run(table(options.requests, full, options.load or list(LOADS), schedulers))
         results["rows"] = merge("latency", rows, "load", "scheduler", "class")
     write("latency", results)
 

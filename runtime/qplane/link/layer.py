@@ -79,7 +79,6 @@ class LinkLayer:
         self._least_round_trip_ps = least_round_trip_ps
         self._timers = Timers(clock, self.flush)
         self._outbox: list[_Packet] = []
-        self._sending = asyncio.Lock()
         self._devices: dict[tuple[str, int], DeviceMhp] = {}  # by node and link number
         self._of_node: dict[str, list[DeviceMhp]] = defaultdict(list)  # the same
         self._egps: dict[tuple[str, int], Egp] = {}  # by node and port
@@ -318,17 +317,17 @@ class LinkLayer:
     async def flush(self) -> None:
         """Send what the protocols want sent. What can't be sent is lost, as on any link.
 
-        One at a time, as a gRPC stream takes one write at a time; and who comes second must not
-        return before its packets are sent, or virtual time would go on without them.
+        All at once: a packet that waited here for another one would not be known to be under way,
+        and virtual time would go on without it. The controller keeps the order at each switch.
         """
-        async with self._sending:
-            while self._outbox:
-                packets, self._outbox = self._outbox, []
-                for packet in packets:
-                    try:
-                        await self._controller.packet_out(*packet)
-                    except ControlError:
-                        self.lost += 1
+        packets, self._outbox = self._outbox, []
+        await asyncio.gather(*(self._send(packet) for packet in packets))
+
+    async def _send(self, packet: _Packet) -> None:
+        try:
+            await self._controller.packet_out(*packet)
+        except ControlError:
+            self.lost += 1
 
     def _device(self, node: str, frame: DeviceFrame) -> DeviceMhp | None:
         """Whom a frame of the device of `node` is for; answers about qubits name no link."""

@@ -138,11 +138,15 @@ class VirtualClock:
                 loop.call_soon_threadsafe(arrived.set)
 
     async def _settle(self) -> None:
-        """Let everything that is under way between switches and controller arrive."""
-        if self._pending()[0]:
-            await self._arrivals()
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+        """Let everything that is under way between switches and controller arrive, and what is sent
+        because of it."""
+        while True:
+            if self._pending()[0]:
+                await self._arrivals()
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            if not self._pending()[0]:
+                break
 
     async def _arrivals(self) -> None:
         limit, seen = 0.0, ""
