@@ -82,8 +82,11 @@ class Load:
             self._tasks.discard(task)
 
     async def _arrivals(self, kind: Kind, per_s: float, random: Random) -> None:
+        next_ps = self.w.clock.now_ps()
         while not self._stopped:
-            await self.w.clock.sleep(round(random.expovariate(per_s) * SECOND))
+            # From one to the next, however long it takes to ask.
+            next_ps += round(random.expovariate(per_s) * SECOND)
+            await self.w.clock.sleep(max(0, next_ps - self.w.clock.now_ps()))
             # Asked at once, not in a task that begins later: virtual time does not wait for those.
             asked = await self._ask(kind, self.w.ends[random.randrange(2)], random)
             self._start(self._take(kind, *asked))
