@@ -30,7 +30,7 @@ KNOWN_OF_BMV2 = {
     "an empty byte string is 0": r"= b'': OUT_OF_RANGE, not",
     "is_const in a write": r"is_const = True: INVALID_ARGUMENT, not (OK|NOT_FOUND)",
     "negative priority": r"priority = -1: INVALID_ARGUMENT, not (OK|NOT_FOUND|UNKNOWN)",
-    "per-colour counters are ignored": r"meter_counter_data there: UNIMPLEMENTED, not",
+    "per-colour counters are ignored": r"packet_count = 1: INVALID_ARGUMENT, not (OK|NOT_FOUND)",
     "an unknown member or group is INVALID_ARGUMENT": r"NOT_FOUND, not INVALID_ARGUMENT Invalid",
     "DELETE looks at more than the key": r"DELETE: well-formed: NOT_FOUND, not INVALID_ARGUMENT ",
     "member or group id 0": r"_id = 0: INVALID_ARGUMENT, not",
