@@ -18,7 +18,7 @@ from qplane.control.store import Store
 from qplane.control.topology import Topology
 from qplane.control.transaction import Phase, apply, difference
 
-_PARALLEL = 16  # switches being repaired at once
+_PARALLEL = 16  # switches being read or repaired at once
 
 
 class Programmer:
@@ -195,9 +195,13 @@ class Programmer:
 
     async def verify(self) -> list[Difference]:
         """What all switches hold against what is known to stand. Raises ConnectionFailedError."""
-        found = await asyncio.gather(
-            *(read(session, self._installed[name]) for name, session in self._sessions.items())
-        )
+        bound = asyncio.Semaphore(_PARALLEL)  # each request has a time limit of its own
+
+        async def one(name: str) -> dict[Key, Entry]:
+            async with bound:
+                return await read(self._sessions[name], self._installed[name])
+
+        found = await asyncio.gather(*map(one, self._sessions))
         return [
             d
             for name, state in zip(self._sessions, found, strict=True)
