@@ -272,7 +272,7 @@ class WhatIsNoneOfTheseIsDroppedTest(HeraldTest):
 @group("herald")
 @group("cpu")
 class SampledPairsAreCopiedToTheControllerTest(HeraldTest):
-    """Every second pair here; failures never."""
+    """Every second pair here, with its link's number; failures never."""
 
     def runTest(self):
         self.sample(mask=1, session=9)
@@ -283,7 +283,7 @@ class SampledPairsAreCopiedToTheControllerTest(HeraldTest):
                 reply = self.reply(A, 2 * number, mhp_seq=number, outcome=PSI_PLUS)
                 reply.src, reply.dst = "02:00:00:00:00:02", "02:00:00:00:00:01"
                 self.expect_packet_in(
-                    reply, ingress_port=DETECTORS, reason=CONSTANTS["PACKET_IN_HERALD"], detail=0
+                    reply, ingress_port=DETECTORS, reason=CONSTANTS["PACKET_IN_HERALD"], detail=LINK
                 )
             self.attempt(2 * number + 1, 0)
             self.answered(2 * number + 1, mhp_seq=number, outcome=0)
