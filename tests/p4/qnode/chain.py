@@ -218,11 +218,22 @@ class Chain:
                     self.expired(node, half, handle)
         elif frame.type is D.VOID:
             # Where the qubit was gone when DELIVER came, there is nothing to take back.
-            if half in device.deliveries:
+            if frame.flags & DeviceFlag.FAR:
+                self.void_far(node, link, body)
+            elif half in device.deliveries:
                 device.deliveries[half].void = True
         else:
             assert frame.type is D.EXPIRE_CONFIRMED
             device.unconfirmed.pop(half, None)
+
+    def void_far(self, node: int, link: int, body: QubitBody) -> None:
+        """Void what was delivered with this number at the other end, if anything was."""
+        assert (body.seq, body.slot, body.generation) == (0, 0, 0)
+        self.did["VOID FAR"] += 1
+        for (_, its_link, _), delivery in self.devices[node].deliveries.items():
+            if its_link == link and delivery.other_seq == body.seq2 and not delivery.void:
+                delivery.void = True
+                self.did["voided by its number at the other end"] += 1
 
     def swap(self, node: int, frame: DeviceFrame, body: QubitBody) -> None:
         device = self.devices[node]
