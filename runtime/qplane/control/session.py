@@ -66,7 +66,7 @@ class Role(Enum):
 
 class Session:
     """The connection to one switch. `packet_ins` and `packet_outs` count those dealt with, on the
-    present connection.
+    present connection; `sending` those whose senders still wait for gRPC to take them.
 
     `on_error` is called with what befalls the connection when nobody has asked (lost, taken over,
     a packet-out refused); `on_change` when a back-up hears that the switch has a primary or none;
@@ -93,6 +93,7 @@ class Session:
         self._reports = reports
         self.packet_ins = 0
         self.packet_outs = 0
+        self.sending = 0
         self.has_other_primary = False
         self.address = address
         self._device_id = device_id
@@ -448,6 +449,7 @@ class Session:
         message = fy.P4PacketOut(packet, egress_port=port, pad=0)
         update = message.encode_update(self._schema)
         self.packet_outs += 1  # now: while gRPC takes it, it is under way
+        self.sending += 1
         self._on_exchange(self.node)
         try:
             async with self._sending:
@@ -458,6 +460,9 @@ class Session:
         except asyncio.InvalidStateError as error:  # the stream ended; the receiver says why
             self.packet_outs -= 1
             raise self._no_connection() from error
+        finally:
+            self.sending -= 1
+            self._on_exchange(self.node)
 
     # ---- the stream ----
 

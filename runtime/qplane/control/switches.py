@@ -22,10 +22,13 @@ _PARALLEL = 16  # connections being set up at once
 
 
 class Packets(NamedTuple):
-    """On the present connection: packet-ins dealt with, packet-outs given to gRPC."""
+    """On the present connection: packet-ins dealt with, packet-outs given to gRPC, and how many of
+    these whoever sends them still waits for: they may have arrived, but the sender goes on later.
+    """
 
     ins_handled: int
     outs_sent: int
+    sending: int
 
 
 class Switches:
@@ -83,7 +86,7 @@ class Switches:
         session = self.sessions[node]
         if not session.is_primary:
             return None
-        return Packets(session.packet_ins, session.packet_outs)
+        return Packets(session.packet_ins, session.packet_outs, session.sending)
 
     async def open(
         self, nodes: Iterable[str], election_id: int | None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from qplane.clock import PS_PER_SECOND, Clock
@@ -79,8 +80,9 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         except WireError as error:
             raise OperationError(str(error)) from None
         if not hold_s:
-            async for item in _follow(end, request, clock, start_ps, end.release):
-                yield item
+            async with aclosing(_follow(end, request, clock, start_ps, end.release)) as items:
+                async for item in items:
+                    yield item
             return
 
         async def keep_it(ok: Ok) -> None:
@@ -88,8 +90,9 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
 
         holding.begin(end, request.create_id, round(hold_s * PS_PER_SECOND))
         try:
-            async for item in _follow(end, request, clock, start_ps, keep_it):
-                yield item
+            async with aclosing(_follow(end, request, clock, start_ps, keep_it)) as items:
+                async for item in items:
+                    yield item
         finally:
             holding.finish(end, request.create_id)
 
@@ -114,8 +117,9 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
             request = await end.test(pairs, min_fidelity=min_fidelity)
         except WireError as error:
             raise OperationError(str(error)) from None
-        async for item in _follow(end, request, clock, start_ps, end.release):
-            yield item
+        async with aclosing(_follow(end, request, clock, start_ps, end.release)) as items:
+            async for item in items:
+                yield item
 
     async def status(node: str | None = None) -> object:
         """How each end of each link stands (of one node, or of all)."""
@@ -176,7 +180,7 @@ async def _follow(
     clock: Clock,
     start_ps: int,
     take: Callable[[Ok], Awaitable[None]],
-) -> AsyncIterator[object]:
+) -> AsyncGenerator[object, None]:
     """Each pair, then the end. Raises OperationError where the request fails."""
 
     def seconds() -> float:

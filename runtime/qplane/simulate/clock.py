@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from qplane_cext.sim.network import Network, StopReason
@@ -23,7 +23,7 @@ T = TypeVar("T")
 _SETTLE_SECONDS = 30.0
 """Real time without any progress after which a controller is stuck, not slow."""
 
-_TURNS = 8
+_TURNS = 16
 """Turns of the event loop that a result takes at most from a packet handler to who awaits it."""
 
 _LOOK_AGAIN_SECONDS = 0.001
@@ -49,6 +49,7 @@ class VirtualClock:
         self._network = network
         self._pending = pending
         self._deadlines: list[int] = []
+        self._waiters: list[asyncio.Event] = []
         self._engine = asyncio.Lock()
         self._is_settled = False  # nobody but waiters has run since all had arrived
         self._arrived: asyncio.Event | None = None  # while the engine stands still for packets
@@ -64,12 +65,12 @@ class VirtualClock:
 
     async def sleep(self, delay_ps: int) -> None:
         deadline = self.now_ps() + delay_ps
-        await self._until(deadline, lambda: False)
+        await self._until(deadline)
 
     async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         task = asyncio.ensure_future(awaitable)
         try:
-            await self._until(self.now_ps() + timeout_ps, task.done, gather_ps)
+            await self._until(self.now_ps() + timeout_ps, task, gather_ps)
             if not task.done():
                 raise TimeoutError(f"nothing within {timeout_ps} ps of virtual time")
             return task.result()
@@ -85,21 +86,30 @@ class VirtualClock:
         """
         self._is_settled = False
         try:
-            return await self._advance(until_ps, gather_ps)
+            reason = await self._advance(until_ps, gather_ps)
+            assert reason is not None
+            return reason
         finally:
             self._is_settled = False
+            self._look_again()
 
-    async def _advance(self, until_ps: int | None, gather_ps: int) -> StopReason:
+    async def _advance(
+        self, until_ps: int | None, gather_ps: int, is_over: Callable[[], bool] = lambda: False
+    ) -> StopReason | None:
+        """None: it was over once all had arrived."""
         async with self._engine:
             if not self._is_settled:
                 await self._settle()
+            if is_over():
+                return None
             ends = [*self._deadlines] if until_ps is None else [*self._deadlines, until_ps]
             reason = self._run(min(ends, default=None), stop_on_cpu=True)
             if reason == "cpu" and gather_ps:
                 end = self._network.now_ps + gather_ps
                 reason = self._run(min([*ends, end]), stop_on_cpu=False)
+            self._is_settled = True  # unless somebody begins or ends to wait meanwhile
+            self._look_again()
             await self._settle()
-            self._is_settled = True
             return reason
 
     def _run(self, until_ps: int | None, *, stop_on_cpu: bool) -> StopReason:
@@ -110,18 +120,44 @@ class VirtualClock:
             on_progress=self.on_progress,
         )
 
-    async def _until(self, deadline: int, done: Callable[[], bool], gather_ps: int = 0) -> None:
-        """Run the engine until `done()` or the deadline."""
+    async def _until(
+        self,
+        deadline: int,
+        task: asyncio.Future[Any] | None = None,
+        gather_ps: int = 0,
+    ) -> None:
+        """Run the engine until `task` is done, or the deadline.
+
+        One of those who wait runs it. The others look again after each step, and at once when
+        their task is done: what they do then may set an earlier deadline.
+        """
+        woken = asyncio.Event()
+        if task is not None:
+            task.add_done_callback(lambda _: woken.set())
         self._deadlines.append(deadline)
+        self._waiters.append(woken)
         self._is_settled = False
+
+        def is_over() -> bool:
+            return (task is not None and task.done()) or self.now_ps() >= deadline
+
         try:
             await self._settle()
-            while not done() and self.now_ps() < deadline:
-                if await self._advance(deadline, gather_ps) == "interrupted":
+            while not is_over():
+                if self._engine.locked():
+                    woken.clear()
+                    await woken.wait()
+                elif await self._advance(deadline, gather_ps, is_over) == "interrupted":
                     raise Interrupted
         finally:
             self._is_settled = False
             self._deadlines.remove(deadline)
+            self._waiters.remove(woken)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        for woken in self._waiters:
+            woken.set()
 
     def wake(self) -> None:
         """Some packet has arrived, at a switch or at the controller. From any thread.
