@@ -308,7 +308,7 @@ def test_features_are_what_the_devices_said():
             links = controller.network.links_of(name)
             leave = sum(link.a.node == name for link in links)
             come = len(links) - leave
-            assert controller.packets(name) == (1 + len(found.links) + come, 1 + leave)
+            assert controller.packets(name) == (1 + len(found.links) + come, 1 + leave, 0)
 
     run(small(), scenario)
 
