@@ -12,6 +12,8 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from qplane_cext.switch.varint cimport put_varint, varint_size
+
 cdef enum:
     EXACT = 0
     LPM = 1
@@ -42,23 +44,6 @@ cdef inline uint64_t varint(Cursor* c) noexcept nogil:
         shift += 7
     c.failed = True
     return 0
-
-
-cdef inline int varint_size(uint64_t value) noexcept nogil:
-    cdef int size = 1
-    while value > 0x7F:
-        value >>= 7
-        size += 1
-    return size
-
-
-cdef inline char* put_varint(char* out, uint64_t value) noexcept nogil:
-    while value > 0x7F:
-        out[0] = <char>(value & 0x7F | 0x80)
-        out += 1
-        value >>= 7
-    out[0] = <char>value
-    return out + 1
 
 
 cdef inline Cursor nested(Cursor* c) noexcept nogil:
@@ -473,9 +458,9 @@ cdef inline bytes taken(const uint8_t* start, const uint8_t* end):
 
 cdef bytes field(int tag, bytes content):
     """A length-delimited field."""
-    cdef char[10] size
-    cdef char* end = put_varint(size, <uint64_t>len(content))
-    return bytes((tag,)) + size[:end - size] + content
+    cdef uint8_t[10] size
+    cdef uint8_t* end = put_varint(size, <uint64_t>len(content))
+    return bytes((tag,)) + taken(size, end) + content
 
 
 cdef bytes short_value(Cursor* c):
@@ -611,7 +596,7 @@ def frame_entries(list entries not None, Py_ssize_t limit):
     cdef list responses = []
     cdef Py_ssize_t first = 0, last, total, size, n = len(entries)
     cdef bytes entry, response
-    cdef char* out
+    cdef uint8_t* out
     while first < n:
         total = 0
         last = first
@@ -621,7 +606,7 @@ def frame_entries(list entries not None, Py_ssize_t limit):
             total += size + 1 + varint_size(size)
             last += 1
         response = PyBytes_FromStringAndSize(NULL, total)
-        out = PyBytes_AS_STRING(response)
+        out = <uint8_t*>PyBytes_AS_STRING(response)
         while first < last:
             entry = <bytes>entries[first]
             size = PyBytes_GET_SIZE(entry)

@@ -8,27 +8,12 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from qplane_cext.switch.varint cimport put_varint, varint_size
+
 cdef enum:
     MAX_FIELDS = 64
     MAX_BITS = 56  # with what surrounds it in its bytes, a field fits a word
     MAX_METADATA_BYTES = 18  # of one field: 2 + id (6) + value (2 + 7), and some
-
-
-cdef inline int varint_size(uint64_t value) noexcept nogil:
-    cdef int size = 1
-    while value > 0x7F:
-        value >>= 7
-        size += 1
-    return size
-
-
-cdef inline uint8_t* put_varint(uint8_t* out, uint64_t value) noexcept nogil:
-    while value > 0x7F:
-        out[0] = <uint8_t>(value & 0x7F | 0x80)
-        out += 1
-        value >>= 7
-    out[0] = <uint8_t>value
-    return out + 1
 
 
 @cython.final

@@ -142,8 +142,7 @@ class Simulation:
                 continue  # our controller may be about to become its primary
             device = self.emulation.devices[name]
             ins = max(device.packet_ins_to_primary - packets.ins_handled, 0)
-            outs = max(packets.outs_sent - device.packet_outs_received, 0)
-            outs = max(outs, packets.sending)
+            outs = max(packets.outs_sent - device.packet_outs_received, packets.sending)
             ended = not device.has_primary
             if ins or outs or ended:
                 what = "its stream ended" if ended else f"{ins} packet-ins, {outs} packet-outs"
