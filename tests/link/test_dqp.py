@@ -109,9 +109,7 @@ class Queues(RuleBasedStateMachine):
         assert all(end.queue.is_settled and not end.items for end in self.pair.ends)
 
 
-Queues.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True
-)
+Queues.TestCase.settings = settings(max_examples=60, stateful_step_count=30, derandomize=True)
 TestQueues = Queues.TestCase
 
 

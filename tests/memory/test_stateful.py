@@ -270,7 +270,6 @@ TestMemory = Memory.TestCase
 TestMemory.settings = settings(
     max_examples=60,
     stateful_step_count=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

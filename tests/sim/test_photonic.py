@@ -104,7 +104,7 @@ def correlations(rho):
 PROBABILITY = st.floats(0, 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 0.3), PROBABILITY, PROBABILITY, PROBABILITY
 )

@@ -121,7 +121,7 @@ def brute_force_single_click(
 shares = st.floats(0.02, 0.98)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     eta_a=shares,
     eta_b=shares,
@@ -167,7 +167,6 @@ def lost(rho, side):
 PSI = np.outer([0, 1, 1, 0], [0, 1, 1, 0]) / 2
 
 
-@settings(deadline=None)
 @given(shares, shares, shares, st.floats(0, 1), st.floats(0, 1))
 def test_a_source_is_what_its_branches_say(eta_a, eta_b, mu, dark, visibility):
     rho = mu * eta_a * eta_b * dephased(PSI, visibility)
@@ -181,7 +180,6 @@ def test_a_source_is_what_its_branches_say(eta_a, eta_b, mu, dark, visibility):
     assert list(herald.states) == [PSI_PLUS]
 
 
-@settings(deadline=None)
 @given(shares, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_end_to_end_is_what_its_branches_say(eta, dark, visibility, double, unprepared):
     """The first photon of two tells the memory's state; prepared wrongly, Ψ− is made of Ψ+."""
@@ -193,7 +191,6 @@ def test_end_to_end_is_what_its_branches_say(eta, dark, visibility, double, unpr
     assert herald.states[PSI_PLUS] == pytest.approx(correlations(rho), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(
     shares,
     shares,

@@ -204,7 +204,7 @@ def columns(chain, hops):
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_the_closed_form_is_that_of_density_matrices(hops, data):
     chain = data.draw(chains(hops))

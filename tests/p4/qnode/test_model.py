@@ -122,9 +122,7 @@ class OneNode(RuleBasedStateMachine):
 
 
 TestOneNode = OneNode.TestCase
-TestOneNode.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, derandomize=True
-)
+TestOneNode.settings = settings(max_examples=60, stateful_step_count=50, derandomize=True)
 
 STEPS = 15_000
 

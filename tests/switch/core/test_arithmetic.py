@@ -72,7 +72,7 @@ def run(op: int, a: dict[str, int], b: dict[str, int], shift: int, odd: int) -> 
 OPERANDS = st.fixed_dictionaries({name: edge(bits) for name, bits in WIDTHS.items()})
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, 8), OPERANDS, OPERANDS, edge(8), st.integers(0, 255))
 def test_results_are_those_of_unbounded_integers_cut_to_the_width(
     op: int, a: dict[str, int], b: dict[str, int], shift: int, odd: int
@@ -94,7 +94,7 @@ def test_results_are_those_of_unbounded_integers_cut_to_the_width(
     assert values["odd"] == odd
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(OPERANDS)
 def test_casts_cut_and_extend(a: dict[str, int]) -> None:
     values = run(9, a, a, 0, 0)

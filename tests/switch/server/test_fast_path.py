@@ -93,7 +93,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    max_examples=150, deadline=None, derandomize=True,
+    max_examples=150, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(st.lists(requests(), min_size=1, max_size=8))

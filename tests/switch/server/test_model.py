@@ -70,6 +70,6 @@ class SwitchModel(RuleBasedStateMachine):
 
 TestSwitchModel = SwitchModel.TestCase
 TestSwitchModel.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None, derandomize=True,
+    max_examples=40, stateful_step_count=20, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
