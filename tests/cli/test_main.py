@@ -41,6 +41,8 @@ def test_version():
         ["p4", "load"],
         ["new", "chain"],
         *(["net", command] for command in ("up", "list", "status", "down", "exec")),
+        *(["circuit", command] for command in ("add", "list", "show", "rm")),
+        *([command] for command in ("ping", "teleport", "top", "shell")),
     ],
 )
 def test_help_has_an_example(command):

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import math
 import threading
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from qplane.control import ControlError
 from qplane.live import client, rundir
-from qplane.live.api import NotRunningError, OperationError
+from qplane.live.api import NotRunningError, OperationError, WrongArgumentError
+from qplane.live.arguments import Signature
 from qplane.live.server import OperationServer
 
 
@@ -37,6 +39,9 @@ class Served:
     async def fail_control(self):
         raise ControlError("a switch refused", node="r1")
 
+    async def small(self, a: int):
+        raise WrongArgumentError("a", a, f"less than {a} is possible")
+
     async def break_down(self):
         raise KeyError("flaw")
 
@@ -58,6 +63,7 @@ class Served:
             "sum.refuse": self.refuse,
             "sum.control": self.fail_control,
             "sum.break": self.break_down,
+            "sum.small": self.small,
             "sum.count": self.count,
         }
         with rundir.claim(self._name) as folder:
@@ -113,6 +119,9 @@ def test_closing_a_stream_ends_the_operation(served, connected):
     assert served.ended.wait(30)
 
 
+FINITE = "{name} = {value}: text, a finite number, true, false, or a list or table of these"
+
+
 @pytest.mark.parametrize(
     ("operation", "arguments", "message"),
     [
@@ -120,8 +129,10 @@ def test_closing_a_stream_ends_the_operation(served, connected):
         ("sum.control", {}, "r1: a switch refused"),
         ("sum.break", {}, "an error inside the network: KeyError: 'flaw'"),
         ("sum.nothing", {}, "this network has no operation sum.nothing"),
-        ("sum.add", {}, "sum.add: missing a required argument: 'a'"),
-        ("sum.add", {"a": 1, "c": 1}, "sum.add: got an unexpected keyword argument 'c'"),
+        ("sum.add", {}, "a is missing: a value"),
+        ("sum.add", {"a": 1, "c": "ä"}, 'c = "ä": no such argument; there are: a, b'),
+        ("sum.add", {"a": math.nan}, FINITE.format(name="a", value="NaN")),
+        ("sum.add", {"a": 1, "b": {1}}, FINITE.format(name="b", value='"{1}"')),
         ("sum.count", {"to": 1}, "sum.count is a stream"),
     ],
 )
@@ -129,6 +140,40 @@ def test_mistakes_are_one_line(connected, operation, arguments, message):
     with pytest.raises(OperationError) as caught:
         connected.call(operation, **arguments)
     assert str(caught.value) == message
+
+
+async def typed(a: str, b: int, c: float = 0.0, d: list[int] | None = None, e: bool = True): ...
+
+
+@pytest.mark.parametrize(
+    ("argument", "wrong", "message"),
+    [
+        ("a", 1, "a = 1: should be text"),
+        ("a", None, "a = null: should be text"),
+        ("b", "1", 'b = "1": should be a whole number'),
+        ("b", 1.0, "b = 1.0: should be a whole number"),
+        ("b", True, "b = true: should be a whole number"),
+        ("c", "x", 'c = "x": should be a number'),
+        ("c", math.inf, "c = Infinity: should be a number"),
+        ("d", ["x"], 'd = ["x"]: should be a list, each a whole number or null'),
+        ("e", 0, "e = 0: should be true or false"),
+        ("f", 0, "f = 0: no such argument; there are: a, b, c, d, e"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(argument, wrong, message):
+    right = {"a": "x", "b": 1, "c": 1, "d": [1]}
+    Signature(typed).check(right)
+    with pytest.raises(WrongArgumentError) as caught:
+        Signature(typed).check(right | {argument: wrong})
+    assert str(caught.value) == message
+    assert caught.value.argument == argument
+
+
+def test_an_argument_that_can_not_be_used_is_told_from_what_can_not_be_done(connected):
+    with pytest.raises(WrongArgumentError) as caught:
+        connected.call("sum.small", a=3)
+    assert (caught.value.argument, caught.value.value) == ("a", 3)
+    assert str(caught.value) == "a = 3: less than 3 is possible"
 
 
 def test_streaming_what_gives_one_result(connected):

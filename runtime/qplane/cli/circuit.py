@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from qplane.cli.acting import call
+from qplane.cli.acting import POSITIONAL, call
 from qplane.cli.errors import fail
+from qplane.cli.examples import examples
 from qplane.cli.net import AsJson, NetName
 
 app = typer.Typer(
@@ -21,9 +22,11 @@ CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="The circuit.")
 
 
 @app.command(
-    epilog="Examples:  qplane circuit add alice bob --fidelity 0.9 --rate 20   |   "
-    "qplane circuit add alice bob --name video --pairs 1000 --within 10s   |   "
-    "qplane circuit add alice bob --slots 2 --cutoff 10ms --no-start --json"
+    epilog=examples(
+        "qplane circuit add alice bob --fidelity 0.9 --rate 20",
+        "qplane circuit add alice bob --name video --pairs 1000 --within 10s",
+        "qplane circuit add alice bob --slots 2 --cutoff 10ms --no-start --json",
+    )
 )
 def add(
     head: Annotated[str, typer.Argument(metavar="FROM", help="A node with a memory.")],
@@ -75,6 +78,7 @@ def add(
     shown = call(
         net,
         "circuit.add",
+        POSITIONAL if pairs is None else {**POSITIONAL, "rate": "--pairs / --within"},
         head=head,
         tail=tail,
         name=name,
@@ -100,7 +104,7 @@ def _number(text: str | None) -> float | str | None:
     return value if math.isfinite(value) else text
 
 
-@app.command("list", epilog="Example:  qplane circuit list --json")
+@app.command("list", epilog=examples("qplane circuit list --json"))
 def list_(net: NetName = None, as_json: AsJson = False) -> None:
     """All circuits: path, memory, what was promised."""
     circuits = call(net, "circuit.list")
@@ -113,13 +117,13 @@ def list_(net: NetName = None, as_json: AsJson = False) -> None:
     console().print(circuits_table(circuits))
 
 
-@app.command(epilog="Example:  qplane circuit show alice-bob")
+@app.command(epilog=examples("qplane circuit show alice-bob"))
 def show(name: CircuitName, net: NetName = None, as_json: AsJson = False) -> None:
     """One circuit, hop by hop: labels, slots, what its nodes have counted."""
     _print(call(net, "circuit.show", name=name), as_json)
 
 
-@app.command("rm", epilog="Example:  qplane circuit rm alice-bob")
+@app.command("rm", epilog=examples("qplane circuit rm alice-bob"))
 def remove(name: CircuitName, net: NetName = None, as_json: AsJson = False) -> None:
     """Stop a circuit, wait until its memory is empty, delete it from all switches."""
     answer = call(net, "circuit.remove", name=name)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from qplane.cli.examples import examples
 from qplane.cli.net import AsJson, NetName
 
 app = typer.Typer(
@@ -32,10 +33,12 @@ def _group() -> None:
 
 
 @app.command(
-    epilog="Examples:  qplane link create alice bob --pairs 100 --min-fidelity 0.8 --keep   |   "
-    "qplane link create alice bob --pairs 2 --keep --hold 10s   |   "
-    "qplane link create alice bob --pairs 1000 --basis xyz --json > pairs.jsonl   |   "
-    "qplane link create alice bob --simulate net.toml"
+    epilog=examples(
+        "qplane link create alice bob --pairs 100 --min-fidelity 0.8 --keep",
+        "qplane link create alice bob --pairs 2 --keep --hold 10s",
+        "qplane link create alice bob --pairs 1000 --basis xyz --json > pairs.jsonl",
+        "qplane link create alice bob --simulate net.toml",
+    )
 )
 def create(
     node: Node,
@@ -98,7 +101,7 @@ def create(
     )
 
 
-@app.command(epilog="Example:  qplane link release alice bob")
+@app.command(epilog=examples("qplane link release alice bob"))
 def release(node: Node, remote: Remote, net: NetName = None, as_json: AsJson = False) -> None:
     """Let go of the pairs that are held on a link (create --keep --hold), at both ends."""
     from qplane.cli import link_commands
@@ -107,8 +110,9 @@ def release(node: Node, remote: Remote, net: NetName = None, as_json: AsJson = F
 
 
 @app.command(
-    epilog="Examples:  qplane link test alice bob --pairs 1000   |   "
-    "qplane link test alice bob --min-fidelity 0.9"
+    epilog=examples(
+        "qplane link test alice bob --pairs 1000", "qplane link test alice bob --min-fidelity 0.9"
+    )
 )
 def test(
     node: Node,
@@ -135,7 +139,7 @@ def test(
     )
 
 
-@app.command(epilog="Example:  qplane link status alice --json")
+@app.command(epilog=examples("qplane link status alice --json"))
 def status(
     node: Annotated[str | None, typer.Argument(metavar="NODE", help="Only its links.")] = None,
     net: NetName = None,
@@ -147,7 +151,7 @@ def status(
     link_commands.status(link_commands.Where(net, None, as_json), node)
 
 
-@app.command(epilog="Example:  qplane link top --interval 0.5")
+@app.command(epilog=examples("qplane link top --interval 0.5"))
 def top(
     interval: Annotated[float, typer.Option(min=0.05, help="Seconds of the network.")] = 1.0,
     count: Annotated[int, typer.Option(min=0, help="So many times; 0: until Ctrl-C.")] = 0,
@@ -161,8 +165,9 @@ def top(
 
 
 @app.command(
-    epilog="Examples:  qplane link sample alice bob --every 64   |   "
-    "qplane link sample alice bob --every 0"
+    epilog=examples(
+        "qplane link sample alice bob --every 64", "qplane link sample alice bob --every 0"
+    )
 )
 def sample(
     node: Node,
@@ -181,8 +186,10 @@ def sample(
 
 
 @app.command(
-    epilog="Examples:  qplane link scheduler alice bob priority   |   "
-    "qplane link scheduler alice bob wfq --weights 0,10,1"
+    epilog=examples(
+        "qplane link scheduler alice bob priority",
+        "qplane link scheduler alice bob wfq --weights 0,10,1",
+    )
 )
 def scheduler(
     node: Node,

@@ -11,6 +11,7 @@ import typer
 import qplane
 from qplane.cli import circuit, link, net, new, p4
 from qplane.cli.errors import WRONG_INPUT
+from qplane.cli.examples import examples
 
 app = typer.Typer(
     name="qplane",
@@ -44,9 +45,11 @@ def _options(
 
 
 @app.command(
-    epilog="Examples:  qplane simulate examples/repeater.toml --pairs 10000 --seed 3   |   "
-    "qplane simulate net.toml --until 2s --json > result.json   |   "
-    "qplane simulate net.toml --serve"
+    epilog=examples(
+        "qplane simulate examples/repeater.toml --pairs 10000 --seed 3",
+        "qplane simulate net.toml --until 2s --json > result.json",
+        "qplane simulate net.toml --serve",
+    )
 )
 def simulate(
     network: Annotated[
@@ -112,7 +115,7 @@ def simulate(
     )
 
 
-@app.command(epilog="Examples:  qplane top   |   qplane top --interval 5 --count 3 --json")
+@app.command(epilog=examples("qplane top", "qplane top --interval 5 --count 3 --json"))
 def top(
     interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two looks.")] = 1.0,
     count: Annotated[
@@ -128,8 +131,12 @@ def top(
 
 
 @app.command(
-    epilog="Examples:  qplane ping alice bob   |   qplane ping alice bob --count 3 --json   |   "
-    "qplane ping bob alice --circuit video --interval 0.2   |   qplane ping alice bob --sample 500"
+    epilog=examples(
+        "qplane ping alice bob",
+        "qplane ping alice bob --count 3 --json",
+        "qplane ping bob alice --circuit video --interval 0.2",
+        "qplane ping alice bob --sample 500",
+    )
 )
 def ping(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The end that asks.")],
@@ -155,6 +162,7 @@ def ping(
         typer.Option(
             metavar="N",
             min=1,
+            max=65535,
             help="Instead: both ends measure N pairs, which are used up, and compare outcomes.",
         ),
     ] = None,
@@ -166,15 +174,19 @@ def ping(
 
     where = {"source": source, "target": target, "circuit": circuit_name}
     if sample is not None:
-        run_sample(net_name, as_json, pairs=sample, timeout=timeout or 60.0, **where)
+        run_sample(
+            net_name, as_json, pairs=sample, timeout=60.0 if timeout is None else timeout, **where
+        )
         return
-    run(net_name, as_json, count, interval, timeout=timeout or 1.0, **where)
+    run(net_name, as_json, count, interval, timeout=1.0 if timeout is None else timeout, **where)
 
 
 @app.command(
-    epilog="Examples:  qplane teleport alice bob   |   "
-    "qplane teleport alice bob --state +X --count 200   |   "
-    "qplane teleport bob alice --state -Y --count 50 --json"
+    epilog=examples(
+        "qplane teleport alice bob",
+        "qplane teleport alice bob --state +X --count 200",
+        "qplane teleport bob alice --state -Y --count 50 --json",
+    )
 )
 def teleport(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The end that sends.")],
@@ -202,8 +214,9 @@ def teleport(
 
 
 @app.command(
-    epilog="Examples:  qplane shell   |   "
-    'qplane shell -c \'circuits.add("alice", "bob", fidelity=0.9)\''
+    epilog=examples(
+        "qplane shell", 'qplane shell -c \'circuits.add("alice", "bob", fidelity=0.9)\''
+    )
 )
 def shell(
     command: Annotated[
@@ -223,7 +236,7 @@ def shell(
         "ignore_unknown_options": True,
         "help_option_names": [],
     },
-    epilog="Example:  qplane switch --device-id 1 -i 1@veth0 --grpc-server-addr 127.0.0.1:9559",
+    epilog=examples("qplane switch --device-id 1 -i 1@veth0 --grpc-server-addr 127.0.0.1:9559"),
 )
 def switch(context: typer.Context) -> None:
     """Run the embedded switch alone, as `qplane-switch` does (simple_switch_grpc's options)."""

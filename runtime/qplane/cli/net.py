@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qplane.cli.errors import FAILED, fail
+from qplane.cli.examples import examples
 
 app = typer.Typer(
     help="Run a network in real time, on embedded switches or on BMv2, and act on it.",
@@ -29,8 +30,10 @@ def _group() -> None:
 
 
 @app.command(
-    epilog="Examples:  qplane net up examples/repeater.toml   |   "
-    "sudo qplane net up examples/repeater.toml --target bmv2 --time-scale 200"
+    epilog=examples(
+        "qplane net up examples/repeater.toml",
+        "sudo qplane net up examples/repeater.toml --target bmv2 --time-scale 200",
+    )
 )
 def up(
     network: Annotated[
@@ -101,7 +104,7 @@ def up(
     )
 
 
-@app.command("list", epilog="Example:  qplane net list")
+@app.command("list", epilog=examples("qplane net list"))
 def list_(as_json: AsJson = False) -> None:
     """The networks that run."""
     import json
@@ -120,7 +123,7 @@ def list_(as_json: AsJson = False) -> None:
             print(name)
 
 
-@app.command(epilog="Example:  qplane net status --json")
+@app.command(epilog=examples("qplane net status --json"))
 def status(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The network, as --net.")
@@ -148,7 +151,7 @@ def status(
     console().print(status_report(answer))
 
 
-@app.command(epilog="Example:  qplane net down repeater")
+@app.command(epilog=examples("qplane net down repeater"))
 def down(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The network, as --net.")
@@ -174,8 +177,9 @@ def down(
     "exec",
     # An unknown option is the command's own; `--` in front of it keeps ours out of it too.
     context_settings={"ignore_unknown_options": True},
-    epilog="Examples:  qplane net exec h1 -- ping -c3 h2   |   "
-    "qplane net exec alice --switch -- tshark -i port1",
+    epilog=examples(
+        "qplane net exec h1 -- ping -c3 h2", "qplane net exec alice --switch -- tshark -i port1"
+    ),
 )
 def exec_(
     host: Annotated[

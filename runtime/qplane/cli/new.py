@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qplane.cli.errors import fail
+from qplane.cli.examples import examples
 
 app = typer.Typer(help="Write a network file to begin with.", no_args_is_help=True)
 
@@ -17,7 +18,7 @@ def _group() -> None:
     pass
 
 
-@app.command(epilog="Example:  qplane new chain --nodes 9 --out chain9.toml")
+@app.command(epilog=examples("qplane new chain --nodes 9 --out chain9.toml"))
 def chain(
     nodes: Annotated[int, typer.Option(min=2, help="Nodes, both ends included.")] = 3,
     length: Annotated[str, typer.Option(help="Length of each link, with its unit.")] = "25 km",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qplane.cli.errors import FAILED, fail
+from qplane.cli.examples import examples
 
 if TYPE_CHECKING:
     from qplane.p4.info import ProgramSummary
@@ -20,7 +21,7 @@ Folder = Annotated[
 ]
 
 
-@app.command(epilog="Example:  qplane p4 info qnode")
+@app.command(epilog=examples("qplane p4 info qnode"))
 def info(
     program: Annotated[str, typer.Argument(help="Name of the program.")] = "qnode",
     source: Folder = None,
@@ -51,7 +52,7 @@ def _print(summary: ProgramSummary) -> None:
         print(f"controller header {header.name}: {', '.join(header.fields)}")
 
 
-@app.command(epilog="Example:  qplane p4 build")
+@app.command(epilog=examples("qplane p4 build"))
 def build(
     program: Annotated[
         str | None, typer.Argument(help="Name of the program; all of them if not given.")
@@ -83,7 +84,7 @@ def build(
         fail(f"{error.filename}: can't be written: {error.strerror}")
 
 
-@app.command(epilog="Example:  qplane p4 load s1-runtime.json --address 127.0.0.1:50051 --device 0")
+@app.command(epilog=examples("qplane p4 load s1-runtime.json --address 127.0.0.1:50051 --device 0"))
 def load(
     source: Annotated[
         str,

@@ -2,13 +2,13 @@
 .sample, .teleport, and net.top.
 
 Values are JSON; what they hold is said at :func:`described`. Errors are ControlErrors and
-RequestErrors of one line; a circuit that can't be added leaves no trace.
+WrongArgumentErrors of one line; a circuit that can't be added leaves no trace.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ from qplane.control.plans import CircuitPlan
 from qplane.control.samples import ErrorRate, Sample
 from qplane.control.telemetry import Reports
 from qplane.control.teleport import CARDINAL, Teleportation
+from qplane.live.api import WrongArgumentError
 from qplane.net.request import RequestError, circuit_request
 from qplane.wire.link import BRIGHT_ONE
 
@@ -84,14 +85,13 @@ class Operations:
         `distil` rounds of distillation between the ends, `request` what they do with a pair:
         "keep", "measure" or "early".
         """
-        if isinstance(rate, (int, float)) and not isinstance(rate, bool):
-            rate = f"{rate} Hz"
+        frequency = f"{rate} Hz" if isinstance(rate, (int, float)) else rate
         wanted = {
             "from": head,
             "to": tail,
             "name": name or self._unused(f"{head}-{tail}"),
             "fidelity": fidelity,
-            "rate": rate,
+            "rate": frequency,
             "slots": slots,
             "cutoff": cutoff,
             "distil": distil,
@@ -100,7 +100,9 @@ class Operations:
         try:
             circuit = circuit_request(self._controller.network, wanted)
         except RequestError as error:
-            raise ControlError(str(error)) from error
+            argument = {"from": "head", "to": "tail"}.get(error.key or "", error.key)
+            given = wanted | {"head": head, "tail": tail, "rate": rate}
+            raise WrongArgumentError(argument, given.get(argument or ""), error.problem) from error
         plan = await self._controller.add(circuit)
         try:
             for hop in plan.hops:
@@ -157,12 +159,11 @@ class Operations:
         timeout: float = 1.0,
     ) -> AsyncIterator[Values]:
         """`count` pings (None: for ever), one every `interval` seconds of the network's time."""
-        for name, value in (("interval", interval), ("timeout", timeout)):
-            if not 0.001 <= value <= 3600:
-                raise ControlError(f"{name} {value}: 0.001 to 3600 seconds are possible")
+        _check_seconds("interval", interval)
+        _check_seconds("timeout", timeout)
         if count is not None and count < 1:
-            raise ControlError(f"count {count}: at least one ping")
-        self._check_nodes(source, target)
+            raise WrongArgumentError("count", count, "at least one ping")
+        self._check_nodes(source=source, target=target)
         name = find_circuit(self._controller.plans, source, target, circuit).name
         for sequence in itertools.count(1) if count is None else range(1, count + 1):
             begun_ps = self._clock.now_ps()
@@ -184,8 +185,8 @@ class Operations:
         timeout: float = 60.0,
     ) -> Values:
         """Both ends measure so many pairs; what they found. `timeout`: of the network's time."""
-        _check_timeout(timeout)
-        self._check_nodes(source, target)
+        _check_seconds("timeout", timeout)
+        self._check_nodes(source=source, target=target)
         found = await self._controller.sample(
             source, target, pairs, circuit, timeout_ps=round(timeout * PS_PER_SECOND)
         )
@@ -204,10 +205,12 @@ class Operations:
 
         `timeout`: of the network's time.
         """
-        _check_timeout(timeout)
+        _check_seconds("timeout", timeout)
         if state not in CARDINAL:
-            raise ControlError(f'no state is named "{state}"; states: {", ".join(CARDINAL)}')
-        self._check_nodes(source, target)
+            raise WrongArgumentError(
+                "state", state, f"no such state; there are: {_listed(CARDINAL)}"
+            )
+        self._check_nodes(source=source, target=target)
         name = find_circuit(self._controller.plans, source, target, circuit).name
         done = await self._controller.teleport(
             source,
@@ -222,8 +225,7 @@ class Operations:
     async def top(self, interval: float = 1.0) -> AsyncIterator[Values]:
         """Every `interval` seconds of the network's time: each circuit's deliveries since then (of
         one that distils: what came through its rounds), and what switches told unasked."""
-        if not 0.05 <= interval <= 3600:
-            raise ControlError(f"interval {interval}: 0.05 to 3600 seconds are possible")
+        _check_seconds("interval", interval, least=0.05)
         before: dict[str, int] = {}
         before_ps = self._clock.now_ps()
         while True:
@@ -256,11 +258,11 @@ class Operations:
                 "telemetry": told(self._controller.reports),
             }
 
-    def _check_nodes(self, *names: str) -> None:
-        for node in names:
-            if node not in self._controller.network.nodes:
-                known = ", ".join(self._controller.network.nodes)
-                raise ControlError(f"no node is named {node}; nodes: {known}")
+    def _check_nodes(self, **names: str) -> None:
+        nodes = self._controller.network.nodes
+        for argument, node in names.items():
+            if node not in nodes:
+                raise WrongArgumentError(argument, node, f"no such node; nodes: {_listed(nodes)}")
 
     def _plan(self, name: str) -> CircuitPlan:
         plans = self._controller.plans
@@ -394,9 +396,13 @@ def teleported(done: Sequence[Teleportation]) -> Values:
     }
 
 
-def _check_timeout(timeout_s: float) -> None:
-    if not 0.001 <= timeout_s <= 3600:
-        raise ControlError(f"timeout {timeout_s}: 0.001 to 3600 seconds are possible")
+def _check_seconds(argument: str, seconds: float, least: float = 0.001) -> None:
+    if not least <= seconds <= 3600:
+        raise WrongArgumentError(argument, seconds, f"{least} to 3600 seconds are possible")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _side(side: Side) -> Values:

@@ -177,6 +177,8 @@ class Samples:
         try:
             while not done.done() and self._clock.now_ps() < end_ps:
                 first = await self._last_seq(plan) + MARGIN + math.ceil(per_ps * lead_ps)
+                if done.done():  # the last came while the device was asked
+                    break
                 count = min(2 * (wanted - len(out.matched())) + MARGIN, LARGEST_RANGE)
                 if not await agree((first % 2**32, count)):
                     raise ControlError(

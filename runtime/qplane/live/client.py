@@ -10,8 +10,8 @@ from typing import Any
 import grpc
 
 from qplane.live import rundir
-from qplane.live.api import NotRunningError, OperationError
-from qplane.live.transport import CALL, OPTIONS, SERVICE, STREAM, decode, encode
+from qplane.live.api import NotRunningError, OperationError, WrongArgumentError
+from qplane.live.transport import ARGUMENT, CALL, OPTIONS, SERVICE, STREAM, decode, encode
 
 
 def find(name: str | None = None) -> Client:
@@ -20,10 +20,14 @@ def find(name: str | None = None) -> Client:
 
 
 def _request(operation: str, arguments: Mapping[str, object]) -> bytes:
-    try:
-        return encode({"operation": operation, "arguments": arguments})
-    except (TypeError, ValueError) as error:
-        raise OperationError(f"{operation}: the arguments are no JSON: {error}") from error
+    for name, value in arguments.items():
+        try:
+            encode(value)
+        except (TypeError, ValueError) as error:
+            raise WrongArgumentError(
+                name, value, "text, a finite number, true, false, or a list or table of these"
+            ) from error
+    return encode({"operation": operation, "arguments": arguments})
 
 
 class Client:
@@ -41,7 +45,7 @@ class Client:
         try:
             return self._call(_request(operation, arguments))
         except grpc.RpcError as error:
-            raise self._error(error) from None
+            raise self._error(error, arguments) from None
 
     def stream(self, operation: str, /, **arguments: Any) -> Iterator[Any]:
         """The values of an operation as they come; closing the iterator ends the operation.
@@ -52,12 +56,15 @@ class Client:
         try:
             yield from answers
         except grpc.RpcError as error:
-            raise self._error(error) from None
+            raise self._error(error, arguments) from None
         finally:
             answers.cancel()
 
-    def _error(self, error: grpc.RpcError) -> OperationError:
+    def _error(self, error: grpc.RpcError, arguments: Mapping[str, object]) -> OperationError:
         code, details = error.code(), error.details()
+        if code is grpc.StatusCode.INVALID_ARGUMENT:
+            name = dict(error.trailing_metadata()).get(ARGUMENT)
+            return WrongArgumentError(name, arguments.get(name or ""), details)
         if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
             return NotRunningError(f"network {self.name} has ended or does not answer")
         return OperationError(details)

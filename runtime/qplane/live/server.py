@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
@@ -13,8 +12,9 @@ import grpc.aio
 
 from qplane.control import ControlError
 from qplane.live import rundir
-from qplane.live.api import Operation, OperationError
-from qplane.live.transport import CALL, OPTIONS, SERVICE, STREAM, decode, encode
+from qplane.live.api import Operation, OperationError, WrongArgumentError
+from qplane.live.arguments import Signature
+from qplane.live.transport import ARGUMENT, CALL, OPTIONS, SERVICE, STREAM, decode, encode
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,9 @@ class OperationServer:
 
     def __init__(self, folder: Path, operations: Mapping[str, Operation]) -> None:
         self._path = rundir.socket_path(folder)
-        self._operations = operations
+        self._operations = {
+            name: (operation, Signature(operation)) for name, operation in operations.items()
+        }
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -77,16 +79,16 @@ class OperationServer:
 
     def _begin(self, request: Any) -> Awaitable[object] | AsyncIterator[object]:
         name, arguments = request["operation"], request["arguments"]
-        operation = self._operations.get(name)
-        if operation is None:
+        if name not in self._operations:
             raise _BadRequest(f"this network has no operation {name}")
-        try:
-            inspect.signature(operation).bind(**arguments)
-        except TypeError as error:
-            raise _BadRequest(f"{name}: {error}") from error
+        operation, signature = self._operations[name]
+        signature.check(arguments)
         return operation(**arguments)
 
     async def _abort(self, context: Any, request: Any, error: Exception) -> NoReturn:
+        if isinstance(error, WrongArgumentError):
+            metadata = () if error.argument is None else ((ARGUMENT, error.argument),)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.problem, metadata)
         if isinstance(error, (OperationError, ControlError)):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         log.error("operation %s failed", request.get("operation"), exc_info=error)

@@ -12,7 +12,15 @@ from qplane.net.model import DEFAULT_SLICE, Circuit, Network
 
 
 class RequestError(ValueError):
-    """A circuit that can't be asked for; one line that names the key and its value."""
+    """A circuit that can't be asked for; one line that names the key and its value.
+
+    `key` is None where it is several keys that don't go together; `problem` is what would be right.
+    """
+
+    def __init__(self, key: str | None, value: object, problem: str) -> None:
+        super().__init__(problem if key is None else f'{key} = "{value}": {problem}')
+        self.key = key
+        self.problem = problem
 
 
 def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
@@ -28,19 +36,18 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
         section = schema.CircuitSection.model_validate(keys)
     except ValidationError as error:
         place, problem = explained(error)
-        key = str(place[0]) if place else ""
-        value = f' = "{keys[key]}"' if key in keys else ""
-        raise RequestError(f"{key}{value}: {problem}" if key else problem) from error
+        key = str(place[0]) if place else None
+        raise RequestError(key, keys.get(key or ""), problem) from error
     for key, name in (("from", section.head), ("to", section.tail)):
         node = network.nodes.get(name)
         if node is None:
             known = ", ".join(network.nodes)
-            raise RequestError(f'{key} = "{name}": no such node; nodes: {known}')
+            raise RequestError(key, name, f"no such node; nodes: {known}")
         if not node.is_quantum:
-            raise RequestError(f'{key} = "{name}": this node has no memory; no circuit ends there')
+            raise RequestError(key, name, "this node has no memory; no circuit ends there")
     if section.slice not in (None, DEFAULT_SLICE, *network.slices):
         known = ", ".join(network.slices) or "none"
-        raise RequestError(f'slice = "{section.slice}": no such slice; there are: {known}')
+        raise RequestError("slice", section.slice, f"no such slice; there are: {known}")
     return Circuit(
         name=section.name,
         head=section.head,
