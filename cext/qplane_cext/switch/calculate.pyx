@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from qplane_cext.switch.hashing cimport RANDOM, ROUND_ROBIN, fold_sum, hash_bytes, sum_bytes
+from qplane_cext.switch.hashing cimport CRC32, RANDOM, ROUND_ROBIN, fold_sum, hash_bytes, sum_bytes
 from qplane_cext.switch.headers cimport header_bytes, pack_header, varbit_bytes
 from qplane_cext.switch.program cimport Calculation, Header, Input, Prog
 from qplane_cext.switch.state cimport OUT_OF_MEMORY, Core, reserve
@@ -98,7 +98,7 @@ cdef uint64_t gather(Core* core, const Calculation* one) noexcept nogil:
 cdef uint64_t calculation(Core* core, int number) noexcept nogil:
     """The value of a calculation over the packet as it is now."""
     cdef const Calculation* one = &core.prog.calculations[number]
-    cdef uint64_t result = 0, room, length
+    cdef uint64_t result = 0
     if one.simple_sum and quick_sum(core, one, &result):
         return result
     if one.algorithm == RANDOM:
@@ -106,6 +106,19 @@ cdef uint64_t calculation(Core* core, int number) noexcept nogil:
     if one.algorithm == ROUND_ROBIN:
         core.round_robin[number] += 1
         return core.round_robin[number] - 1
+    return hash_inputs(core, one, one.algorithm)
+
+
+cdef uint64_t hash_of_inputs(Core* core, int number) noexcept nogil:
+    """What a calculation's inputs hash to: with CRC32 where it draws or counts instead."""
+    cdef const Calculation* one = &core.prog.calculations[number]
+    if one.algorithm == RANDOM or one.algorithm == ROUND_ROBIN:
+        return hash_inputs(core, one, CRC32)
+    return calculation(core, number)
+
+
+cdef uint64_t hash_inputs(Core* core, const Calculation* one, int algorithm) noexcept nogil:
+    cdef uint64_t room, length
     room = one.max_bits // 8 + 32 * one.n_inputs + 64
     if one.has_payload:
         room += core.length
@@ -113,4 +126,4 @@ cdef uint64_t calculation(Core* core, int number) noexcept nogil:
         core.stats[OUT_OF_MEMORY] += 1
         return 0
     length = gather(core, one)
-    return hash_bytes(one.algorithm, core.scratch, length)
+    return hash_bytes(algorithm, core.scratch, length)

@@ -38,6 +38,7 @@ class Pipeline:
     digests: Sequence[DigestInfo]
     errors: Mapping[str, int]  # P4's errors, by name
     enums: Mapping[str, Mapping[str, int]]
+    header_types: Mapping[str, Sequence[tuple[str, int]]]  # name -> fields and their bit widths
     value_sets: Mapping[str, tuple[int, ...]]  # name -> bit widths of its key fields
 
 # A key component: exact -> value; lpm -> (value, prefix_length); ternary -> (value, mask);
@@ -168,7 +169,11 @@ class SwitchCore:
         self, profile: str, handle: int, action_id: int, params: Sequence[bytes]
     ) -> None: ...
     def member_delete(self, profile: str, handle: int) -> None: ...
-    def group_add(self, profile: str) -> int: ...
+    def group_add(
+        self, profile: str, pick: Literal["selector", "hash", "random"] = "selector"
+    ) -> int:
+        """An empty group; ``pick``: how it chooses a packet's member, as the selector does, by a
+        hash of the selector's inputs (its own, CRC32 where it has none), or at random."""
     def group_set(self, profile: str, handle: int, members: Sequence[tuple[int, int]]) -> None:
         """(member handle, weight) pairs; replaces the whole group."""
     def group_delete(self, profile: str, handle: int) -> None: ...

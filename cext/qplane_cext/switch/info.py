@@ -63,5 +63,4 @@ class ProfileInfo(NamedTuple):
     name: str
     max_size: int
     has_selector: bool
-    is_random: bool  # the selector's algorithm draws
     actions: tuple[str, ...]

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
 
-from qplane_cext.switch.calculate cimport calculation, next_random
+from qplane_cext.switch.calculate cimport calculation, hash_of_inputs, next_random
 from qplane_cext.switch.headers cimport (
     clear_header, clear_union, copy_header, copy_union, extract_pieces, extract_varbit,
     header_bytes, make_valid, same_header, same_union, same_varbit, shift_stack, shift_union_stack,
@@ -17,12 +17,12 @@ from qplane_cext.switch.program cimport (
 )
 from qplane_cext.switch.state cimport (
     ACTION_LOOPS, ASSERT_FAILED, COUNTER_RANGE, DIVISIONS_BY_ZERO, EMPTY_GROUP, METER_RANGE,
-    OUT_OF_MEMORY, PARSER_ERRORS, PARSER_LOOPS, REGISTER_RANGE, STACK_RANGE, TARGET_ACTION, TARGET_MEMBER,
-    TARGET_NONE, Core, EntryData, MemberGroup, Meter, ProfileState, TableState, Target, reserve,
+    OUT_OF_MEMORY, PARSER_ERRORS, PARSER_LOOPS, PICK_AT_RANDOM, PICK_BY_HASH, REGISTER_RANGE,
+    STACK_RANGE, TARGET_ACTION, TARGET_MEMBER, TARGET_NONE, Core, EntryData, MemberGroup, Meter, ProfileState, TableState, Target, reserve,
     trace_event,
 )
 from qplane_cext.switch.tracing cimport (
-    EV_ACTION, EV_ASSERT, EV_EXIT, EV_HIT, EV_MISS, EV_PARSER_ERROR, EV_STATE, EV_COMPILED,
+    EV_ACTION, EV_ASSERT, EV_EXIT, EV_HIT, EV_KEY, EV_MISS, EV_PARSER_ERROR, EV_STATE, EV_COMPILED,
 )
 from qplane_cext.switch.tuplespace cimport matcher_lookup
 from qplane_cext.switch.wide cimport (
@@ -145,6 +145,7 @@ cdef const Target* resolve(Core* core, const Table* table, const Target* target)
     cdef MemberGroup* group
     cdef uint64_t at
     cdef uint32_t low = 0, high, middle
+    cdef int number
     if target.kind == TARGET_ACTION or target.kind == TARGET_NONE:
         return target
     profile = &core.profiles[table.profile]
@@ -154,9 +155,14 @@ cdef const Target* resolve(Core* core, const Table* table, const Target* target)
     if group.total == 0:
         core.stats[EMPTY_GROUP] += 1
         return NULL
+    number = core.prog.profile_calculation[table.profile]
     # BMv2's selectors see 32 bits of a hash.
-    at = <uint32_t>calculation(core, core.prog.profile_calculation[table.profile])
-    at %= group.total
+    if group.pick == PICK_AT_RANDOM:
+        at = next_random(core, group.total - 1)
+    elif group.pick == PICK_BY_HASH:
+        at = <uint32_t>hash_of_inputs(core, number) % group.total
+    else:
+        at = <uint32_t>calculation(core, number) % group.total
     high = group.count - 1
     while low < high:
         middle = (low + high) // 2
@@ -189,7 +195,7 @@ cdef int apply_table(Core* core, int number, int* following) noexcept nogil:
     cdef const Target* target
     cdef int64_t found = -1
     cdef int i
-    if state.matcher.n_tuples:
+    if state.matcher.n_tuples or core.tracing:
         for i in range(table.words):
             key[i] = 0
         while part < end:
@@ -213,6 +219,8 @@ cdef int apply_table(Core* core, int number, int* following) noexcept nogil:
         entry.bytes += core.ingress_length
     if core.tracing:
         trace_event(core, EV_HIT if found >= 0 else EV_MISS, number, found)
+        for i in range(table.words):
+            trace_event(core, EV_KEY, number, <int64_t>key[i])
     target = resolve(core, table, &entry.target)
     if table.hit_miss:
         following[0] = table.next_hit if found >= 0 else table.next_miss

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .compiler.control import Profile, Table
-from .compiler.program import ALGORITHMS, Array, Program, compile_json
+from .compiler.control import Table
+from .compiler.program import Array, Program, compile_json
 from .errors import PipelineError
 from .info import ActionInfo, ArrayInfo, DigestInfo, KeyInfo, ProfileInfo, TableInfo
 from .program import Compiled
@@ -42,7 +42,6 @@ class Pipeline:
                 one.name,
                 one.max_size,
                 one.calculation >= 0,
-                _is_random(source, one),
                 tuple(one.actions),
             )
             for one in source.profiles
@@ -53,6 +52,10 @@ class Pipeline:
         ]
         self.errors = dict(source.errors)  # P4's errors by name
         self.enums = source.enums
+        self.header_types = {
+            one.name: tuple((item.name, item.bits) for item in one.fields)
+            for one in source.layout.types.values()
+        }
         self.value_sets = {one.name: tuple(one.fields) for one in source.value_sets}
 
     def compiled(self, traced: bool) -> Any:
@@ -99,12 +102,6 @@ def _table_info(source: Program, table: Table) -> TableInfo:
         has_const_entries=table.const_entries,
         action_ids={source.actions[i].name: source.actions[i].id for i in table.action_indices},
     )
-
-
-def _is_random(source: Program, profile: Profile) -> bool:
-    if profile.calculation < 0:
-        return False
-    return ALGORITHMS[source.calculations[profile.calculation].algorithm] == "random"
 
 
 def _arrays(arrays: Iterable[Array]) -> dict[str, ArrayInfo]:

@@ -5,13 +5,17 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.base cimport pthread_mutex_t
-from qplane_cext.switch.state cimport Member, MemberGroup, ProfileState, Target
+from qplane_cext.switch.state cimport (
+    PICK_AS_SELECTOR, PICK_AT_RANDOM, PICK_BY_HASH, Member, MemberGroup, ProfileState, Target,
+)
 
 from .errors import SwitchError
 
 cdef extern from "pthread.h" nogil:
     int pthread_mutex_lock(pthread_mutex_t*)
     int pthread_mutex_unlock(pthread_mutex_t*)
+
+_PICKS = {"selector": PICK_AS_SELECTOR, "hash": PICK_BY_HASH, "random": PICK_AT_RANDOM}
 
 
 cdef class ProfileControl(TableControl):
@@ -103,8 +107,12 @@ cdef class ProfileControl(TableControl):
         with self._control:
             return dict(self._members[self._profile(profile)])
 
-    def group_add(self, str profile):
-        """Add an empty group and return its handle."""
+    def group_add(self, str profile, str pick="selector"):
+        """Add an empty group and return its handle.
+
+        ``pick``: how a packet's member is chosen, as the selector does it, by a "hash" or at
+        "random".
+        """
         cdef ProfileState* state
         cdef uint32_t handle = 0, room
         cdef MemberGroup* moved
@@ -131,6 +139,7 @@ cdef class ProfileControl(TableControl):
                     state.groups_room = room
                     pthread_mutex_unlock(&self.mutex)
                 free(old)
+            state.groups[handle].pick = _PICKS[pick]  # no entry refers to it yet
             groups[handle] = ()
             return handle
 
@@ -169,6 +178,7 @@ cdef class ProfileControl(TableControl):
             with nogil:
                 pthread_mutex_lock(&self.mutex)
                 old = group[0]
+                fresh.pick = old.pick
                 group[0] = fresh
                 pthread_mutex_unlock(&self.mutex)
             free(old.members)

@@ -61,8 +61,12 @@ cdef struct Member:
     int32_t used
     Target target
 
+cdef enum:
+    PICK_AS_SELECTOR, PICK_BY_HASH, PICK_AT_RANDOM
+
 cdef struct MemberGroup:
     int32_t used
+    int32_t pick
     uint32_t count
     uint32_t* members  # handles
     uint64_t* until  # running sum of the weights

@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 KINDS = (
     "ingress", "state", "parser_error", "checksum_error", "hit", "miss", "action", "exit",
     "assert_failed", "clone", "digest", "resubmit", "multicast", "drop", "egress", "drop",
-    "recirculate", "emit", "state", "condition", "primitive", "action",
+    "recirculate", "emit", "key", "state", "condition", "primitive", "action",
 )  # fmt: skip
+
+
+_WORD = (1 << 64) - 1
 
 
 class TraceEvent(NamedTuple):
@@ -17,13 +20,15 @@ class TraceEvent(NamedTuple):
 
     ``kind`` is one of KINDS; ``name`` the state, table, action, condition, primitive, error or
     digest; ``value`` the port of ingress and emit, the entry handle of a hit (-1 for a miss),
-    the truth of a condition, a number of copies; ``source`` the P4 file and line where known.
+    the truth of a condition, a number of copies; ``source`` the P4 file and line where known;
+    ``key`` what was looked up in a table: each field's name, bits and value.
     """
 
     kind: str
     name: str
     value: int
     source: str
+    key: tuple[tuple[str, int, int], ...] = ()
 
 
 def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEvent]:
@@ -32,9 +37,16 @@ def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEven
     digests = {one.id: one.name for one in program.digests}
     out = []
     dropped_at = ""
+    words: list[int] = []  # of the key that is being told
     for number, ident, given in events:
         value = given
         kind = KINDS[number]
+        if kind == "key":
+            words.append(given & _WORD)
+            if len(words) == program.tables[ident].words:
+                out[-1] = out[-1]._replace(key=_unpacked(program.tables[ident].keys, words))
+                words = []
+            continue
         name, source = "", ""
         if kind == "state":
             name = program.state_names[ident]
@@ -60,6 +72,17 @@ def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEven
         line = source.strip().removeprefix("(").removesuffix(")")
         out.append(TraceEvent(kind, name, value, line))
     return out
+
+
+def _unpacked(fields: Any, words: list[int]) -> tuple[tuple[str, int, int], ...]:
+    """A packed key's fields: (name, bits, value)."""
+    key = []
+    for one in fields:
+        value = 0
+        for place, (_, word, shift, mask) in enumerate(one.parts):
+            value |= (words[word] >> shift & mask) << 64 * place
+        key.append((one.name, one.bits, value))
+    return tuple(key)
 
 
 def format_message(text: str, values: list[int]) -> str:

@@ -423,10 +423,8 @@ def _wants(scope: RoleScope, header: ControllerHeader, packet: bytes) -> bool:
         return False
     if scope.packet_in_filter is None:
         return True
-    wanted = scope.packet_in_filter
-    message = header.split(packet)
-    assert message is not None  # it is long enough
-    return any((item.metadata_id, item.value) == wanted for item in message.metadata)
+    metadata_id, value = scope.packet_in_filter
+    return header.value(packet, metadata_id) == value
 
 
 def _election_id(

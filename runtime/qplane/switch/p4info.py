@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from finsy.proto import p4i
 
@@ -18,9 +18,6 @@ from qplane_cext.switch.core import Pipeline
 from .errors import invalid
 from .p4data import DataType
 from .packet_io import ControllerHeader
-
-if TYPE_CHECKING:
-    pass
 
 
 class MatchKind(Enum):
@@ -101,7 +98,6 @@ class Profile:
     id: int
     name: str
     with_selector: bool
-    is_random: bool  # the selector draws instead of hashing (HashAlgorithm.random)
     size: int  # 0: no limit
     max_group_size: int
     sum_of_members: bool
@@ -169,17 +165,6 @@ class Digest:
 _Known = TypeVar("_Known")
 
 
-def _lookup(objects: Mapping[int, _Known], p4_id: int, kind: str) -> _Known:
-    found = objects.get(p4_id)
-    if found is not None:
-        return found
-    if p4_id == 0:
-        raise invalid(f"{kind} id is not set")
-    # The id is well formed but names nothing: the reference and the specification's examples
-    # agree that this is a malformed entity, not a missing one.
-    raise invalid(f"no {kind} with id {p4_id:#x} in the P4Info")
-
-
 @dataclass
 class P4InfoIndex:
     """A P4Info by id. See :mod:`.p4info_index`."""
@@ -199,31 +184,47 @@ class P4InfoIndex:
 
     def table(self, p4_id: int) -> Table:
         """INVALID_ARGUMENT when there is no such table; so do the other look-ups."""
-        return _lookup(self.tables, p4_id, "table")
+        return self._lookup(self.tables, p4_id, "table")
 
     def profile(self, p4_id: int) -> Profile:
         """The action profile or selector of that id."""
-        return _lookup(self.profiles, p4_id, "action profile")
+        return self._lookup(self.profiles, p4_id, "action profile")
 
     def counter(self, p4_id: int) -> Array:
         """The indexed counter of that id."""
-        return _lookup(self.counters, p4_id, "counter")
+        return self._lookup(self.counters, p4_id, "counter")
 
     def meter(self, p4_id: int) -> Array:
         """The indexed meter of that id."""
-        return _lookup(self.meters, p4_id, "meter")
+        return self._lookup(self.meters, p4_id, "meter")
 
     def register(self, p4_id: int) -> Array:
         """The register array of that id."""
-        return _lookup(self.registers, p4_id, "register")
+        return self._lookup(self.registers, p4_id, "register")
 
     def value_set(self, p4_id: int) -> ValueSet:
         """The parser value set of that id."""
-        return _lookup(self.value_sets, p4_id, "value set")
+        return self._lookup(self.value_sets, p4_id, "value set")
 
     def digest(self, p4_id: int) -> Digest:
         """The digest of that id."""
-        return _lookup(self.digests, p4_id, "digest")
+        return self._lookup(self.digests, p4_id, "digest")
+
+    def _lookup(self, objects: Mapping[int, _Known], p4_id: int, kind: str) -> _Known:
+        found = objects.get(p4_id)
+        if found is not None:
+            return found
+        if p4_id == 0:
+            raise invalid(f"{kind} id is not set")
+        # The id is well formed but names nothing: the reference and the specification's examples
+        # agree that this is a malformed entity, not a missing one.
+        for item in getattr(self.message, kind.replace(" ", "_") + "s"):
+            if item.preamble.id == p4_id:
+                raise invalid(
+                    f"{kind} {item.preamble.name!r} is in the P4Info, but the device config (the "
+                    "BMv2 JSON) lacks it: the compiler leaves out what no packet can reach"
+                )
+        raise invalid(f"no {kind} with id {p4_id:#x} in the P4Info")
 
     def initial_tables(self) -> list[str]:
         """The tables whose entries in the program are only where they start from."""

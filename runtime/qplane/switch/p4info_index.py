@@ -52,7 +52,7 @@ def index_p4info(message: p4i.P4Info, pipeline: Pipeline) -> P4InfoIndex:
     Raises StatusError(INVALID_ARGUMENT) with the first difference found.
     """
     _check_ids(message)
-    packet_in, packet_out = controller_headers(message)
+    packet_in, packet_out = controller_headers(message, pipeline.header_types.values())
     index = P4InfoIndex(message, pipeline, packet_in, packet_out)
     for action in message.actions:
         index.actions[action.preamble.id] = _action(action, pipeline, message.type_info)
@@ -223,7 +223,6 @@ def _profile(profile: p4i.ActionProfile, index: P4InfoIndex, message: p4i.P4Info
         id=profile.preamble.id,
         name=name,
         with_selector=profile.with_selector,
-        is_random=name in index.pipeline.profiles and index.pipeline.profiles[name].is_random,
         size=profile.size,
         max_group_size=profile.max_group_size,
         sum_of_members=semantics == "sum_of_members",

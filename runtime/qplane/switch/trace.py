@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 from qplane_cext.switch.core import TraceEvent
 
+from .bytestrings import byte_width
+
 log = logging.getLogger(__name__)
 
 TRACE = 5  # a logging level below DEBUG
@@ -19,8 +21,8 @@ _TEXTS = {
     "state": "parser state {name}",
     "parser_error": "parser error {name}",
     "checksum_error": "checksum error",
-    "hit": "table {name}: hit {entry}",
-    "miss": "table {name}: miss",
+    "hit": "table {name}: hit {entry}{key}",
+    "miss": "table {name}: miss{key}",
     "action": "action {name}",
     "condition": "condition {name} is {truth}",
     "primitive": "{name}",
@@ -58,7 +60,11 @@ class Tracer:
         """One event as a line, with the P4 source line where it is known."""
         entry = self._describe(event.name, event.value) if event.kind == "hit" else ""
         words = _TEXTS[event.kind].format(
-            name=event.name, value=event.value, entry=entry, truth=bool(event.value)
+            name=event.name,
+            value=event.value,
+            entry=entry,
+            truth=bool(event.value),
+            key=_key_text(event),
         )
         return f"{words.rstrip()} ({event.source})" if event.source else words.rstrip()
 
@@ -75,7 +81,19 @@ class Tracer:
                 step["value"] = bool(event.value)
             elif event.kind == "hit":
                 step["entry"] = self._describe(event.name, event.value)
+            if event.key:
+                step["key"] = {name: _hex(bits, value) for name, bits, value in event.key}
             if event.source:
                 step["source"] = event.source
             steps.append(step)
         return json.dumps({"packet": number, "steps": steps})
+
+
+def _key_text(event: TraceEvent) -> str:
+    """What was looked up, as entries show it."""
+    fields = ", ".join(f"{name}={_hex(bits, value)}" for name, bits, value in event.key)
+    return f" for [{fields}]" if fields else ""
+
+
+def _hex(bits: int, value: int) -> str:
+    return f"0x{value:0{2 * byte_width(bits)}x}"

@@ -40,6 +40,40 @@ def test_a_trace_tells_states_tables_actions_and_drops_with_their_lines(switch: 
     assert any(e.kind == "condition" and e.value for e in events)
 
 
+@pytest.mark.parametrize("program", ["keys", "tables", "router"])
+def test_a_trace_shows_the_key_that_was_looked_up(switch: Make, program: str) -> None:
+    core = switch(program)
+    events: list[TraceEvent] = []
+    core.on_trace(events.extend)
+    data = bytes(range(1, 61))
+    core.process(4, data, 0)
+    tables = {event.name: event.key for event in events if event.kind in ("hit", "miss")}
+    assert tables
+    for name, key in tables.items():
+        assert [(one, bits) for one, bits, _ in key] == [
+            (info.name, info.bitwidth) for info in core.pipeline.tables[name].keys
+        ]
+        assert all(value < 1 << bits for _, bits, value in key)
+
+
+def test_the_key_of_a_trace_is_the_packets(switch: Make) -> None:
+    core = switch("tables")
+    name = "MyIngress.t_exact"
+    events: list[TraceEvent] = []
+    core.on_trace(events.extend)
+    core.process(4, bytes(28), 0)
+    core.process(4, bytes([0, 1, 2, 3, 4, 5, 6, 7]) + bytes(20), 0)
+    zero, other = (event for event in events if event.name == name and event.key)
+    assert (zero.kind, [value for _, _, value in zero.key]) == ("miss", [0, 0])
+    # A miss, then a hit on the very key that the trace shows.
+    key = [value.to_bytes((bits + 7) // 8, "big") for _, bits, value in other.key]
+    handle = core.table_add(name, key, 0, action(core, name, "MyIngress.set_value", 1))
+    del events[:]
+    core.process(4, bytes([0, 1, 2, 3, 4, 5, 6, 7]) + bytes(20), 0)
+    [hit] = [event for event in events if event.name == name and event.key]
+    assert (hit.kind, hit.value, hit.key) == ("hit", handle, other.key)
+
+
 def test_a_drop_names_the_line_that_marked_it(switch: Make) -> None:
     core = switch("replication")
     traces: list[list[TraceEvent]] = []

@@ -241,13 +241,44 @@ def test_a_refused_one_shot_leaves_nothing_behind(
     assert primary.status(insert(action_profile_member=member(names, "ecmp", 1))) == Code.OK
 
 
-def test_what_a_selector_cannot_do_is_unimplemented(primary: Client, names: Names) -> None:
-    shot = one_shot(names, (1, 1))
+def test_a_one_shot_entry_may_draw_where_its_selector_hashes(
+    bench: Bench, primary: Client, names: Names
+) -> None:
+    shot = one_shot(names, (1, 1), (2, 1))
+    assert primary.status(insert(table_entry=balanced(names, shot))) == Code.OK
+    assert len({bench.process(1, PACKET)[0][0] for _ in range(64)}) == 1
     shot.action_profile_action_set.action_selection_mode = p4r.ActionProfileActionSet.RANDOM
-    assert primary.status(insert(table_entry=balanced(names, shot))) == Code.UNIMPLEMENTED
-    shot = one_shot(names, (1, 1))
-    shot.action_profile_action_set.size_semantics = p4r.ActionProfileActionSet.SUM_OF_MEMBERS
-    assert primary.status(insert(table_entry=balanced(names, shot))) == Code.UNIMPLEMENTED
+    drawing = balanced(names, shot)
+    assert primary.status(modify(table_entry=drawing)) == Code.OK
+    assert {bench.process(1, PACKET)[0][0] for _ in range(64)} == {1, 2}  # not: 1 in 2**63
+    query = p4r.Entity(table_entry=p4r.TableEntry(table_id=names.table("balanced")))
+    assert [item.table_entry for item in primary.read(query)] == [drawing]
+    shot.action_profile_action_set.action_selection_mode = 9
+    assert primary.status(modify(table_entry=balanced(names, shot))) == Code.INVALID_ARGUMENT
+
+
+def test_a_one_shot_entry_may_count_its_members_where_its_selector_adds_their_weights(
+    primary: Client, names: Names, config: p4r.ForwardingPipelineConfig
+) -> None:
+    limited = p4r.ForwardingPipelineConfig()
+    limited.CopyFrom(config)
+    for profile in limited.p4info.action_profiles:
+        if profile.with_selector:
+            profile.max_group_size = 4
+    assert primary.push(limited) is None
+    shot = one_shot(names, (1, 3), (2, 3))
+    chosen = shot.action_profile_action_set
+    for semantics, code in (
+        (chosen.DEFAULT_SIZE_DETERMINED_BY_ACTION_SELECTOR, Code.INVALID_ARGUMENT),
+        (chosen.SUM_OF_WEIGHTS, Code.INVALID_ARGUMENT),
+        (9, Code.INVALID_ARGUMENT),
+        (chosen.SUM_OF_MEMBERS, Code.OK),
+    ):
+        chosen.size_semantics = semantics
+        assert primary.status(insert(table_entry=balanced(names, shot))) == code
+
+
+def test_a_group_action_is_unimplemented(primary: Client, names: Names) -> None:
     shot = one_shot(names, (1, 1))
     with_group_action = shot.SerializeToString()
     inner = shot.action_profile_action_set.SerializeToString() + b"\x2a\x02\x08\x01"

@@ -64,10 +64,8 @@ def test_an_empty_range_is_refused_and_nothing_changes(switch: Switch) -> None:
     assert hits(switch, 5, 0)
 
 
-@pytest.mark.parametrize(("mode", "code"), [("RANDOM", None), ("HASH", Code.UNIMPLEMENTED)])
-def test_a_one_shot_entry_may_ask_for_the_selection_that_its_selector_has(
-    switch: Switch, mode: str, code: Code | None
-) -> None:
+@pytest.mark.parametrize("mode", ["DEFAULT_MODE_DETERMINED_BY_ACTION_SELECTOR", "RANDOM", "HASH"])
+def test_a_one_shot_entry_chooses_as_its_mode_says(switch: Switch, mode: str) -> None:
     table = switch.index.message.tables[0]
     entity = p4r.Entity()
     entry = entity.table_entry
@@ -79,12 +77,15 @@ def test_a_one_shot_entry_may_ask_for_the_selection_that_its_selector_has(
         item = actions.action_profile_actions.add(weight=weight)
         item.action.action_id = table.action_refs[0].id
         item.action.params.add(param_id=1, value=bytes([port]))
-    if code is not None:
-        with pytest.raises(StatusError) as caught:
-            switch.write(INSERT, entity)
-        assert caught.value.code == code
-        return
     switch.write(INSERT, entity)
-    ports = Counter(switch.inject(0, b"\x00\x11\0")[0][0] for _ in range(4000))
+    [read] = switch.read(p4r.Entity(table_entry=p4r.TableEntry()))
+    assert read == entity
+    flows = [bytes([flow >> 4, flow << 4 & 0xF0 | 1, 0]) for flow in range(4000)]
+    one_flow = Counter(switch.inject(0, flows[1])[0][0] for _ in flows)
+    all_flows = Counter(switch.inject(0, flow)[0][0] for flow in flows)
     # Binomial(4000, 1/4): mean 1000, standard deviation 27.4; five of them.
-    assert set(ports) == {1, 2} and abs(ports[1] - 1000) < 137
+    assert set(all_flows) == {1, 2} and abs(all_flows[1] - 1000) < 137
+    if mode == "HASH":
+        assert len(one_flow) == 1
+    else:
+        assert set(one_flow) == {1, 2} and abs(one_flow[1] - 1000) < 137

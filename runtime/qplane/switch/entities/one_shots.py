@@ -13,9 +13,20 @@ from .. import bytestrings
 from ..errors import Code, StatusError, invalid
 from ..p4info import Profile
 from .actions import BoundAction, decode_action
-from .selector import Selector, Watched, watch_port
+from .selector import Pick, Selector, Watched, watch_port
 
 ActionSet = p4r.ActionProfileActionSet
+
+_PICKS: dict[int, Pick] = {
+    ActionSet.DEFAULT_MODE_DETERMINED_BY_ACTION_SELECTOR: "selector",
+    ActionSet.HASH: "hash",
+    ActionSet.RANDOM: "random",
+}
+_SUM_OF_MEMBERS: dict[int, bool | None] = {  # None: as the selector has it
+    ActionSet.DEFAULT_SIZE_DETERMINED_BY_ACTION_SELECTOR: None,
+    ActionSet.SUM_OF_WEIGHTS: False,
+    ActionSet.SUM_OF_MEMBERS: True,
+}
 
 
 @dataclass
@@ -50,36 +61,24 @@ class OneShots:
     def decode(self, message: ActionSet, what: str) -> OneShotPlan:
         """A well-formed one-shot action set.
 
-        INVALID_ARGUMENT: bad weights, sizes or actions; UNIMPLEMENTED: a selection mode this
-        target does not have, or a group action.
+        INVALID_ARGUMENT: bad weights, sizes, actions or modes; UNIMPLEMENTED: a group action.
         """
         if not self._profile.with_selector:
             raise invalid(f"{what}: one-shot entries need an action selector")
-        if len(UnknownFieldSet(message)):  # P4Runtime 1.5's group_action
+        if len(UnknownFieldSet(message)):  # P4Runtime 1.6's group_action
             raise StatusError(Code.UNIMPLEMENTED, f"{what}: group actions are not offered")
-        mode = ActionSet.RANDOM if self._profile.is_random else ActionSet.HASH
-        if message.action_selection_mode not in (
-            ActionSet.DEFAULT_MODE_DETERMINED_BY_ACTION_SELECTOR, mode
-        ):  # fmt: skip
-            raise StatusError(
-                Code.UNIMPLEMENTED, f"{what}: a selection mode other than the selector's"
-            )
-        semantics = (
-            ActionSet.SUM_OF_MEMBERS if self._profile.sum_of_members else ActionSet.SUM_OF_WEIGHTS
-        )
-        if message.size_semantics not in (
-            ActionSet.DEFAULT_SIZE_DETERMINED_BY_ACTION_SELECTOR, semantics
-        ):  # fmt: skip
-            raise StatusError(
-                Code.UNIMPLEMENTED, f"{what}: size semantics other than the selector's"
-            )
+        if message.action_selection_mode not in _PICKS:
+            raise invalid(f"{what}: selection mode {message.action_selection_mode} is not known")
+        if message.size_semantics not in _SUM_OF_MEMBERS:
+            raise invalid(f"{what}: size semantics {message.size_semantics} are not known")
+        sum_of_members = _SUM_OF_MEMBERS[message.size_semantics]
         actions = []
         for place, item in enumerate(message.action_profile_actions):
             part = f"{what}, action {place}"
-            self._selector.check_weight(item.weight, part)
+            self._selector.check_weight(item.weight, part, sum_of_members)
             watch_port(item, part)
             actions.append(decode_action(self._profile.actions, item.action, part))
-        size = self._selector.size(message.action_profile_actions)
+        size = self._size(message)
         if self._profile.max_group_size and size > self._profile.max_group_size:
             raise invalid(
                 f"{what}: size {size} is above max_group_size {self._profile.max_group_size}"
@@ -88,9 +87,13 @@ class OneShots:
 
     def check(self, plan: OneShotPlan, replaced: OneShot | None, what: str) -> None:
         """RESOURCE_EXHAUSTED when the profile has no room for it in place of what it replaces."""
-        size = self._selector.size
-        before = size(replaced.message.action_profile_actions) if replaced else 0
-        self._selector.check_total(size(plan.message.action_profile_actions), before, what)
+        before = self._size(replaced.message) if replaced else 0
+        self._selector.check_total(self._size(plan.message), before, what)
+
+    def _size(self, message: ActionSet) -> int:
+        return self._selector.size(
+            message.action_profile_actions, _SUM_OF_MEMBERS[message.size_semantics]
+        )
 
     def add(self, plan: OneShotPlan) -> OneShot:
         """Make the group of a checked action set."""
@@ -101,7 +104,8 @@ class OneShots:
             Watched(handle, item.weight or 1, watch_port(item, "one-shot"))
             for handle, item in zip(members, message.action_profile_actions, strict=True)
         ]
-        group = self._selector.add(watched, self._selector.size(message.action_profile_actions))
+        pick = _PICKS[message.action_selection_mode]
+        group = self._selector.add(watched, self._size(message), pick)
         canonical = ActionSet()
         canonical.CopyFrom(message)
         for item, action in zip(canonical.action_profile_actions, actions, strict=True):

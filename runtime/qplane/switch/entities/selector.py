@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from finsy.proto import p4r
 
@@ -13,6 +14,7 @@ from ..errors import Code, StatusError, invalid
 from ..p4info import Profile
 from ..ports import PortStates, decode_port
 
+Pick = Literal["selector", "hash", "random"]
 GroupMember = p4r.ActionProfileGroup.Member | p4r.ActionProfileAction
 
 
@@ -51,8 +53,11 @@ class Selector:
         self._groups: dict[int, _Group] = {}
         self._size = 0  # of all groups
 
-    def check_weight(self, weight: int, what: str) -> None:
-        """INVALID_ARGUMENT when the selector takes no such weight."""
+    def check_weight(self, weight: int, what: str, sum_of_members: bool | None = None) -> None:
+        """INVALID_ARGUMENT when the selector takes no such weight.
+
+        ``sum_of_members``: the group's size semantics, the selector's own unless given.
+        """
         profile = self._profile
         if profile.weights_disallowed:
             if weight:
@@ -61,12 +66,16 @@ class Selector:
         if weight < 1:
             raise invalid(f"{what}: weight {weight} must be 1 or more")
         limit = profile.max_member_weight
-        if profile.sum_of_members and limit and weight > limit:
+        if sum_of_members is None:
+            sum_of_members = profile.sum_of_members
+        if sum_of_members and limit and weight > limit:
             raise invalid(f"{what}: weight {weight} is above {limit}")
 
-    def size(self, members: Sequence[GroupMember]) -> int:
-        """The size of a group in the profile's own semantics."""
-        if self._profile.sum_of_members or self._profile.weights_disallowed:
+    def size(self, members: Sequence[GroupMember], sum_of_members: bool | None = None) -> int:
+        """The size of a group; see :meth:`check_weight`."""
+        if sum_of_members is None:
+            sum_of_members = self._profile.sum_of_members
+        if sum_of_members or self._profile.weights_disallowed:
             return len(members)
         return sum(member.weight for member in members)
 
@@ -79,9 +88,9 @@ class Selector:
                 f"{what}: all groups together would make {total}, the size is {limit}",
             )
 
-    def add(self, watched: list[Watched], size: int) -> int:
-        """Make a group; its handle."""
-        handle = self._core.group_add(self._profile.name)
+    def add(self, watched: list[Watched], size: int, pick: Pick = "selector") -> int:
+        """Make a group that chooses as ``pick`` says; its handle."""
+        handle = self._core.group_add(self._profile.name, pick)
         self._groups[handle] = _Group([], 0)
         self.change(handle, watched, size)
         return handle
