@@ -35,7 +35,7 @@ def readable(program: Any, events: list[tuple[int, int, int]]) -> list[TraceEven
     """The events of one call, in order."""
     errors = {number: name for name, number in program.errors.items()}
     digests = {one.id: one.name for one in program.digests}
-    out = []
+    out: list[TraceEvent] = []
     dropped_at = ""
     words: list[int] = []  # of the key that is being told
     for number, ident, given in events:
