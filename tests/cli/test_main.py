@@ -10,6 +10,7 @@ import pytest
 import qplane
 from qplane.net import load
 
+REPEATER = Path(__file__).parents[2] / "examples" / "repeater.toml"
 QPLANE = Path(sys.executable).with_name("qplane")
 
 
@@ -87,6 +88,11 @@ def test_new_chain_writes_a_network_that_loads(tmp_path):
     [
         (["new", "chain", "--length", "10"], "the unit is missing"),
         (["new", "chain", "--nodes", "1"], "greater than or equal to 2"),
+        (["new", "chain", "--slots", "33"], "--slots 33: should be less than or equal to 32"),
+        (["new", "chain", "--length", "100000 km"], "such a chain would not work: circuits[0]"),
+        (["p4", "load", "--device", "-1"], "--device -1: should be greater than or equal to 0"),
+        (["p4", "load", "--election-id", "0"], "--election-id 0: should be greater than"),
+        (["net", "up", REPEATER, "--listen", "x"], "--listen: address 'x' is not HOST:PORT"),
         (["new", "chain", "--out", "/no/such/folder/x.toml"], "/no/such/folder/x.toml: can't be"),
         (["new", "ring"], "No such command"),
         (["p4", "info", "nothing"], "nothing.json: No such file"),

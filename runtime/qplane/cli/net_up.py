@@ -23,6 +23,7 @@ from qplane.live.network import LiveNetwork, Options, live_network
 from qplane.live.report import overview, status_report
 from qplane.net import Network, NetworkFileError, load
 from qplane.simulate.report import report as summary_report
+from qplane.switch.listen import ListenError, split_address
 from qplane.terminal import console
 
 TARGETS = ("embedded", "bmv2")
@@ -79,6 +80,10 @@ def _options(arguments: Arguments) -> Options:
         fail("--bmv2 is for --target bmv2")
     if scale is not None and not (math.isfinite(scale) and 1e-6 <= scale <= 1e6):
         fail(f"--time-scale {scale:g}: must be from 0.000001 to 1000000")
+    try:
+        split_address(arguments.listen)
+    except ListenError as error:
+        fail(f"--listen: {error}")
     if arguments.pcap is not None:
         try:
             arguments.pcap.mkdir(parents=True, exist_ok=True)

@@ -22,19 +22,25 @@ def _group() -> None:
 def chain(
     nodes: Annotated[int, typer.Option(min=2, help="Nodes, both ends included.")] = 3,
     length: Annotated[str, typer.Option(help="Length of each link, with its unit.")] = "25 km",
-    slots: Annotated[int, typer.Option(min=1, help="Memory slots on each side of a link.")] = 1,
+    slots: Annotated[
+        int, typer.Option(min=1, max=32, help="Memory slots on each side of a link.")
+    ] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to; to standard output if not given.")
     ] = None,
 ) -> None:
     """A chain of repeaters with a circuit from end to end."""
+    from qplane.net import NetworkFileError, loads, units
     from qplane.net import chain as chains
-    from qplane.net import units
 
     try:
         units.LENGTH.parse(length)
     except units.UnitError as error:
         fail(f'--length "{length}": {error}')
+    try:
+        loads(chains.chain(min(nodes, 3), length=length, slots=slots))
+    except NetworkFileError as error:
+        fail(f'--length "{length}": such a chain would not work: {error.field}: {error.problem}')
     text = chains.chain(nodes, length=length, slots=slots)
     if out is None:
         print(text, end="")

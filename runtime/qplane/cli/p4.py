@@ -97,11 +97,16 @@ def load(
     address: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the target's P4Runtime server listens.")
     ] = "127.0.0.1:9559",
-    device: Annotated[int, typer.Option(help="Device id of the target.")] = 1,
+    device: Annotated[
+        int, typer.Option(min=0, max=(1 << 64) - 1, help="Device id of the target.")
+    ] = 1,
     p4info: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The program's P4Info, text or .bin.")
     ] = None,
-    election_id: Annotated[int, typer.Option(help="The highest is the primary controller.")] = 1,
+    election_id: Annotated[
+        int,
+        typer.Option(min=1, max=(1 << 128) - 1, help="The highest is the primary controller."),
+    ] = 1,
 ) -> None:
     """Push a P4 program to a P4Runtime target, BMv2 or embedded, and print what it has then."""
     from qplane.p4 import push as pushing
