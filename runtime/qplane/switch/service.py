@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from qplane_cext.switch.p4rt_fast import parse_header
 
+from .bursts import burst_sender
 from .device import Device
 from .errors import BatchError, Code, StatusError, grpc_status, not_found
 from .stream import ClientStream
@@ -166,8 +167,12 @@ class P4RuntimeService:
             daemon=True,
         )
         reader.start()
+        send = burst_sender(context)
         while messages := stream.take():
-            yield from messages
+            if send is None:
+                yield from messages
+            elif not send(messages):
+                break
         if stream.error is not None:
             _abort(context, stream.error)
 

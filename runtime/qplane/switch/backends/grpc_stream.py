@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from ..bursts import burst_sender
 from ..listen import LISTEN_OPTIONS, ListenError, bind
 from ..stream import ClientStream
 from .base import BackendError, Direct, PortStatus, Receive
@@ -119,8 +120,12 @@ class GrpcStreamBackend:
         context.add_callback(client.close)
         threading.Thread(target=self._read, args=(requests, client), daemon=True).start()
         try:
+            send = burst_sender(context)
             while messages := client.take():
-                yield from messages
+                if send is None:
+                    yield from messages
+                elif not send(messages):
+                    break
         finally:
             with self._lock:
                 self._client = None
