@@ -369,6 +369,23 @@ def test_the_command_orders_pairs_in_virtual_time() -> None:
     assert refused.stderr.startswith("qplane: UNSUPP")
 
 
+def test_the_simplest_network_file_takes_orders_from_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(
+        '[network]\nname = "two"\n[memories.m]\nslots = 4\n[nodes]\na = { memory = "m" }\n'
+        'b = { memory = "m" }\n[[links]]\nbetween = ["a", "b"]\nlength = "5 km"\n'
+    )
+    command = [str(Path(sys.executable).with_name("qplane")), "link", "create", "a", "b"]
+    done = subprocess.run(
+        [*command, "--pairs", "3", "--keep", "--simulate", str(file)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.startswith("3 of 3 pairs in 0.0")
+
+
 def test_ctrl_c_ends_the_command_with_what_was_reached() -> None:
     network = Path(__file__).parents[2] / "examples/link.toml"
     command = [str(Path(sys.executable).with_name("qplane")), "link", "create", "alice", "bob"]

@@ -113,6 +113,17 @@ def test_a_link_has_a_station_of_its_own_where_it_carries_qubits():
     assert plan.links[1].herald == ("a-b-3", 0, (4, 4), (1, 2))
 
 
+def test_stations_for_all_links_that_do_not_say_otherwise():
+    text = OWN.replace("herald = true\n", "")
+    text += '[[links]]\nbetween = ["a", "b"]\n[[links]]\nbetween = ["b", "a"]\nherald = false\n'
+    assert [link.herald for link in loads(text).links] == [None, None]
+    first, second = loads(text, stations=True).links
+    assert first.herald is not None and second.herald is None
+    plain = text.replace('[defaults.link]\nlength = "5 km"\n', "")
+    plain = plain.replace("[[links]]", '[[links]]\nlength = "5 km"')
+    assert [link.herald is None for link in loads(plain, stations=True).links] == [False, True]
+
+
 def test_how_many_pairs_a_station_copies():
     text = OWN + '[[links]]\nbetween = ["a", "b"]\nsample_heralds = '
     assert loads(text + "64").links[0].options.sample_heralds == 64

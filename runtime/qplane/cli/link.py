@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,7 +22,8 @@ Simulated = Annotated[
     typer.Option(
         "--simulate",
         metavar="NET.toml",
-        help="Not on a running network: on this one, in virtual time.",
+        help="Not on a running network: on this one, in virtual time. Each link without "
+        "`herald` has a station of its own.",
     ),
 ]
 
@@ -61,7 +62,7 @@ def create(
         ),
     ] = None,
     basis: Annotated[
-        str,
+        Literal["z", "xz", "xyz"],
         typer.Option(help="Measured pairs: z, or at random one of xz, xyz, at each end."),
     ] = "xz",
     priority: Annotated[int, typer.Option(min=0, max=7, help="0 is the most urgent.")] = 0,
@@ -194,7 +195,9 @@ def sample(
 def scheduler(
     node: Node,
     remote: Remote,
-    name: Annotated[str, typer.Argument(help="fcfs, priority or wfq.")],
+    name: Annotated[
+        Literal["fcfs", "priority", "wfq"], typer.Argument(help="What picks the next request.")
+    ],
     weights: Annotated[
         str, typer.Option(help="wfq: of priority 0, 1, ...; 0 goes before all others.")
     ] = "",

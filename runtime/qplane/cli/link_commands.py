@@ -68,7 +68,7 @@ def seconds(option: str, text: str | None) -> float:
     try:
         return units.TIME.parse(text) * 1e-12
     except units.UnitError as error:
-        fail(f"{option}: {error}")
+        fail(f"{option} {text}: {error}")
 
 
 def create(where: Where, arguments: dict[str, Any]) -> None:

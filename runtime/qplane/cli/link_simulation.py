@@ -60,12 +60,13 @@ class SimulatedSource:
 
 @contextmanager
 def simulated(file: Path) -> Iterator[SimulatedSource]:
-    """The network of `file`, without its circuits, with a link layer. Raises OperationError."""
+    """The network of `file`, without its circuits, with a link layer on each link that carries
+    qubits. Raises OperationError."""
     loop = asyncio.new_event_loop()
     stack = AsyncExitStack()
 
     async def begin() -> dict[str, Operation]:
-        running = await stack.enter_async_context(simulation(load(file)))
+        running = await stack.enter_async_context(simulation(load(file, stations=True)))
         await running.controller.connect()
         await running.controller.discover()
         await running.controller.install([])

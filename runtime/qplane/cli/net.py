@@ -83,6 +83,14 @@ def up(
             help="Keep the controller's circuits there: the next start begins with them.",
         ),
     ] = None,
+    stations: Annotated[
+        bool,
+        typer.Option(
+            "--stations",
+            help="Links whose tables say nothing of herald have heralding stations of their own: "
+            "qplane link can order pairs from all that carry qubits.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a network in real time until Ctrl-C; nothing of it stays behind."""
@@ -99,6 +107,7 @@ def up(
             seed=seed,
             pcap=pcap,
             store=store,
+            stations=stations,
             as_json=as_json,
         )
     )

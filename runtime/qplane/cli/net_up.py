@@ -43,13 +43,14 @@ class Arguments:
     seed: int | None
     pcap: Path | None
     store: Path | None
+    stations: bool
     as_json: bool
 
 
 def run(arguments: Arguments) -> None:
     """The whole command."""
     try:
-        plan = load(arguments.network)
+        plan = load(arguments.network, stations=arguments.stations)
     except NetworkFileError as error:
         fail(str(error))
     options = _options(arguments)

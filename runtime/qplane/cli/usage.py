@@ -26,4 +26,5 @@ def _explained(error: TyperException) -> str:
         return error.format_message()
     flaw = cause.errors(include_url=False)[0]
     hint = "" if error.param is None else error.param.get_error_hint().replace("'", "")
-    return f"{hint} {flaw['input']}: {flaw['msg'].removeprefix('Input ')}"
+    problem = flaw["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{hint} {flaw['input']}: {problem}"

@@ -154,8 +154,9 @@ class LinkLayer:
                 ):
                     raise LinkLayerError(
                         f"link {link.name} has no heralding station, so nothing can be ordered "
-                        "there: name one in the network file (herald = NODE), or give it one of "
-                        "its own (herald = true), whichever its scheme"
+                        "there: in its table in the network file, name one (herald = NODE) or "
+                        "give it one of its own (herald = true), whichever its scheme; or start "
+                        "with qplane net up --stations, which does so for all such links"
                     )
             known = ", ".join(f"{a}-{b}" for a, b in self.ends) or "none"
             raise LinkLayerError(

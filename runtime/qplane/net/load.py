@@ -42,8 +42,8 @@ _MODELS: dict[Place, type[BaseModel]] = {
 }
 
 
-def load(path: str | Path) -> Network:
-    """The network in the file at `path`. Raises NetworkFileError."""
+def load(path: str | Path, *, stations: bool = False) -> Network:
+    """The network in the file at `path`, as :func:`loads` has it. Raises NetworkFileError."""
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
@@ -54,16 +54,20 @@ def load(path: str | Path) -> Network:
         raise NetworkFileError(
             f"is not a text file (byte {error.start} is not UTF-8)", file=str(path)
         ) from error
-    return loads(text, file=str(path))
+    return loads(text, file=str(path), stations=stations)
 
 
-def loads(text: str, *, file: str = "<text>") -> Network:
-    """The network in `text`; `file` is its name in messages. Raises NetworkFileError."""
+def loads(text: str, *, file: str = "<text>", stations: bool = False) -> Network:
+    """The network in `text`; `file` is its name in messages. Raises NetworkFileError.
+
+    With `stations`, each link that carries qubits and whose table says nothing of `herald` has a
+    heralding station of its own, so that pairs can be ordered from it.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise NetworkFileError(f"is not TOML: {error}", file=file) from error
-    _merge_link_defaults(data)
+    _merge_link_defaults(data, {"herald": True} if stations else {})
     try:
         return building.build(schema.NetworkFile.model_validate(data))
     except ValidationError as error:
@@ -79,15 +83,16 @@ def loads(text: str, *, file: str = "<text>") -> Network:
     )
 
 
-def _merge_link_defaults(data: dict[str, Any]) -> None:
-    """Give every link the keys of [defaults.link] that it does not set itself."""
-    defaults = data.get("defaults")
+def _merge_link_defaults(data: dict[str, Any], more: dict[str, Any]) -> None:
+    """Give every link the keys of [defaults.link], and of `more`, that it does not set itself."""
+    defaults = data.get("defaults", {})
     links = data.get("links")
     if not isinstance(defaults, dict) or not isinstance(links, list):
         return  # validation will say what is wrong, if anything is
-    common = defaults.get("link")
+    common = defaults.get("link", {})
     if isinstance(common, dict):
-        data["links"] = [{**common, **link} if isinstance(link, dict) else link for link in links]
+        given = {**more, **common}
+        data["links"] = [{**given, **link} if isinstance(link, dict) else link for link in links]
 
 
 def explained(error: ValidationError) -> tuple[Place, str]:
