@@ -10,7 +10,7 @@ class PacketLoop:
         core: SwitchCore,
         ports: Iterable[tuple[int, int]],
         cpu_port: int,
-        deliver_to_cpu: Callable[[bytes], None],
+        deliver_to_cpu: Callable[..., None],  # one packet or more
     ) -> None:
         """``ports``: (port number, file descriptor); ``cpu_port`` -1: none."""
     @property

@@ -13,6 +13,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
 from qplane_cext.switch.core cimport SwitchCore
+from qplane_cext.switch.cpuqueue cimport CpuQueue, cpu_close, cpu_open, cpu_put, cpu_take
 
 cdef extern from "errno.h" nogil:
     int errno
@@ -98,15 +99,10 @@ cdef struct Loop:
     Port** by_number      # NULL where there is no such port
     int max_number
     int cpu_port          # -1: none
-    uint8_t* cpu_bytes    # packets for the CPU port, each behind a 4-byte length
-    size_t cpu_used
-    size_t cpu_room
+    CpuQueue to_cpu
     uint64_t received
     uint64_t sent
     uint64_t send_dropped
-    uint64_t cpu_dropped
-
-
 
 
 cdef void flush(Loop* loop, Port* port) noexcept nogil:
@@ -140,12 +136,7 @@ cdef void emit(void* context, uint32_t number, const uint8_t* data,
     cdef Port* port
     cdef uint8_t* frame
     if <int>number == loop.cpu_port:
-        if loop.cpu_used + length + 4 > loop.cpu_room:
-            loop.cpu_dropped += 1
-            return
-        memcpy(loop.cpu_bytes + loop.cpu_used, &length, 4)
-        memcpy(loop.cpu_bytes + loop.cpu_used + 4, data, length)
-        loop.cpu_used += length + 4
+        cpu_put(&loop.to_cpu, data, length)
         return
     if number > <uint32_t>loop.max_number or loop.by_number[number] == NULL:
         return
@@ -191,8 +182,8 @@ cdef class PacketLoop:
     """Runs frames between sockets and a packet path.
 
     ``ports``: (port number, file descriptor of a bound AF_PACKET socket); the caller keeps them
-    open while ``run`` runs. ``deliver_to_cpu`` gets what leaves on ``cpu_port``, with the GIL. Frames
-    that leave on other ports are ignored, as by the reference.
+    open while ``run`` runs. ``deliver_to_cpu`` gets what leaves on ``cpu_port``, as many
+    packets as there are, with the GIL. Frames that leave on other ports are ignored, as by the reference.
     """
 
     cdef Loop loop
@@ -212,11 +203,9 @@ cdef class PacketLoop:
         self.loop.cpu_port = cpu_port
         self.loop.n_ports = len(ports)
         self.loop.max_number = max(numbers, default=0)
-        self.loop.cpu_room = 4 << 20
         self.loop.ports = <Port*>calloc(max(len(ports), 1), sizeof(Port))
         self.loop.by_number = <Port**>calloc(self.loop.max_number + 1, sizeof(Port*))
-        self.loop.cpu_bytes = <uint8_t*>malloc(self.loop.cpu_room)
-        if not self.loop.ports or not self.loop.by_number or not self.loop.cpu_bytes:
+        if not self.loop.ports or not self.loop.by_number or cpu_open(&self.loop.to_cpu):
             raise MemoryError
         for i, (number, fd) in enumerate(ports):
             port = &self.loop.ports[i]
@@ -241,7 +230,7 @@ cdef class PacketLoop:
                 free(self.loop.ports[i].frames)
         free(self.loop.ports)
         free(self.loop.by_number)
-        free(self.loop.cpu_bytes)
+        cpu_close(&self.loop.to_cpu)
 
     @property
     def counters(self) -> dict:
@@ -250,7 +239,7 @@ cdef class PacketLoop:
             "received": self.loop.received,
             "sent": self.loop.sent,
             "send_dropped": self.loop.send_dropped,
-            "cpu_dropped": self.loop.cpu_dropped,
+            "cpu_dropped": self.loop.to_cpu.dropped,
         }
 
     def run(self, int wake_fd) -> None:
@@ -285,7 +274,7 @@ cdef class PacketLoop:
         try:
             while True:
                 with nogil:
-                    while loop.cpu_used == 0:
+                    while loop.to_cpu.used == 0:
                         # A frame that comes soon after another finds the loop awake.
                         waiting = now_us() - busy_us >= self.spin_us
                         n = poll(descriptors, <unsigned long>(n_ports + 1), -1 if waiting else 0)
@@ -315,20 +304,11 @@ cdef class PacketLoop:
                                 if loop.ports[k].queued:
                                     flush(loop, &loop.ports[k])
                         busy_us = now_us()
-                if loop.cpu_used:
-                    self._hand_over()
+                if loop.to_cpu.used:
+                    self.deliver_to_cpu(*cpu_take(&loop.to_cpu))
                 elif descriptors[n_ports].revents:
                     return
         finally:
             free(descriptors)
             free(frames)
             free(controls)
-
-    cdef _hand_over(self):
-        cdef size_t at = 0
-        cdef uint32_t length
-        while at < self.loop.cpu_used:
-            memcpy(&length, self.loop.cpu_bytes + at, 4)
-            self.deliver_to_cpu((<char*>self.loop.cpu_bytes)[at + 4 : at + 4 + length])
-            at += length + 4
-        self.loop.cpu_used = 0

@@ -11,7 +11,7 @@ class PcapFiles:
         core: SwitchCore,
         files: Iterable[tuple[int, Path, Path]],
         cpu_port: int,
-        deliver_to_cpu: Callable[[bytes], None],
+        deliver_to_cpu: Callable[..., None],  # one packet or more
     ) -> None:
         """``files``: (port, input, output). OSError, or ValueError for what is no capture file."""
     def run(self) -> int:

@@ -6,10 +6,11 @@ import threading
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport FILE, fclose, fflush, fopen, fwrite
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.core cimport SwitchCore
+from qplane_cext.switch.cpuqueue cimport CpuQueue, cpu_close, cpu_open, cpu_put, cpu_take
 
 cdef extern from "stdio.h" nogil:
     int setvbuf(FILE* stream, char* buffer, int mode, size_t size)
@@ -28,6 +29,7 @@ cdef enum:
     RECORD_HEADER = 16
     CHUNK = 1024          # packets between two looks at whether to stop
     BUFFER = 1 << 18
+    HAND_OVER_BYTES = 1 << 20  # a packet's copies for the CPU port still find room behind these
 
 cdef uint32_t MICROSECONDS = 0xA1B2C3D4
 cdef uint32_t NANOSECONDS = 0xA1B23C4D
@@ -48,10 +50,7 @@ cdef struct Files:
     FILE** by_port        # outputs; NULL where there is no such port
     int max_port
     int cpu_port
-    uint8_t* cpu_bytes
-    size_t cpu_used
-    size_t cpu_room
-    uint64_t cpu_dropped
+    CpuQueue to_cpu
     timespec now          # wall time of the packet under way
     int write_failed
 
@@ -93,12 +92,7 @@ cdef void write_record(FILE* stream, const timespec* now, const uint8_t* data, u
 cdef void emit(void* context, uint32_t port, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Files* files = <Files*>context
     if <int>port == files.cpu_port:
-        if files.cpu_used + length + 4 > files.cpu_room:
-            files.cpu_dropped += 1
-            return
-        memcpy(files.cpu_bytes + files.cpu_used, &length, 4)
-        memcpy(files.cpu_bytes + files.cpu_used + 4, data, length)
-        files.cpu_used += length + 4
+        cpu_put(&files.to_cpu, data, length)
     elif port <= <uint32_t>files.max_port and files.by_port[port] != NULL:
         write_record(files.by_port[port], &files.now, data, length, &files.write_failed)
 
@@ -108,7 +102,7 @@ cdef class PcapFiles:
 
     ``files``: (port, input path, output path). The constructor opens all of them and raises
     OSError, or ValueError for an input that is no capture file. ``deliver_to_cpu`` gets what leaves on
-    ``cpu_port`` (-1: none), with the GIL. Outputs are microsecond captures of Ethernet frames.
+    ``cpu_port`` (-1: none), as many packets as there are, with the GIL. Outputs are microsecond captures of Ethernet frames.
     """
 
     cdef Files files
@@ -131,11 +125,9 @@ cdef class PcapFiles:
         self.lock = threading.Lock()
         self.files.cpu_port = cpu_port
         self.files.max_port = max((port for port, _, _ in files), default=0)
-        self.files.cpu_room = 4 << 20
-        self.files.cpu_bytes = <uint8_t*>malloc(self.files.cpu_room)
         self.files.sources = <Source*>calloc(max(len(files), 1), sizeof(Source))
         self.files.by_port = <FILE**>calloc(self.files.max_port + 1, sizeof(FILE*))
-        if not self.files.cpu_bytes or not self.files.sources or not self.files.by_port:
+        if cpu_open(&self.files.to_cpu) or not self.files.sources or not self.files.by_port:
             raise MemoryError
         for i, (port, source, _) in enumerate(files):
             self._open_source(&self.files.sources[i], port, str(source))
@@ -155,7 +147,7 @@ cdef class PcapFiles:
 
     def __dealloc__(self):
         self._close()
-        free(self.files.cpu_bytes)
+        cpu_close(&self.files.to_cpu)
         free(self.files.sources)
         free(self.files.by_port)
 
@@ -205,7 +197,9 @@ cdef class PcapFiles:
                         if source.time_ns >= 0 and (first == NULL
                                                     or source.time_ns < first.time_ns):
                             first = source
-                    if first == NULL or files.write_failed or files.cpu_used:
+                    if first == NULL or files.write_failed:
+                        break
+                    if files.to_cpu.used > HAND_OVER_BYTES:
                         break
                     length = word(first, first.at + 8)
                     clock_gettime(CLOCK_REALTIME, &files.now)
@@ -217,26 +211,17 @@ cdef class PcapFiles:
                     count += 1
                     first.at += RECORD_HEADER + length
                     look_ahead(first)
-            if files.cpu_used:
-                self._hand_over()
-            elif files.write_failed:
+            if files.to_cpu.used:
+                self.deliver_to_cpu(*cpu_take(&files.to_cpu))
+            if files.write_failed:
                 raise OSError("an output file can't be written")
-            elif first == NULL:
+            if first == NULL:
                 break
         self.flush()
         for i in range(files.n_sources):
             if files.sources[i].broken:
                 raise ValueError(f"{self.paths[i]}: cut short at byte {files.sources[i].at}")
         return count
-
-    cdef _hand_over(self):
-        cdef size_t at = 0
-        cdef uint32_t length
-        while at < self.files.cpu_used:
-            memcpy(&length, self.files.cpu_bytes + at, 4)
-            self.deliver_to_cpu((<char*>self.files.cpu_bytes)[at + 4 : at + 4 + length])
-            at += length + 4
-        self.files.cpu_used = 0
 
     def send(self, int port, bytes data) -> None:
         """Append a packet (a packet-out's) to a port's output; ignored where there is none."""

@@ -1,17 +1,22 @@
-"""A loaded program: compiled once, shared by any number of switches."""
+"""A loaded program: compiled once, shared by any number of switches.
+
+The compiler is imported with the first program: a switch that waits for one starts sooner.
+"""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .compiler.control import Table
-from .compiler.program import Array, Program, compile_json
 from .errors import PipelineError
 from .info import ActionInfo, ArrayInfo, DigestInfo, KeyInfo, ProfileInfo, TableInfo
 from .program import Compiled
+
+if TYPE_CHECKING:
+    from .compiler.control import Table
+    from .compiler.program import Array, Program
 
 
 class Pipeline:
@@ -68,6 +73,8 @@ class Pipeline:
 
 
 def _build(json: bytes, *, traced: bool) -> Any:
+    from .compiler.program import compile_json
+
     try:
         with _no_collection():
             return Compiled(compile_json(json, traced=traced))

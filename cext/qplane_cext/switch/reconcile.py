@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .compiler.control import Action, Table
-from .compiler.program import Array, Program
 from .errors import SwitchError
+
+if TYPE_CHECKING:
+    from .compiler.control import Action, Table
+    from .compiler.program import Array, Program
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 import signal
 import sys
@@ -33,8 +34,12 @@ def run(options: Options) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    gc.disable()  # until everything is loaded: there is no garbage in modules
     # Imported here: --help and a wrong command line answer at once, and a signal that comes while
     # they load ends the switch as cleanly as later.
+    from .messages import load_messages
+
+    load_messages()
     from .backends.base import BackendError
     from .listen import ListenError
     from .logs import set_up_logging
@@ -53,10 +58,13 @@ def run(options: Options) -> None:
     try:
         runner = SwitchRunner(options, tls)
         runner.start()
+        # Now that it listens: the first program shall not wait for its compiler.
+        importlib.import_module("qplane_cext.switch.compiler.program")
         # Table entries live long: looking for cycles among them again and again halves the rate
         # of table writes.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        gc.enable()
     except (BackendError, ListenError) as error:
         raise StartError(str(error)) from error
     try:

@@ -58,7 +58,7 @@ class Wires:
             core,
             [(0, self._port0.fileno()), (1, self._port1.fileno())],
             CPU_PORT,
-            self.to_cpu.append,
+            lambda *packets: self.to_cpu.extend(packets),
         )
         self.thread = threading.Thread(target=self.loop.run, args=(self._wake_read,))
         self.thread.start()
@@ -132,7 +132,7 @@ def write_capture(
 
 def capture_loop(core: SwitchCore, folder: Path) -> PcapFiles:
     files = [(port, folder / f"{port}_in.pcap", folder / f"{port}_out.pcap") for port in (0, 1)]
-    return PcapFiles(core, files, CPU_PORT, lambda packet: None)
+    return PcapFiles(core, files, CPU_PORT, lambda *packets: None)
 
 
 def packets(path: Path) -> list[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,12 @@ def test_versions_are_printed(flag: str, text: str, capsys: pytest.CaptureFixtur
 def test_certificates_without_tls_are_ignored_with_a_warning() -> None:
     options = parse_options(["x.json", "--", "--grpc-server-cert", "a", "--grpc-server-key", "b"])
     assert any("without --grpc-server-ssl" in warning for warning in options.warnings)
+
+
+def test_finsys_messages_load_without_finsy_which_can_be_loaded_later() -> None:
+    code = (
+        "import sys; from qplane.switch.messages import load_messages; load_messages()\n"
+        "from finsy.proto import p4r; assert 'finsy' not in sys.modules\n"
+        "import finsy; from finsy import Switch, proto; assert proto.p4r is p4r"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
