@@ -20,7 +20,7 @@ from qplane.link.memory import QuantumMemory
 from qplane.link.messages import Consumer, Discard, Failure, Ok
 from qplane.link.mhp import Mhp, MhpError, MhpErrorCode, MhpTiming, Pair, Qubit, QueueId
 from qplane.link.numbering import Numbering
-from qplane.link.numbers import SeqRange, ranges
+from qplane.link.numbers import SeqRange, among, ranges
 from qplane.link.outcomes import TestOutcomes
 from qplane.link.peer_memory import PeerMemory
 from qplane.link.policy import TEST_PURPOSE, Policy
@@ -400,7 +400,7 @@ class Egp:
     def _void(self, pairs: SeqRange) -> None:
         """The other end does not have these: take them out of whatever they were counted for."""
         reopened: list[Serving] = []
-        for seq in [seq for seq in self._taken if seq in pairs]:
+        for seq in among(pairs, self._taken):
             taken = self._taken.pop(seq)
             serving = taken.serving
             if serving not in reopened:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from qplane.link.serial import pair_after, pairs_ahead
+from qplane.link.serial import epochs_ahead, pair_after, pairs_ahead
 
 
 class SeqRange(NamedTuple):
@@ -18,6 +18,14 @@ class SeqRange(NamedTuple):
         return isinstance(seq, int) and (
             0 <= pairs_ahead(self.low, seq) < pairs_ahead(self.low, self.high)
         )
+
+
+def among(pairs: SeqRange, known: Collection[int]) -> list[int]:
+    """Those of `known` that are in the range; its numbers are looked up where they are fewer."""
+    count = pairs_ahead(pairs.low, pairs.high)
+    if epochs_ahead(pairs.low, pairs.high) or count > len(known):
+        return [seq for seq in known if seq in pairs]
+    return [seq for by in range(count) if (seq := pair_after(pairs.low, by)) in known]
 
 
 def ranges(seqs: Iterable[int]) -> list[SeqRange]:
