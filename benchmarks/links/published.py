@@ -83,7 +83,7 @@ class Row(NamedTuple):
 def supplement(section: Any, alpha: float) -> tuple[float, float]:
     """Success probability and fidelity as Dahlberg et al.'s estimation has them."""
     eta_a, eta_b = section.fibre().detection
-    quiet = (1 - section.dark_count_probability) ** 2
+    quiet = (1 - section.dark_per_window) ** 2
     dark = 1 - quiet
     a_alone = alpha * (1 - alpha) * (quiet * eta_a + dark * (1 - eta_a))
     b_alone = alpha * (1 - alpha) * (quiet * eta_b + dark * (1 - eta_b))
@@ -124,7 +124,7 @@ async def measure(row: Row, number: int, pairs: int) -> dict[str, Any]:
         if section.scheme == "single-click":
             # The published α, not what the link layer would choose.
             for end in w.ends:
-                calibrated = end.egp.estimator.calibrated(round(section.bright_state * 65535))
+                calibrated = end.egp.estimator.calibrated(round(fibre.mean_bright_state * 65535))
                 end.egp.estimator = FidelityEstimator([calibrated])
         request = await w.a.create(pairs, keep=False)
         await request.done()
@@ -141,7 +141,7 @@ async def measure(row: Row, number: int, pairs: int) -> dict[str, Any]:
         "rate_hz": success * 1e12 / fibre.period_ps if section.attempt_time else 0.0,
     }
     if "α" in row.name and "Humphreys" not in row.name:
-        theirs = supplement(section, section.bright_state)
+        theirs = supplement(section, fibre.mean_bright_state)
         found["published"] |= {"success": theirs[0], "fidelity": theirs[1]}
     return found
 

@@ -17,7 +17,8 @@ from qplane.simulate.session import Simulation
 from qplane.wire.qci import LinkFrame, QciType
 from qplane.wire.service import RandomBasis
 
-from .test_link_layer import MS, link_layer, text
+from .link_scenarios import MS, text
+from .test_link_layer import link_layer
 
 BETWEEN, ARM_A, ARM_B = 0, 1, 2
 """Channels, as the network file makes them: between the nodes, and from each to the station."""

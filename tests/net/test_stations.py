@@ -76,11 +76,12 @@ def test_ends_may_differ_and_photons_may_come_late():
         'cycle = "10 us"',
         'cycle = "10 us"\nemission_efficiency = [0.5, 0.2]\nbalanced = true\n'
         'detection_window = "6931 ps"\nphoton_lifetime = "10 ns"\n'
-        "double_excitation = 0.04\npreparation_error = 0.01",
+        "double_excitation = 0.04\npreparation_error = [0.01, 0.02]",
     )
     fibre = loads(text).links[0].options.fibre()
-    assert fibre.emission_efficiencies == pytest.approx((0.25, 0.1), rel=1e-4)
-    assert (fibre.balanced, fibre.double_excitation, fibre.preparation_error) == (True, 0.04, 0.01)
+    assert fibre.emission_efficiency == pytest.approx((0.25, 0.1), rel=1e-4)
+    assert fibre.balanced
+    assert (fibre.double_excitation, fibre.preparation_error) == ((0.04, 0.04), (0.01, 0.02))
 
 
 OWN = """

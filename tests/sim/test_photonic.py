@@ -59,7 +59,7 @@ def enumerated(eta_a, eta_b, dark, visibility, double, unprepared):
         weight = (eta_a if arrived_a else 1 - eta_a) * (eta_b if arrived_b else 1 - eta_b)
         for happens, chance in zip(
             (twice_a, twice_b, flip_a, flip_b),
-            (double, double, unprepared, unprepared),
+            (*double, *unprepared),
             strict=True,
         ):
             weight *= chance if happens else 1 - chance
@@ -102,12 +102,11 @@ def correlations(rho):
 
 
 PROBABILITY = st.floats(0, 1)
+OF_ENDS = st.tuples(PROBABILITY, PROBABILITY)
 
 
 @settings(max_examples=25)
-@given(
-    st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 0.3), PROBABILITY, PROBABILITY, PROBABILITY
-)
+@given(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0, 0.3), PROBABILITY, OF_ENDS, OF_ENDS)
 def test_closed_form_is_the_enumeration(eta_a, eta_b, dark, visibility, double, unprepared):
     arguments = (eta_a, eta_b, dark, visibility, double, unprepared)
     herald = double_click(*arguments)

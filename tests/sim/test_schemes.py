@@ -80,7 +80,9 @@ def brute_force_single_click(
         for (node, likely), flips in itertools.product(
             zip(nodes, weights, strict=True), itertools.product((False, True), repeat=2)
         ):
-            weight = likely * math.prod(unprepared if flip else 1 - unprepared for flip in flips)
+            weight = likely * math.prod(
+                error if flip else 1 - error for flip, error in zip(flips, unprepared, strict=True)
+            )
             rotated = [
                 (math.sqrt(bright), -math.sqrt(1 - bright))
                 if flip
@@ -102,8 +104,8 @@ def brute_force_single_click(
                 memory = rotated[0][bit_a] * rotated[1][bit_b]
                 light = {}
                 for one, other in itertools.product(
-                    emitted(a, 6, double) if bit_a else [([], 1.0)],
-                    emitted(b, 7, double) if bit_b else [([], 1.0)],
+                    emitted(a, 6, double[0]) if bit_a else [([], 1.0)],
+                    emitted(b, 7, double[1]) if bit_b else [([], 1.0)],
                 ):
                     for key, amplitude in created(one[0] + other[0]).items():
                         light[key] = light.get(key, 0) + memory * one[1] * other[1] * amplitude
@@ -131,8 +133,8 @@ shares = st.floats(0.02, 0.98)
     visibility=st.floats(0, 1),
     phase=st.floats(0, 0.8),
     resolving=st.booleans(),
-    double=st.floats(0, 1),
-    unprepared=st.floats(0, 1),
+    double=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    unprepared=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
 def test_single_click_is_what_fock_space_says(**arguments):
     renamed = {
@@ -338,6 +340,39 @@ def test_ends_that_differ_are_balanced_by_their_bright_states():
     explicit = single_click(*link.detection, 0.05 * share_a, 0.05 * share_b)
     assert link.herald(0.05, 0.05).fidelity == pytest.approx(explicit.fidelity)
     assert explicit.fidelity > single_click(*link.detection, 0.05, 0.05).fidelity
+
+
+def test_each_end_has_its_own_bright_state_and_errors():
+    """The ratio of the two bright states is kept where another mean is asked for."""
+    errors = {"double_excitation": (0.04, 0.07), "preparation_error": (0.01, 0.02)}
+    link = FibreLink(length_km=1.0, scheme="single-click", bright_state=(0.04, 0.09), **errors)
+    assert link.mean_bright_state == pytest.approx(0.06)
+    assert link.herald().fidelity == pytest.approx(
+        single_click(*link.detection, 0.04, 0.09, **errors).fidelity, rel=1e-12
+    )
+    assert link.herald(0.03, 0.03).p_success == pytest.approx(
+        single_click(*link.detection, 0.02, 0.045, **errors).p_success, rel=1e-12
+    )
+    swapped = {name: value[::-1] for name, value in errors.items()}
+    turned = FibreLink(length_km=1.0, scheme="single-click", bright_state=(0.09, 0.04), **swapped)
+    assert turned.herald().fidelity == pytest.approx(link.herald().fidelity, rel=1e-12)
+    only_a = FibreLink(
+        length_km=1.0, station_fraction=1.0, scheme="end-to-end", double_excitation=(0.1, 0.9)
+    )
+    assert only_a.herald().fidelity == pytest.approx((1 + 0.9) / 2, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bright_state": (0.1, 0.2), "balanced": True},
+        {"bright_state": (0.1, 0.0)},
+        {"bright_state": (0.1, 1.5)},
+    ],
+)
+def test_bright_states_that_can_not_be_are_named(wrong):
+    with pytest.raises(ValueError, match="bright_state is"):
+        FibreLink(length_km=1, scheme="single-click", **wrong)
 
 
 def test_a_source_has_no_emitters_to_go_wrong():

@@ -131,13 +131,13 @@ class Network:
         attempt_ps: int | None = None,
         aligned: bool = False,
         scheme: Scheme = "double-click",
-        bright_state: float = 0.1,
+        bright_state: float | tuple[float, float] = 0.1,
         balanced: bool = False,
         phase_std_rad: float = 0.0,
         number_resolving: bool = False,
         pair_probability: float = 1.0,
-        double_excitation: float = 0.0,
-        preparation_error: float = 0.0,
+        double_excitation: float | tuple[float, float] = 0.0,
+        preparation_error: float | tuple[float, float] = 0.0,
     ) -> int:
         """A heralded link, its station (or source) at station_fraction of the fibre from node_a.
 

@@ -46,9 +46,12 @@ from qplane_cext.sim.schemes import (
     PSI_MINUS,
     PSI_PLUS,
     Herald,
+    OfEnds,
+    check_errors,
     check_probabilities,
     check_success,
     end_to_end,
+    of_ends,
     single_click,
     source_in_the_middle,
 )
@@ -63,8 +66,8 @@ def double_click(
     eta_b: float,
     dark_count_probability: float = 0.0,
     visibility: float = 1.0,
-    double_excitation: float = 0.0,
-    preparation_error: float = 0.0,
+    double_excitation: OfEnds = 0.0,
+    preparation_error: OfEnds = 0.0,
 ) -> Herald:
     """Success probability and heralded states of one double-click attempt.
 
@@ -77,9 +80,8 @@ def double_click(
         eta_b=eta_b,
         dark_count_probability=dark_count_probability,
         visibility=visibility,
-        double_excitation=double_excitation,
-        preparation_error=preparation_error,
     )
+    check_errors(double_excitation, preparation_error)
     d = dark_count_probability
     q0 = 2 * d * (1 - d)
     q1_a = (1 - d) * (eta_a + 2 * d * (1 - eta_a))
@@ -93,8 +95,9 @@ def double_click(
     p = (q1_a * q1_b + q2 * q0) / 2
     check_success(p, eta_a=eta_a, eta_b=eta_b, dark_count=d)
     zz = (q2 * q0 - q1_a * q1_b) / (2 * p)
-    emitted = (1 - double_excitation) * (1 - 2 * preparation_error)
-    xx = eta_a * eta_b * (1 - d) ** 2 * visibility * emitted**2 / (2 * p)
+    xx = eta_a * eta_b * (1 - d) ** 2 * visibility / (2 * p)
+    for twice, error in zip(of_ends(double_excitation), of_ends(preparation_error), strict=True):
+        xx *= (1 - twice) * (1 - 2 * error)
     states = {
         PSI_PLUS: np.diag([1.0, xx, xx, zz]),
         PSI_MINUS: np.diag([1.0, -xx, -xx, zz]),
@@ -114,7 +117,7 @@ class FibreLink:
     attenuation_db_per_km: float = 0.2
     speed_m_per_s: float = 2e8
     # emitted, collected and coupled into the fibre; two numbers: of end a, of end b
-    emission_efficiency: float | tuple[float, float] = 1.0
+    emission_efficiency: OfEnds = 1.0
     detector_efficiency: float = 1.0  # of a photon that arrives: detected, or stored and heralded
     dark_count_probability: float = 0.0
     visibility: float = 1.0
@@ -122,13 +125,14 @@ class FibreLink:
     attempt_ps: int | None = None
     aligned: bool = False  # attempts begin at multiples of their duration
     scheme: Scheme = "double-click"
-    bright_state: float = 0.1  # single-click: α where none is asked for
+    # single-click: α where none is asked for; of two numbers the ratio is kept where one is
+    bright_state: OfEnds = 0.1
     balanced: bool = False  # single-click: α is shared out so that both ends' photons come alike
     phase_std_rad: float = 0.0  # single-click
     number_resolving: bool = False  # single-click: the detectors
     pair_probability: float = 1.0  # source: a pair per attempt
-    double_excitation: float = 0.0  # of a memory that emits
-    preparation_error: float = 0.0  # of a memory that emits: it was in the other basis state
+    double_excitation: OfEnds = 0.0  # of a memory that emits
+    preparation_error: OfEnds = 0.0  # of a memory that emits: it was in the other basis state
 
     def __post_init__(self) -> None:
         at_least_zero = ("length_km", "attenuation_db_per_km", "emission_ps", "phase_std_rad")
@@ -137,11 +141,9 @@ class FibreLink:
             "detector_efficiency",
             "dark_count_probability",
             "visibility",
-            "bright_state",
             "pair_probability",
-            "double_excitation",
-            "preparation_error",
         )
+        of_both = ("emission_efficiency", "bright_state", "double_excitation", "preparation_error")
         if self.scheme not in SCHEMES:
             raise ValueError(f"scheme is {self.scheme!r}; it must be one of {', '.join(SCHEMES)}")
         if self.scheme == "end-to-end" and self.station_fraction != 1:
@@ -155,10 +157,19 @@ class FibreLink:
         for name in probabilities:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must lie in 0 to 1")
-        for efficiency in self.emission_efficiencies:
-            if not 0 <= efficiency <= 1:
-                raise ValueError(f"emission_efficiency is {efficiency}; it must lie in 0 to 1")
-        if self.scheme == "source" and (self.double_excitation or self.preparation_error):
+        for name in of_both:
+            for value in of_ends(getattr(self, name)):
+                if not 0 <= value <= 1:
+                    raise ValueError(f"{name} is {value}; it must lie in 0 to 1")
+        alpha_a, alpha_b = of_ends(self.bright_state)
+        if alpha_a != alpha_b and (self.balanced or not alpha_a or not alpha_b):
+            raise ValueError(
+                f"bright_state is {self.bright_state}; two different numbers are more than 0, and "
+                "not balanced as well"
+            )
+        if self.scheme == "source" and any(
+            (*of_ends(self.double_excitation), *of_ends(self.preparation_error))
+        ):
             raise ValueError(
                 "double_excitation and preparation_error are of memories that emit; with a source "
                 "they store"
@@ -172,12 +183,6 @@ class FibreLink:
             )
         if self.period_ps <= 0:
             raise ValueError("attempt_ps must be given where emission_ps and length_km are 0")
-
-    @property
-    def emission_efficiencies(self) -> tuple[float, float]:
-        """Those of end a and of end b."""
-        given = self.emission_efficiency
-        return given if isinstance(given, tuple) else (given, given)
 
     @property
     def arms_km(self) -> tuple[float, float]:
@@ -233,18 +238,27 @@ class FibreLink:
         """
         first, second = (
             efficiency * self.detector_efficiency * 10 ** (-self.attenuation_db_per_km * km / 10)
-            for efficiency, km in zip(self.emission_efficiencies, self.arms_km, strict=True)
+            for efficiency, km in zip(of_ends(self.emission_efficiency), self.arms_km, strict=True)
         )
         return (first, first) if self.scheme == "end-to-end" else (first, second)
 
     @property
     def bright_shares(self) -> tuple[float, float]:
-        """By what α is multiplied at end a and at end b. Where balanced, α is their geometric mean
-        and α_a η_a = α_b η_b: a click tells as little as it can of who emitted."""
+        """By what α is multiplied at end a and at end b; α is their geometric mean. Where balanced,
+        α_a η_a = α_b η_b: a click tells as little as it can of who emitted."""
+        alpha_a, alpha_b = of_ends(self.bright_state)
+        if alpha_a != alpha_b:
+            return float(np.sqrt(alpha_a / alpha_b)), float(np.sqrt(alpha_b / alpha_a))
         eta_a, eta_b = self.detection
         if not self.balanced or not eta_a or not eta_b:
             return 1.0, 1.0
         return float(np.sqrt(eta_b / eta_a)), float(np.sqrt(eta_a / eta_b))
+
+    @property
+    def mean_bright_state(self) -> float:
+        """Single-click: α where none is asked for, the geometric mean of both ends'."""
+        alpha_a, alpha_b = of_ends(self.bright_state)
+        return alpha_a if alpha_a == alpha_b else float(np.sqrt(alpha_a * alpha_b))
 
     def herald(self, bright_a: float | None = None, bright_b: float | None = None) -> Herald:
         """What an attempt yields; ``bright_*``: populations of single-click, None: the default.
@@ -259,8 +273,8 @@ class FibreLink:
             return single_click(
                 eta_a,
                 eta_b,
-                min(1.0, share_a * (self.bright_state if bright_a is None else bright_a)),
-                min(1.0, share_b * (self.bright_state if bright_b is None else bright_b)),
+                min(1.0, share_a * (self.mean_bright_state if bright_a is None else bright_a)),
+                min(1.0, share_b * (self.mean_bright_state if bright_b is None else bright_b)),
                 d,
                 visibility,
                 self.phase_std_rad,
@@ -270,7 +284,7 @@ class FibreLink:
         if self.scheme == "source":
             return source_in_the_middle(eta_a, eta_b, self.pair_probability, d, visibility)
         if self.scheme == "end-to-end":
-            return end_to_end(eta_a, d, visibility, *errors)
+            return end_to_end(eta_a, d, visibility, *(of_ends(error)[0] for error in errors))
         return double_click(eta_a, eta_b, d, visibility, *errors)
 
 

@@ -54,6 +54,9 @@ from numpy.typing import NDArray
 PSI_PLUS, PSI_MINUS = 2, 3
 """Bell indices of the heralds."""
 
+OfEnds = float | tuple[float, float]
+"""One probability for both memories, or that of a's and that of b's."""
+
 
 class Herald(NamedTuple):
     """What a heralding scheme yields per attempt."""
@@ -68,6 +71,17 @@ def check_probabilities(**arguments: float) -> None:
     for name, value in arguments.items():
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"{name} is {value}; it must lie in 0 to 1")
+
+
+def of_ends(value: OfEnds) -> tuple[float, float]:
+    """That of a's memory and that of b's."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def check_errors(double_excitation: OfEnds, preparation_error: OfEnds) -> None:
+    """ValueError names the first that is no probability."""
+    for x, error in zip(of_ends(double_excitation), of_ends(preparation_error), strict=True):
+        check_probabilities(double_excitation=x, preparation_error=error)
 
 
 def check_success(p_success: float, **arguments: float) -> None:
@@ -86,12 +100,15 @@ def single_click(
     visibility: float = 1.0,
     phase_std_rad: float = 0.0,
     number_resolving: bool = False,
-    double_excitation: float = 0.0,
-    preparation_error: float = 0.0,
+    double_excitation: OfEnds = 0.0,
+    preparation_error: OfEnds = 0.0,
 ) -> Herald:
     """One single-click attempt with the bright-state populations α of either side.
 
-    Raises ValueError for what is not a probability, and where no herald is possible.
+    eta_a, eta_b: probability that the photon of a bright memory is detected, all losses included.
+    dark_count_probability: per detector and window. phase_std_rad: for a published mean c of
+    cos φ it is √(−2 ln c). Raises ValueError for what is not a probability, and where no herald is
+    possible.
     """
     check_probabilities(
         eta_a=eta_a,
@@ -100,9 +117,8 @@ def single_click(
         bright_b=bright_b,
         dark_count_probability=dark_count_probability,
         visibility=visibility,
-        double_excitation=double_excitation,
-        preparation_error=preparation_error,
     )
+    check_errors(double_excitation, preparation_error)
     if not 0.0 <= phase_std_rad < float("inf"):
         raise ValueError(f"phase_std_rad is {phase_std_rad}; it must not be negative")
     d = dark_count_probability
@@ -115,8 +131,11 @@ def single_click(
     q2 = quiet * (eta_a * (1 - eta_b) + eta_b * (1 - eta_a)) + q0 * (1 - eta_a) * (1 - eta_b)
     if not number_resolving:
         q2 += quiet * eta_a * eta_b * (1 + visibility) / 2
-    prepared = 1 - 2 * preparation_error
-    emits_a, emits_b = (preparation_error + prepared * alpha for alpha in (bright_a, bright_b))
+    unprepared = of_ends(preparation_error)
+    emits_a, emits_b = (
+        error + (1 - 2 * error) * alpha
+        for error, alpha in zip(unprepared, (bright_a, bright_b), strict=True)
+    )
     p00 = (1 - emits_a) * (1 - emits_b) * q0
     p01 = (1 - emits_a) * emits_b * q1(eta_b)
     p10 = emits_a * (1 - emits_b) * q1(eta_a)
@@ -125,7 +144,9 @@ def single_click(
     check_success(p, eta_a=eta_a, eta_b=eta_b, bright_a=bright_a, bright_b=bright_b, dark_count=d)
     coherence = np.sqrt(
         bright_a * (1 - bright_a) * bright_b * (1 - bright_b) * eta_a * eta_b * visibility
-    ) * (quiet * np.exp(-(phase_std_rad**2) / 2) * (1 - double_excitation) * prepared**2)
+    ) * (quiet * np.exp(-(phase_std_rad**2) / 2))
+    for twice, error in zip(of_ends(double_excitation), unprepared, strict=True):
+        coherence *= np.sqrt(1 - twice) * (1 - 2 * error)
     states = {
         bell: _correlations(p00 / p, p01 / p, p10 / p, p11 / p, sign * float(coherence) / p)
         for bell, sign in ((PSI_PLUS, 1), (PSI_MINUS, -1))

@@ -72,11 +72,11 @@ class LiveNetwork:
         """In the environment of commands that are run in its namespaces."""
         self._folder = folder
         self._report = report
-        self._links = LinkLayer(self.controller, self.clock)
+        self.links = LinkLayer(self.controller, self.clock)
         offered = {
             **operations(self),
             **circuit_operations(self.controller, self.clock),
-            **link_operations(self._links, self.clock),
+            **link_operations(self.links, self.clock),
         }
         self._server = OperationServer(folder, offered)
         self._keeping_up = KeepingUp(plan, fabric, report)
@@ -116,7 +116,7 @@ class LiveNetwork:
     async def _link_layer(self) -> None:
         """Beside the rest: where devices have no MHP, it waits for their answers in vain."""
         try:
-            await self._links.start()
+            await self.links.start()
         except ControlError as error:
             self._report(f"there is no link layer: {error}")
 
@@ -158,7 +158,7 @@ class LiveNetwork:
         if self._beside is not None:
             self._beside.cancel()
             await asyncio.gather(self._beside, return_exceptions=True)
-            await self._links.close()
+            await self.links.close()
         await self.controller.close()
         guests.end(self.mark, self.fabric.namespaces())
         await self.fabric.stop()

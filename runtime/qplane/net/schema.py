@@ -268,19 +268,20 @@ class LinkSection(Section):
     station: float = Field(default=0.5, ge=0.0, le=1.0, allow_inf_nan=False)
     emission_efficiency: ProbabilityOfEnds = (1.0, 1.0)
     detector_efficiency: Probability = 1.0
-    dark_counts: HertzOrZero = 0.0
+    dark_counts: HertzOrZero | None = None  # of a detector; None: none
+    dark_count_probability: Probability | None = None  # instead: within the detection window
     detection_window: Picoseconds = 1000
     photon_lifetime: Picoseconds | None = None  # None: all photons fall into the window
     visibility: Probability = 1.0
     emission_time: PicosecondsOrZero = 0
     attempt_time: Picoseconds | None = None  # attempts begin at its multiples; None: at once
-    bright_state: Probability = 0.1  # single-click
+    bright_state: ProbabilityOfEnds = (0.1, 0.1)  # single-click
     balanced: bool = False  # single-click: the bright state, against unequal losses
     phase_uncertainty: RadiansOrZero = 0.0  # single-click: standard deviation
     number_resolving: bool = False  # single-click: the detectors
     pair_probability: Probability = 1.0  # source
-    double_excitation: Probability = 0.0  # not source
-    preparation_error: Probability = 0.0  # not source
+    double_excitation: ProbabilityOfEnds = (0.0, 0.0)  # not source
+    preparation_error: ProbabilityOfEnds = (0.0, 0.0)  # not source
     cycle: Picoseconds | None = None  # of the MHP; None: as long as a K attempt takes
     link_slots: int | None = Field(default=None, ge=1, le=16)  # per end, the link layer's
     sample_heralds: PowerOfTwo | None = None  # each so many-th pair is copied to the controller
@@ -290,9 +291,11 @@ class LinkSection(Section):
     tunnel: TunnelEnds | None = None
 
     @property
-    def dark_count_probability(self) -> float:
-        """That a detector fires by itself within the detection window."""
-        return -math.expm1(-self.dark_counts * self.detection_window * 1e-12)
+    def dark_per_window(self) -> float:
+        """Probability that a detector fires by itself within the detection window."""
+        if self.dark_count_probability is not None:
+            return self.dark_count_probability
+        return -math.expm1(-(self.dark_counts or 0.0) * self.detection_window * 1e-12)
 
     @property
     def window_share(self) -> float:
@@ -312,7 +315,7 @@ class LinkSection(Section):
             attenuation_db_per_km=self.attenuation,
             emission_efficiency=(first, second),
             detector_efficiency=self.detector_efficiency,
-            dark_count_probability=self.dark_count_probability,
+            dark_count_probability=self.dark_per_window,
             visibility=self.visibility,
             emission_ps=self.emission_time,
             attempt_ps=self.attempt_time,
@@ -354,7 +357,17 @@ class LinkSection(Section):
                 'with scheme "end-to-end" the second node receives, and the station stands beside '
                 "it: station = 1.0 is wanted"
             )
-        if self.scheme == "source" and (self.double_excitation or self.preparation_error):
+        alpha_a, alpha_b = self.bright_state
+        if alpha_a != alpha_b and (self.balanced or not alpha_a or not alpha_b):
+            raise ValueError(
+                "bright_state has two different numbers; then both are more than 0, and the link "
+                "is not balanced as well"
+            )
+        if self.dark_counts is not None and self.dark_count_probability is not None:
+            raise ValueError(
+                "dark_counts and dark_count_probability say the same: one of them is wanted"
+            )
+        if self.scheme == "source" and any((*self.double_excitation, *self.preparation_error)):
             raise ValueError(
                 "double_excitation and preparation_error are of memories that emit; with scheme "
                 '"source" they store'
