@@ -46,8 +46,13 @@ def create(
     remote: Remote,
     pairs: Annotated[int, typer.Option(min=1, max=0xFFFF, help="How many.")] = 1,
     min_fidelity: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="The link's estimate must reach it.")
-    ] = 0.0,
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="The link's estimate must reach it; pairs come at the highest rate that does.",
+        ),
+    ] = 0.5,
     keep: Annotated[
         bool,
         typer.Option(
@@ -124,9 +129,9 @@ def test(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Test the setting of the highest rate that meets it; 0: of the highest rate.",
+            help="Test the setting of the highest rate that meets it.",
         ),
-    ] = 0.0,
+    ] = 0.5,
     net: NetName = None,
     simulate: Simulated = None,
     as_json: AsJson = False,

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 DEFAULT_PURPOSE = 1
 """What `qplane link create` asks for; both ends listen to it from the start."""
 
+ENTANGLED = 0.5
+"""Fidelity that is asked for where none is said: above it a pair is surely entangled. A single-click
+link that need not reach any is fastest where its pairs are of no use."""
+
 _ANSWER_TIMEOUT_PS = 1_000_000_000_000
 
 _ROTATIONS = {
@@ -66,7 +70,7 @@ class LinkEnd:
         self,
         pairs: int = 1,
         *,
-        min_fidelity: float = 0.0,
+        min_fidelity: float = ENTANGLED,
         keep: bool = True,
         priority: int = 0,
         purpose_id: int = DEFAULT_PURPOSE,
@@ -144,8 +148,11 @@ class LinkEnd:
         await self._flush()
         return answer.outcome
 
-    async def test(self, pairs: int, *, min_fidelity: float = 0.0) -> Request:
-        """Order test pairs, measured in random bases, from which both ends estimate fidelity."""
+    async def test(self, pairs: int, *, min_fidelity: float = ENTANGLED) -> Request:
+        """Order test pairs, measured in random bases, from which both ends estimate fidelity.
+
+        They are made with the setting of the highest rate that meets `min_fidelity`.
+        """
         return await self.create(
             pairs,
             min_fidelity=min_fidelity,

@@ -8,7 +8,7 @@ from typing import Any
 
 from qplane.clock import PS_PER_SECOND, Clock
 from qplane.control import ControlError
-from qplane.link.end import DEFAULT_PURPOSE, LinkEnd
+from qplane.link.end import DEFAULT_PURPOSE, ENTANGLED, LinkEnd
 from qplane.link.errors import LinkLayerError
 from qplane.link.holding import HOLD_PURPOSE, Holding
 from qplane.link.layer import LinkLayer
@@ -39,7 +39,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         node: str,
         remote: str,
         pairs: int = 1,
-        min_fidelity: float = 0.0,
+        min_fidelity: float = ENTANGLED,
         keep: bool = False,
         priority: int = 0,
         purpose_id: int = DEFAULT_PURPOSE,
@@ -105,7 +105,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         }
 
     async def test(
-        node: str, remote: str, pairs: int = 300, min_fidelity: float = 0.0
+        node: str, remote: str, pairs: int = 300, min_fidelity: float = ENTANGLED
     ) -> AsyncIterator[object]:
         """Order test pairs, from which both ends estimate fidelity and error rates.
 
