@@ -29,8 +29,8 @@ DEFAULT_PURPOSE = 1
 """What `qplane link create` asks for; both ends listen to it from the start."""
 
 ENTANGLED = 0.5
-"""Fidelity that is asked for where none is said: above it a pair is surely entangled. A single-click
-link that need not reach any is fastest where its pairs are of no use."""
+"""Fidelity that is asked for where none is said: above it a pair is surely entangled. Where none is
+needed, a single-click link is fastest with pairs that are of no use."""
 
 _ANSWER_TIMEOUT_PS = 1_000_000_000_000
 
