@@ -170,9 +170,14 @@ def parse_options(arguments: Sequence[str]) -> Options:
     arguments = list(arguments)
     split = arguments.index("--") if "--" in arguments else len(arguments)
     parser, target_parser = _general_parser(), _target_parser()
-    general = parser.parse_args(_with_pcap_value(arguments[:split]))
-    target = target_parser.parse_args(arguments[split + 1 :])
-    warnings = []
+    general, unknown = parser.parse_known_args(_with_pcap_value(arguments[:split]))
+    target, ignored = target_parser.parse_known_args(arguments[split + 1 :])
+    if any(argument.startswith("-") for argument in unknown):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)} (target options follow '--')")
+    # What simple_switch_grpc ignores without a word must not stop a script that starts it.
+    warnings = [f"{argument} is ignored: one JSON file is enough" for argument in unknown]
+    if ignored:
+        warnings.append(f"unknown target options are ignored: {' '.join(ignored)}")
     if general.restore_state is not None:
         parser.error("--restore-state is not offered: state comes from the controller")
     if target.load_modules is not None:

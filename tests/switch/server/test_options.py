@@ -108,3 +108,17 @@ def test_finsys_messages_load_without_finsy_which_can_be_loaded_later() -> None:
         "import finsy; from finsy import Switch, proto; assert proto.p4r is p4r"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_simple_switch_grpc_ignores_in_silence_is_ignored_with_a_warning() -> None:
+    # so starts up4's start_bmv2.sh the switch
+    line = "-i 1@a 3@b -i 4@c 5@d --no-p4 -- --cpu-port 255 --no-such-option more"
+    options = parse_options(line.split())
+    assert options.ports == [(1, "a"), (4, "c")]
+    assert options.cpu_port == 255
+    for message in (
+        "3@b is ignored because of --no-p4",
+        "5@d is ignored: one JSON file is enough",
+        "unknown target options are ignored: --no-such-option more",
+    ):
+        assert message in options.warnings
