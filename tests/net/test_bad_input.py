@@ -7,17 +7,20 @@ is wrong there. Nothing else comes out, and never half a network.
 import json
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
-from qplane.net import NetworkFileError, loads
+from qplane.net import NetworkFileError, loads, schema
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
+EVERYTHING = Path(__file__).with_name("everything.toml")
+EXAMPLES = [EVERYTHING, *sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))]
 WRONG = [
     True,
     0,
@@ -65,8 +68,12 @@ def places(data, place=()):
         for key, value in data.items():
             yield from places(value, (*place, key))
     elif isinstance(data, list):
-        for index, value in enumerate(data[:2]):  # the others are like these
-            yield from places(value, (*place, index))
+        seen = set()
+        for index, value in enumerate(data):
+            new = set(value) - seen if isinstance(value, dict) else set()
+            if index < 2 or new:  # the others are like these
+                yield from places(value, (*place, index))
+            seen |= new
 
 
 def changed(data, place, change):
@@ -88,6 +95,27 @@ def outcome(data):
     return None
 
 
+def sections(model):
+    """A model of the schema, and those below it."""
+    yield model
+    for field in model.model_fields.values():
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from sections(part)
+
+
+def test_each_key_of_the_schema_stands_in_the_file_that_is_made_wrong():
+    data = tomllib.loads(EVERYTHING.read_text())
+    there = {place[-1] for place in places(data)}
+    keys = {
+        field.alias or name
+        for model in sections(schema.NetworkFile)
+        for name, field in model.model_fields.items()
+    }
+    assert len(keys) > 80
+    assert keys <= there, f"{EVERYTHING.name} lacks {keys - there}"
+
+
 def check(said, place, what):
     assert said.startswith("wrong.toml"), (place, what, said)
     assert "\n" not in said and len(said) < 1000, (place, what, said)
@@ -105,6 +133,9 @@ def test_a_wrong_value_is_one_line_that_says_where(example):
                 continue  # it is a possible value, such as another name
             refused += 1
             check(said, place, wrong)
+            key = next(part for part in reversed(place) if isinstance(part, str))
+            follows = "no such" in said or "is missing" in said  # what needed the old value
+            assert key in said or follows, (place, wrong, said)
     assert refused > 100
 
 
