@@ -97,6 +97,19 @@ def test_a_record_is_sent_again_when_the_acknowledgement_stays_out() -> None:
     assert bench.sent() == [[1], [1]]
 
 
+def test_unacknowledged_lists_are_looked_at_once_a_timeout_since_the_configuration() -> None:
+    bench = Bench(ack_timeout_ns=50 * MS)
+    bench.wait(10)
+    bench.add(1)
+    for milliseconds in (40, 49):  # 40 and 89 after it was sent
+        bench.wait(milliseconds)
+        bench.add(1)
+        assert bench.sent() == [[1]]
+    bench.wait(1)
+    bench.add(1)
+    assert bench.sent() == [[1], [1]]
+
+
 def test_an_acknowledgement_of_an_unknown_list_is_ignored_of_an_unknown_digest_refused() -> None:
     bench = Bench(ack_timeout_ns=50 * MS)
     bench.add(1)
