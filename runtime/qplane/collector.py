@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 
-_YOUNG, _MIDDLE, _OLD = 200_000, 20, 50
+_YOUNG, _MIDDLE, _OLD = 200_000, 50, 50
 
 
 def collect_seldom() -> None:

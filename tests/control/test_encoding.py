@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from finsy.proto import p4r
 
-from qplane.control.encoding import encode_into
+from qplane.control.encoding import entity_of, request_of, update_of
 from qplane.control.entries import Group, TableEntry, table_entry
 from qplane.control.program import schema
 from qplane.control.tables import desired
@@ -34,9 +34,7 @@ length = "1 km"
 
 
 def encode(entry, program):
-    entity = p4r.Entity()
-    encode_into(entity, entry, program)
-    return entity
+    return p4r.Entity.FromString(entity_of(entry, program))
 
 
 def test_all_classical_entries_are_encoded_as_by_finsy():
@@ -83,3 +81,17 @@ def test_errors_are_finsys(entry):
     with pytest.raises(ValueError) as raised:
         encode(entry, schema())
     assert str(raised.value) == str(expected.value)
+
+
+def test_a_request_is_what_protobuf_would_make_of_it():
+    entries = desired(loads(NET), [])["a"]
+    large = Group(7, tuple((port, 1) for port in range(400)))  # its length takes three bytes
+    request = p4r.WriteRequest(device_id=3)
+    updates = []
+    for entry in [*entries, large]:
+        for operation in (p4r.Update.INSERT, p4r.Update.DELETE):
+            entity = entry.to_finsy().encode(schema())
+            request.updates.add(type=operation, entity=entity)
+            updates.append(update_of(operation, entity_of(entry, schema())))
+    assert len(request.updates[-1].SerializeToString()) > 1024
+    assert request_of(3, updates) == request

@@ -82,15 +82,23 @@ def _device(frames: Sequence[DeviceFrame]) -> Device:
 
 
 async def switches_of(sessions: Mapping[str, Session]) -> dict[str, Switch]:
-    """What each switch that is connected says of itself. Raises ConnectionFailedError."""
+    """What each switch that is connected says of itself. Raises ConnectionFailedError.
 
-    async def one(session: Session) -> Switch:
-        program, version = await session.describe()
-        return Switch(program, version, session.is_foreign)
-
+    Many switches may be behind one server, and it is the server that speaks a version.
+    """
     connected = {name: session for name, session in sessions.items() if session.is_primary}
-    described = await asyncio.gather(*(one(session) for session in connected.values()))
-    return dict(zip(connected, described, strict=True))
+    servers = {session.address: session for session in connected.values()}
+    versions = dict(
+        zip(
+            servers,
+            await asyncio.gather(*(session.version() for session in servers.values())),
+            strict=True,
+        )
+    )
+    return {
+        name: Switch(session.program, versions[session.address], session.is_foreign)
+        for name, session in connected.items()
+    }
 
 
 async def wiring(network: Network, neighbours: Neighbours) -> dict[Port, Port]:

@@ -193,7 +193,7 @@ def state_of(entries: Iterable[Entry]) -> dict[Key, Entry]:
     state: dict[Key, Entry] = {}
     for entry in entries:
         other = state.setdefault(entry.key, entry)
-        if other != entry:
+        if other is not entry and other != entry:
             raise ValueError(f"two entries under one key: {other} and {entry}")
     return state
 

@@ -19,6 +19,7 @@ from finsy.p4client import P4ClientError
 from finsy.proto import U128, p4i, p4r
 
 from qplane.control.client import ANSWER_TIMEOUT_S, NewClient, grpc_client
+from qplane.control.encoding import request_of
 from qplane.control.entries import (
     GROUP_TABLE,
     CloneSession,
@@ -307,11 +308,14 @@ class Session:
                 f"the P4 program was refused: {_code(error)}: {error.message}", node=self.node
             ) from error
 
-    async def describe(self) -> tuple[str, str]:
-        """Name of the switch's program as its P4Info has it, and its P4Runtime version.
+    @property
+    def program(self) -> str:
+        """Name of the program on the switch, as its P4Info has it; "" where it has none."""
+        return self._schema.name
 
-        "" where it says neither. Raises ConnectionFailedError.
-        """
+    async def version(self) -> str:
+        """The server's P4Runtime version; "" where it does not say. Raises
+        ConnectionFailedError."""
         try:
             with self._under_way():
                 answer = await self._client.request(
@@ -320,8 +324,8 @@ class Session:
         except P4ClientError as error:
             if error.code != GRPCStatusCode.UNIMPLEMENTED:
                 raise self._failed(error) from error
-            return self._schema.name, ""
-        return self._schema.name, answer.p4runtime_api_version
+            return ""
+        return str(answer.p4runtime_api_version)
 
     def supports(self, entry: Entry) -> bool:
         """Whether the program on the switch has such a table, match fields and action."""
@@ -353,12 +357,12 @@ class Session:
         if not self.is_primary:
             return self._not_begun(batch, "UNAVAILABLE", self._lost.problem)
         try:
-            request = self._write_request(batch)
+            updates = [update.encoded(self._schema) for update in batch]
         except ValueError as error:  # finsy: the P4 program has no such table, field, action
             return self._not_begun(batch, "INVALID_ARGUMENT", str(error))
         try:
             with self._under_way():
-                await self._client.request(request)
+                await self._client.request(request_of(self._device_id, updates))
         except P4ClientError as error:
             if error.code == GRPCStatusCode.PERMISSION_DENIED and await self._is_deposed():
                 return self._not_begun(batch, "UNAVAILABLE", self._lost.problem)
@@ -374,12 +378,6 @@ class Session:
 
     def _not_begun(self, batch: Sequence[Update], code: str, message: str) -> Outcome:
         return Outcome(failures=(batch[0].failure(self.node, code, message),))
-
-    def _write_request(self, updates: Iterable[Update]) -> p4r.WriteRequest:
-        request = p4r.WriteRequest(device_id=self._device_id)
-        for update in updates:
-            update.encode_into(request.updates.add(), self._schema)
-        return request
 
     def _refused(self, batch: Sequence[Update], error: P4ClientError) -> Outcome:
         if error.details:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import finsy as fy
 from finsy.proto import p4r
 
-from qplane.control.encoding import encode_into
+from qplane.control.encoding import entity_of, update_of
 from qplane.control.entries import DefaultAction, Entry, MeterRate
 from qplane.control.errors import Failure
 
@@ -40,15 +40,14 @@ class Update:
     def is_delete(self) -> bool:
         return self.operation == p4r.Update.DELETE
 
-    def encode_into(self, update: p4r.Update, schema: fy.P4Schema) -> None:
-        """Make an empty message this. Raises ValueError where the P4 program has no such entry."""
+    def encoded(self, schema: fy.P4Schema) -> bytes:
+        """As a serialized P4Runtime update. Raises ValueError where the P4 program has no such
+        entry."""
         entry = self.entry
         if isinstance(entry, (MeterRate, DefaultAction)):
-            update.type = p4r.Update.MODIFY
-            update.entity.CopyFrom(entry.to_finsy(lifted=self.is_delete).encode(schema))
-        else:
-            update.type = self.operation
-            encode_into(update.entity, entry, schema)
+            entity = entry.to_finsy(lifted=self.is_delete).encode(schema)
+            return update_of(p4r.Update.MODIFY, entity.SerializeToString())
+        return update_of(self.operation, entity_of(entry, schema))
 
     def inverse(self) -> Update:
         """What undoes it."""
