@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import finsy as fy
@@ -298,7 +299,7 @@ class Session:
         request = p4r.SetForwardingPipelineConfigRequest(
             device_id=self._device_id,
             action=p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT,
-            config=self._own_schema.get_pipeline_config(),
+            config=_pipeline_config(self._own_schema),
         )
         try:
             with self._under_way():
@@ -566,6 +567,12 @@ _NOTHING_DONE = frozenset(
     }
 )
 """Whole-request errors with which a switch says that it did not begin."""
+
+
+@lru_cache(maxsize=4)
+def _pipeline_config(schema: fy.P4Schema) -> p4r.ForwardingPipelineConfig:
+    """A megabyte, made once for all switches."""
+    return schema.get_pipeline_config()
 
 
 def _is_wanted(entity: Any, tables: Collection[str] | None) -> bool:
