@@ -201,7 +201,7 @@ def test_kept_pairs_are_held_for_a_time_or_until_they_are_let_go() -> None:
         (
             "link.create",
             {"node": "alice", "remote": "bob", "keep": True, "hold_s": 1e9},
-            "hold_s is 1e",
+            "hold_s = 1000000000.0",
         ),
         ("link.top", {"interval_s": 0}, "more than 0"),
     ],
@@ -219,5 +219,20 @@ def test_a_wrong_scheduler_is_one_clear_line() -> None:
         choose: Any = operations(layer, network.clock)["link.scheduler"]
         with pytest.raises(OperationError, match="fcfs, priority, wfq"):
             await choose(node="alice", remote="bob", name="lifo")
+
+    on_a_link_layer(test)
+
+
+def test_a_test_is_over_when_both_ends_have_compared() -> None:
+    async def test(network: StubNetwork, layer: LinkLayer) -> None:
+        offered = operations(layer, network.clock)
+        await collect(offered["link.test"](node="alice", remote="bob", pairs=100))
+        here, there = (layer.end(*ends).egp for ends in (("alice", "bob"), ("bob", "alice")))
+        assert here.outcomes_awaited == there.outcomes_awaited == 0
+        compared = [
+            sum(count.pairs for count in egp.estimator.error_rates.values())
+            for egp in (here, there)
+        ]
+        assert compared[0] == compared[1] > 10
 
     on_a_link_layer(test)

@@ -13,9 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from qplane.cli.errors import FAILED, INTERRUPTED, fail
-from qplane.live.api import OperationError
+from qplane.cli.acting import refusals
+from qplane.cli.errors import INTERRUPTED, fail
 from qplane.terminal import console, table, watch
+
+_NAMES = {
+    "node": "NODE",
+    "hold_s": "--hold",
+    "max_time_s": "--max-time",
+    "interval_s": "--interval",
+}
+"""Arguments of operations whose option has another name, or none."""
 
 WIDE = 100
 """Columns that a table of links with everything in it takes."""
@@ -48,15 +56,13 @@ def _source(where: Where) -> Iterator[Source]:
     from qplane.cli.link_simulation import simulated
     from qplane.live import client
 
-    try:
+    with refusals(_NAMES):
         if where.simulate is not None:
             with simulated(where.simulate) as source:
                 yield source
         else:
             with client.find(where.net) as running:
                 yield running
-    except OperationError as error:
-        fail(str(error), FAILED)
 
 
 def seconds(option: str, text: str | None) -> float:

@@ -206,6 +206,11 @@ class Egp:
             and not len(self.memory)
         )
 
+    @property
+    def outcomes_awaited(self) -> int:
+        """Test pairs that this end has measured and whose other outcome it has not heard of."""
+        return self._outcomes.awaited
+
     def _new_create_id(self) -> int:
         create_id = self._next_create_id
         while create_id in self._requests or self._find((self.options.node_id, create_id)):

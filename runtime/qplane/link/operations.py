@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -15,11 +15,14 @@ from qplane.link.layer import LinkLayer
 from qplane.link.messages import Ok
 from qplane.link.request import LinkRequestError, Request
 from qplane.link.status import rows
-from qplane.live.api import Operation, OperationError
+from qplane.live.api import Operation, OperationError, WrongArgumentError
 from qplane.wire.errors import WireError
 from qplane.wire.service import OkMeasure, RandomBasis
 
 LONGEST_HOLD_S = 86_400
+
+_MOST_WAITS = 100
+"""Round trips until outcomes that have not come are taken for lost."""
 
 _BASES = {"z": RandomBasis.NONE, "xz": RandomBasis.XZ, "xyz": RandomBasis.XYZ}
 
@@ -33,7 +36,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         try:
             return layer.end(node, remote)
         except LinkLayerError as error:
-            raise OperationError(str(error)) from None
+            raise WrongArgumentError(None, [node, remote], str(error)) from None
 
     async def create(
         node: str,
@@ -56,14 +59,14 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         """
         end = await find(node, remote)
         if hold_s and not keep:
-            raise OperationError("only kept pairs can be held")
+            raise WrongArgumentError("hold_s", hold_s, "only kept pairs can be held")
         if not 0 <= hold_s <= LONGEST_HOLD_S:
-            raise OperationError(f"hold_s is {hold_s:g}; 0 to {LONGEST_HOLD_S} are possible")
+            raise WrongArgumentError("hold_s", hold_s, f"0 to {LONGEST_HOLD_S} s are possible")
         if hold_s:
             holding.prepare(end, round(hold_s * PS_PER_SECOND))
             purpose_id = HOLD_PURPOSE
         if basis not in _BASES:
-            raise OperationError(f"basis is {basis!r}; it is one of {', '.join(_BASES)}")
+            raise WrongArgumentError("basis", basis, f"it is one of {', '.join(_BASES)}")
         start_ps = clock.now_ps()
         try:
             request = await end.create(
@@ -120,6 +123,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         async with aclosing(_follow(end, request, clock, start_ps, end.release)) as items:
             async for item in items:
                 yield item
+        await _compared((end, layer.end(remote, node)), clock)
 
     async def status(node: str | None = None) -> object:
         """How each end of each link stands (of one node, or of all)."""
@@ -127,13 +131,15 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         nodes = sorted({end.node for end in layer.ends.values()})
         if node is not None and node not in nodes:
             known = ", ".join(nodes) or "none"
-            raise OperationError(f"node {node} has no link with a link layer; these have: {known}")
+            raise WrongArgumentError(
+                "node", node, f"no link with a link layer there; these have one: {known}"
+            )
         return rows(layer, holding, clock.now_ps(), node)
 
     async def top(interval_s: float = 1.0, count: int = 0) -> AsyncIterator[object]:
         """`status` of all links again and again (`count` 0: until the stream is closed)."""
         if not interval_s > 0:
-            raise OperationError(f"interval_s is {interval_s}; it must be more than 0")
+            raise WrongArgumentError("interval_s", interval_s, "it must be more than 0")
         await layer.begun()
         shown = 0
         while True:
@@ -151,7 +157,7 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         try:
             await layer.use_scheduler(node, remote, name, weights or ())
         except ValueError as error:
-            raise OperationError(str(error)) from None
+            raise WrongArgumentError(None, [name, weights], str(error)) from None
         return {"node": node, "remote": remote, "scheduler": name, "weights": weights or []}
 
     async def sample(node: str, remote: str, every: int) -> object:
@@ -172,6 +178,14 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         "link.scheduler": use_scheduler,
         "link.sample": sample,
     }
+
+
+async def _compared(ends: Sequence[LinkEnd], clock: Clock) -> None:
+    """Until both ends have heard of each other's outcomes, or some of that seem to be lost."""
+    for _ in range(_MOST_WAITS):
+        if not any(end.egp.outcomes_awaited for end in ends):
+            return
+        await clock.sleep(ends[0].egp.options.timing.round_trip_ps)
 
 
 async def _follow(

@@ -52,6 +52,11 @@ class TestOutcomes:
         self._keep(self._here, seq, measured)
         self._compare(seq)
 
+    @property
+    def awaited(self) -> int:
+        """Pairs that this end has measured and whose other outcome it has not heard of."""
+        return len(self._here)
+
     def flush(self) -> None:
         """Tell the other end what it has not been told."""
         if not self._batch:
