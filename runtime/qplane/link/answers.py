@@ -66,6 +66,7 @@ def failure(
     origin_node_id: int,
     pairs: SeqRange | None = None,
     best: Best | None = None,
+    why: str = "",
 ) -> Failure:
     """ERR, about `pairs` or about what is missing of the request."""
     message = Err(
@@ -76,4 +77,4 @@ def failure(
         seq_high=0 if pairs is None else pairs.high & 0xFFFF,
         origin_node_id=origin_node_id,
     )
-    return Failure(message, pairs, best)
+    return Failure(message, pairs, best, why)

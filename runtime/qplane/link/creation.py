@@ -33,9 +33,10 @@ _TERMS = [
 
 
 class Refusal(NamedTuple):
-    """Why a CREATE can't be taken; with UNSUPP, the best that the link gives."""
+    """Why a CREATE can't be taken, for people; with UNSUPP, the best that the link gives."""
 
     error: ServiceError
+    why: str
     best: Best | None = None
 
 
@@ -53,22 +54,28 @@ def terms(
     fidelity, the time (one attempt per pair for M, a full cycle per pair for K), so many pairs at
     once, a basis that OK has no code for.
     """
-    if create.number == 0 or create.remote_node_id != remote_node_id:
-        return Refusal(ServiceError.CREATE)
-    if (
-        create.probability_local_1 + create.probability_local_2 > PROBABILITY_ONE
-        or create.probability_remote_1 + create.probability_remote_2 > PROBABILITY_ONE
-    ):
-        return Refusal(ServiceError.CREATE)
+    if create.number == 0:
+        return Refusal(ServiceError.CREATE, "number is 0")
+    if create.remote_node_id != remote_node_id:
+        why = f"remote_node_id is {create.remote_node_id}; the neighbour is {remote_node_id}"
+        return Refusal(ServiceError.CREATE, why)
+    for end in ("local", "remote"):
+        first, second = (getattr(create, f"probability_{end}_{n}") for n in (1, 2))
+        if first + second > PROBABILITY_ONE:
+            why = f"probabilities of {end} bases are {first} and {second} of {PROBABILITY_ONE}"
+            return Refusal(ServiceError.CREATE, why)
     kind = create.request_type
-    choice = estimator.choose(decode_fidelity(create.min_fidelity), kind)
+    min_fidelity = decode_fidelity(create.min_fidelity)
+    choice = estimator.choose(min_fidelity, kind)
     if choice is None:
-        return Refusal(ServiceError.UNSUPP, _best(estimator.best(kind), timing, kind))
-    unsupported = Refusal(ServiceError.UNSUPP, _best(choice, timing, kind))
-    least_cycles = timing.pair_cycles(kind)
+        why = f"no setting has a fidelity of {min_fidelity:.5g}"
+        return Refusal(ServiceError.UNSUPP, why, _best(estimator.best(kind), timing, kind))
+    best = _best(choice, timing, kind)
+    least_ps = create.number * timing.pair_cycles(kind) * timing.cycle_ps
     limit_ps = max_time_ps(create)
-    if limit_ps and create.number * least_cycles * timing.cycle_ps > limit_ps:
-        return unsupported
+    if limit_ps and least_ps > limit_ps:
+        why = f"{least_ps * 1e-9:.5g} ms is the least, {limit_ps * 1e-9:.5g} ms was given"
+        return Refusal(ServiceError.UNSUPP, why, best)
     expected_cycles = _expected_cycles(choice, timing, kind)
     wanted = DqpBody(
         queue_id=create.priority,
@@ -77,12 +84,14 @@ def terms(
         **{name: getattr(create, name) for name in _TERMS},
     )
     item = Item(QueueId(create.priority, 0), wanted)
-    if kind is RequestType.KEEP and capacity < (create.number if item.holds_all else 1):
-        return unsupported
+    at_once = create.number if item.holds_all else 1
+    if kind is RequestType.KEEP and capacity < at_once:
+        why = f"{at_once} at once; this end's memory has room for {capacity}"
+        return Refusal(ServiceError.UNSUPP, why, best)
     if kind is RequestType.MEASURE and not (
         is_measurable(item.measurement(True)) and is_measurable(item.measurement(False))
     ):
-        return unsupported
+        return Refusal(ServiceError.UNSUPP, "OK has no code for such a fixed basis", best)
     return wanted
 
 

@@ -137,6 +137,7 @@ class Egp:
                 wanted.error,
                 self.options.node_id,
                 best=wanted.best,
+                why=wanted.why,
             )
             self._fail(consumer, failure)
             consumer.closed(create_id)

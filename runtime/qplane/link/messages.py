@@ -35,11 +35,13 @@ class Best(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """ERR. `pairs`: those that are void, all 32 bits; `best`: of UNSUPP."""
+    """ERR. `pairs`: those that are void, all 32 bits; `best`: of UNSUPP; `why`: of what this end
+    itself refuses, for people."""
 
     message: Err
     pairs: SeqRange | None = None
     best: Best | None = None
+    why: str = ""
 
 
 class Consumer(Protocol):

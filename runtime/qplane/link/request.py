@@ -29,6 +29,8 @@ class LinkRequestError(Exception):
     def __init__(self, failure: Failure) -> None:
         error = failure.message.error
         text = f"{error.name}: {_MEANING[error]}"
+        if failure.why:
+            text += f" ({failure.why})"
         if failure.best is not None:
             fidelity, rate_per_s = failure.best
             text += f"; the best on this link: fidelity {fidelity:.4f} at {rate_per_s:.4g} pairs/s"
