@@ -10,8 +10,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .options import Options, parse_options
+
+if TYPE_CHECKING:
+    from .server import TlsConfig
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +24,44 @@ class StartError(Exception):
     """The switch can't be started; the message is for the user."""
 
 
-def _read_pem(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
+def _read_pem(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise StartError(f"can't read {path}: {error.strerror}") from error
+
+
+def _load_tls(options: Options) -> TlsConfig | None:
+    """Certificates and keys, looked through before gRPC, which would say nothing of them."""
+    if not options.tls:
+        return None
+    import ssl
+
+    from .server import TlsConfig
+
+    assert options.certificate is not None and options.key is not None
+    certificate, key = _read_pem(options.certificate), _read_pem(options.key)
+    ca = None if options.ca is None else _read_pem(options.ca)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # A key with a passphrase: gRPC can't ask for one either.
+        context.load_cert_chain(options.certificate, options.key, password=_no_passphrase)
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or "no PEM certificate and key"
+        raise StartError(
+            f"--grpc-server-cert {options.certificate}, --grpc-server-key {options.key}: {reason}"
+        ) from error
+    if options.ca is not None:
+        try:
+            context.load_verify_locations(options.ca)
+        except ssl.SSLError as error:
+            reason = error.reason or "no PEM certificate"
+            raise StartError(f"--grpc-server-cacert {options.ca}: {reason}") from error
+    return TlsConfig(certificate, key, ca, options.client_auth)
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key needs a passphrase")
 
 
 def run(options: Options) -> None:
@@ -44,17 +79,12 @@ def run(options: Options) -> None:
     from .listen import ListenError
     from .logs import set_up_logging
     from .runner import SwitchRunner
-    from .server import TlsConfig
 
     try:
         set_up_logging(options)
     except OSError as error:
         raise StartError(f"can't log to {options.log_file}: {error.strerror}") from error
-    tls = None
-    if options.tls:
-        certificate, key = _read_pem(options.certificate), _read_pem(options.key)
-        assert certificate is not None and key is not None
-        tls = TlsConfig(certificate, key, _read_pem(options.ca), options.client_auth)
+    tls = _load_tls(options)
     try:
         runner = SwitchRunner(options, tls)
         runner.start()

@@ -22,8 +22,10 @@ class ListenError(OSError):
 def split_address(address: str) -> tuple[str, int]:
     """HOST:PORT, the host on loopback when empty. Raises ListenError."""
     host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not separator or not (port.isascii() and port.isdigit()):
         raise ListenError(f"address {address!r} is not HOST:PORT")
+    if int(port) > 65535:
+        raise ListenError(f"address {address!r}: ports go to 65535")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -62,7 +64,7 @@ def bind(
         _check_free(host, port)
     except OSError as error:
         code = error.errno or 0
-        reason = os.strerror(code) if code > 0 else str(error)
+        reason = os.strerror(code) if code > 0 else error.strerror or str(error)
         raise ListenError(f"can't listen on {address}: {reason}") from error
     if credentials is None and not is_loopback(host):
         log.warning(

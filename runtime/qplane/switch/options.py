@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,50 @@ def _positive(text: str) -> int:
     return value
 
 
+def _not_negative(text: str) -> int:
+    value = int(text, 0)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def _device_id(text: str) -> int:
+    value = int(text, 0)
+    if not 0 <= value < 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} is no 64-bit device id")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return max(value, 0.0)
+
+
+# argparse names a type by its function in "invalid ... value".
+for _parse, _name in (
+    (_port_number, "port number"), (_tcp_port, "TCP port"), (_positive, "number"),
+    (_not_negative, "number"), (_device_id, "device id"), (_seconds, "number of seconds"),
+):  # fmt: skip
+    _parse.__name__ = _name
+
+EXAMPLES = """\
+examples:
+  qplane-switch -i 1@veth0 -i 2@veth2 router.json -- --cpu-port 510
+  qplane-switch --no-p4 --packet-in ipc:///tmp/packets.ipc -- --grpc-server-addr 127.0.0.1:9559
+  qplane-switch -i 0@a -i 1@b --use-files 0 --log-console router.json
+"""
+
+
 def _general_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qplane-switch",
         usage="qplane-switch [options] <JSON file> [-- target options]",
         description="A v1model P4 switch with a P4Runtime server, with the command line of "
         "simple_switch_grpc. Target options come after '--'; see '-- --help'.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("json", nargs="?", type=Path, help="the program: BMv2 JSON as p4c writes it")
@@ -89,14 +128,15 @@ def _general_parser() -> argparse.ArgumentParser:
         "-i is ignored",
     )  # fmt: skip
     add(
-        "--use-files", type=float, metavar="SEC",
+        "--use-files", type=_seconds, metavar="SEC",
         help="read packets from IFACE_in.pcap after SEC seconds, write to IFACE_out.pcap",
     )  # fmt: skip
     add(
         "--pcap", nargs="?", const=".", metavar="DIR",
         help="record the interfaces' packets in DIR/IFACE_in.pcap and IFACE_out.pcap",
     )  # fmt: skip
-    add("--device-id", type=int, default=0, help="P4Runtime device id (default 0)")
+    add("--device-id", type=_device_id, default=0, metavar="N",
+        help="P4Runtime device id (default 0)")  # fmt: skip
     add("--log-console", action="store_true", help="log to stdout")
     add("--log-file", type=Path, metavar="FILE", help="log to a file")
     add(
@@ -107,10 +147,12 @@ def _general_parser() -> argparse.ArgumentParser:
     add("--log-flush", action="store_true", help="accepted: the log is always flushed")
     add("--log-file-max-size", type=_positive, default=5 << 20, metavar="BYTES",
         help="rotate the log file at this size")  # fmt: skip
-    add("--log-file-max-files", type=int, default=3, metavar="N", help="rotated files kept")
-    add("--dump-packet-data", type=int, default=0, metavar="N",
+    add("--log-file-max-files", type=_not_negative, default=3, metavar="N",
+        help="rotated files kept")  # fmt: skip
+    add("--dump-packet-data", type=_not_negative, default=0, metavar="N",
         help="log N bytes of each packet received and sent")  # fmt: skip
-    add("--max-port-count", type=int, default=512, metavar="N", help="most interfaces allowed")
+    add("--max-port-count", type=_not_negative, default=512, metavar="N",
+        help="most interfaces allowed")  # fmt: skip
     add("-v", "--version", action="version", version=f"qplane-switch {__version__}")
     add("--json-version", action="version", version=JSON_VERSION,
         help="print the newest BMv2 JSON version understood")  # fmt: skip
@@ -125,7 +167,9 @@ def _general_parser() -> argparse.ArgumentParser:
 
 def _target_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="qplane-switch ... --", description="Target options of qplane-switch."
+        prog="qplane-switch",
+        usage="qplane-switch [options] <JSON file> -- [target options]",
+        description="Target options of qplane-switch.",
     )
     add = parser.add_argument
     add("--grpc-server-addr", default=DEFAULT_GRPC_ADDRESS, metavar="HOST:PORT",
@@ -227,11 +271,14 @@ def parse_options(arguments: Sequence[str]) -> Options:
         target_parser.error(f"--cpu-port and --drop-port are both {target.cpu_port}")
     if target.cpu_port == 0:
         target_parser.error("--cpu-port can't be 0")
+    for port, name in ports:
+        if port == target.cpu_port:
+            target_parser.error(f"--cpu-port {port} is the port of interface {name!r} too")
     return Options(
         json=None if general.no_p4 else general.json,
         ports=ports,
         packet_in=general.packet_in,
-        use_files=None if general.use_files is None else max(general.use_files, 0.0),
+        use_files=general.use_files,
         pcap=None if general.pcap is None else Path(general.pcap),
         device_id=general.device_id,
         log_console=general.log_console,

@@ -9,6 +9,7 @@ from qplane_cext.switch.core import Pipeline, PipelineError
 from .backends.af_packet import AfPacketBackend
 from .backends.base import Backend, BackendError
 from .dataplane import Dataplane
+from .listen import ListenError
 from .options import Options
 from .server import P4RuntimeServer, TlsConfig
 from .thrift_port import ThriftPort
@@ -66,7 +67,10 @@ class SwitchRunner:
         if options.pcap is not None:
             self._dataplane.capture(options.ports, options.pcap)
         # The server first: an address in use is found before the ports are touched.
-        address = self._server.start()
+        try:
+            address = self._server.start()
+        except ListenError as error:
+            raise ListenError(f"--grpc-server-addr: {error}") from error
         try:
             for port, name in options.ports:
                 print(f"Adding interface {name} as port {port}", flush=True)

@@ -75,6 +75,11 @@ def test_options_may_come_before_and_after_the_json_and_with_equals_signs() -> N
         ("x.json --no-such-option", "--no-such-option"),
         ("x.json -i 99999@lo", "interface '99999@lo': ports are 0 to 511"),
         ("x.json -i 1@a -i 2@b --max-port-count 1", "--max-port-count is 1"),
+        ("x.json --device-id -3", "--device-id: -3 is no 64-bit device id"),
+        ("x.json --device-id 18446744073709551616", "no 64-bit device id"),
+        ("x.json --use-files nan", "--use-files: nan is no number of seconds"),
+        ("x.json --dump-packet-data -5", "--dump-packet-data: -5 is below 0"),
+        ("x.json -i 5@lo -- --cpu-port 5", "--cpu-port 5 is the port of interface 'lo' too"),
     ],
 )
 def test_a_wrong_line_is_one_clear_message_and_exit_status_2(

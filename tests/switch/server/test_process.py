@@ -128,7 +128,7 @@ def test_a_second_instance_fails_with_a_clear_message(start, tmp_path: Path) -> 
     output, _ = second.popen.communicate(timeout=30)
     assert second.popen.returncode == 1
     assert output.strip().splitlines() == [
-        f"Error: can't listen on {first.address}: Address already in use"
+        f"Error: --grpc-server-addr: can't listen on {first.address}: Address already in use"
     ]
 
 
@@ -241,6 +241,19 @@ def test_tls_is_set_up_from_pem_files(start, tmp_path: Path) -> None:  # type: i
     assert not reaches(process.address, None)
 
 
+def test_a_key_of_another_certificate_is_named(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    authority = Authority("qplane test CA")
+    (tmp_path / "cert.pem").write_bytes(authority.issue("127.0.0.1").certificate)
+    (tmp_path / "key.pem").write_bytes(authority.issue("127.0.0.1").key)
+    process = start(
+        "--no-p4", *FREE, "--grpc-server-ssl", "--grpc-server-cert", "cert.pem",
+        "--grpc-server-key", "key.pem", ready=False,
+    )  # fmt: skip
+    output, _ = process.popen.communicate(timeout=30)
+    assert process.popen.returncode == 1
+    assert "--grpc-server-key key.pem: KEY_VALUES_MISMATCH" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -251,6 +264,22 @@ def test_tls_is_set_up_from_pem_files(start, tmp_path: Path) -> None:  # type: i
         (["--no-p4", "--packet-in", "ipc:///nowhere/at/all"], "can't listen on ipc:///nowhere"),
         (["--no-p4", "--log-file", "/nowhere/log"], "can't log to /nowhere/log"),
         (["--no-p4", "--packet-in", "nonsense"], "can't listen on nonsense"),
+        (
+            ["--no-p4", *FREE, "--grpc-server-addr", "127.0.0.1:99999"],
+            "--grpc-server-addr: address '127.0.0.1:99999': ports go to 65535",
+        ),
+        (
+            [
+                "--no-p4",
+                *FREE,
+                "--grpc-server-ssl",
+                "--grpc-server-cert",
+                "bad.json",
+                "--grpc-server-key",
+                "bad.json",
+            ],
+            "--grpc-server-cert bad.json, --grpc-server-key bad.json: no PEM certificate and key",
+        ),
     ],
 )
 def test_what_cannot_be_opened_is_one_clear_message(
@@ -260,7 +289,7 @@ def test_what_cannot_be_opened_is_one_clear_message(
     message: str,  # type: ignore[no-untyped-def]
 ) -> None:
     (tmp_path / "bad.json").write_text("{}")
-    process = start(*arguments, *FREE, ready=False)
+    process = start(*arguments, *([] if FREE[0] in arguments else FREE), ready=False)
     output, _ = process.popen.communicate(timeout=30)
     assert process.popen.returncode == 1
     (line,) = [text for text in output.splitlines() if text.startswith("Error: ")]
