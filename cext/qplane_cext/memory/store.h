@@ -86,7 +86,7 @@ typedef struct {
 #define MAX_PROFILES 32768u
 #define COMPACT_PROFILES 2048u
 
-#define MAGAZINE 1024u
+#define MAGAZINE 4096u
 
 typedef struct { /* free elements at hand */
     uint32_t count, item[MAGAZINE];
