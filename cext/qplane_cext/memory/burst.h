@@ -102,7 +102,9 @@ INLINE int64_t check_operand(burst_t *b, int k, int *code, const int timed, cons
             partner = pairs ? partner_of(b->m, q) : 0;
             b->matrices |= BLK_KIND(rec_block(r, half)) == BLK_PAIR;
             wrong = QM_EPURE;
-            if (BLK_KIND(rec_block(r, half)) == BLK_BIG && !may_be_in(b, k, i, q)) break;
+            if (BLK_KIND(rec_block(r, half)) == BLK_BIG &&
+                (b->max_qubits || !profiles[profile].mixture) && !may_be_in(b, k, i, q))
+                break;
         }
         wrong = QM_EARG;
         if (*word & bit) break;

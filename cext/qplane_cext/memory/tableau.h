@@ -173,8 +173,11 @@ static int tableau_collapse(big_t *t, int q, int random, int *row) {
         }
         p = n - 1; /* rank is n - 1 now: the last row has no support but q */
     }
-    for (int r = 0; r < n; r++)
-        if (r != p && get_bit(row_z(t, r), q)) add_row(t, r, p);
+    for (int r = 0; r < n; r++) { /* commutes with Z_q: no X there, so the product has no phase */
+        if (r == p || !get_bit(row_z(t, r), q)) continue;
+        flip_bit(row_z(t, r), q, 1);
+        t->sign[r] ^= t->sign[p];
+    }
     *row = p;
     return t->sign[p] ^ get_bit(t->fx, q);
 }
