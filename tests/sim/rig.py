@@ -90,7 +90,14 @@ def swap(first, second):
 
 
 def start(link=0, label=LABEL, slots=(0, 1), cutoff_ps=0, retry_ps=0, end=True):
-    body = LinkControl(7, label, slots[0], slots[1], cutoff_ps, retry_ps)
+    body = LinkControl(
+        7,
+        label,
+        slot_first=slots[0],
+        slot_count=slots[1],
+        cutoff_ps=cutoff_ps,
+        retry_ps=retry_ps,
+    )
     flags = DeviceFlag.END if end else DeviceFlag.NONE
     return DeviceFrame(DeviceType.LINK_START, link, body, flags=flags).to_bytes()
 

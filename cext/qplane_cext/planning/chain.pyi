@@ -11,6 +11,7 @@ Other circuits on a link are modelled as always ready: of `turns` turns one is o
 
 With rounds of distillation the ends hold delivered pairs. The head-end takes two that went through
 equally many rounds, does its part of DEJMPS and asks the tail-end, which does its part and answers.
+Links may do so before the circuit gets their pairs, in the circuit's slots; cut-offs count from then.
 
 Fidelity follows from products of correlations: those of the links as heralded, e^(-t/T2) in X and
 Y and e^(-t/T1) in Z for each half stored for t, and each swap's factors. The pull of T1 towards |0>
@@ -25,7 +26,7 @@ from typing import Protocol, TypedDict
 class Link(Protocol):
     """`success` per attempt, `other_success` of the other circuits' attempts; `herald_ps` from a
     half's emission to its herald; `delay_ps` of a message; `correlations` XX, YY, ZZ of a heralded
-    pair, signs taken out."""
+    pair, signs taken out; `rounds` of distillation on it before its pairs are swapped."""
 
     @property
     def success(self) -> float: ...
@@ -41,6 +42,8 @@ class Link(Protocol):
     def turns(self) -> int: ...
     @property
     def other_success(self) -> float: ...
+    @property
+    def rounds(self) -> int: ...
 
 class Node(Protocol):
     """Memory and swap; `swap_factors` multiply XX, YY, ZZ."""

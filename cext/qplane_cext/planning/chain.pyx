@@ -18,7 +18,7 @@ cdef enum:
     MAX_LINKS = 512
 
 cdef enum HalfState:
-    NONE
+    MAKING  # on its link, where it is distilled first
     WAITING  # at a repeater for its partner, at an end for its delivery
     SWAPPING
     SWAPPED
@@ -47,9 +47,14 @@ cdef struct Event:
 
 cdef struct Pair:
     uint32_t seq
-    int64_t heralded_ps
+    int64_t known_ps[2]  # when the half was there for the circuit
+    int64_t since_ps[2]  # up to when its correlations have the decay of the half
+    int64_t oldest_ps
+    double xx
+    double yy
+    double zz
     uint8_t state[2]
-    bint doomed[2]  # EXPIRE came while the half was being swapped
+    bint doomed[2]  # EXPIRE came while the half was being swapped, or made
     int64_t done_ps[2]  # when the half was swapped
     uint32_t peer[2]
 
@@ -74,6 +79,7 @@ cdef struct Link:
     bint turn_pending
     int64_t turn_ps
     uint32_t next_seq
+    int32_t rounds  # of distillation, before its pairs are swapped
     Pair* pairs
     Queue waiting[2]
 
@@ -89,20 +95,33 @@ cdef struct Node:
     double turn
     double seen
 
-cdef struct Stored:  # a delivered pair that is held at both ends for a distillation
+cdef struct Stored:  # a pair that is held at both ends for a distillation
     bint used
     bint waiting  # at the head-end, for a second one
     int32_t level  # rounds done
     int32_t mate  # the one that is spent on it
     bint success
-    uint32_t first  # its pair on the first link, and on the last
-    uint32_t last
+    uint32_t head_seq  # of its pair on the head-end's link, and on the tail-end's
+    uint32_t tail_seq
     double xx
     double yy
     double zz
     int64_t head_ps  # up to when its correlations have the decay of that half
     int64_t tail_ps
     int64_t oldest_ps
+
+cdef struct Distiller:  # two nodes that distil: the ends of the chain, or of a link
+    int32_t index  # of the link; as many as there are links: of the whole chain
+    int32_t rounds
+    int32_t head  # node
+    int32_t tail
+    int32_t head_link
+    int32_t tail_link
+    uint8_t head_side  # of these links
+    uint8_t tail_side
+    int64_t way_ps  # of a message from one to the other
+    Stored* stored
+    int32_t capacity
 
 cdef struct Totals:
     int64_t count
@@ -129,11 +148,8 @@ cdef struct Chain:
     int64_t last_ps
     int64_t events_left
     bint out_of_memory
-    int32_t rounds
-    Stored* stored
-    int32_t capacity_stored
+    Distiller* distillers  # of the links, and of the whole chain
     double correction  # what is left of a correlation after it
-    int64_t way_ps  # of a message from end to end
     bitgen_t* stream
     Totals batch
 
@@ -265,21 +281,61 @@ cdef void heralded(Chain* chain, int32_t index, uint32_t seq) noexcept nogil:
     cdef int side
     cdef int32_t i
     pair.seq = seq
-    pair.heralded_ps = chain.now_ps
+    pair.oldest_ps = chain.now_ps - link.herald_ps
+    pair.xx = link.xx
+    pair.yy = link.yy
+    pair.zz = link.zz
     for side in range(2):
-        pair.state[side] = WAITING
+        pair.known_ps[side] = chain.now_ps
+        pair.since_ps[side] = pair.oldest_ps
+        pair.state[side] = MAKING if link.rounds else WAITING
         pair.doomed[side] = False
         pair.done_ps[side] = 0
     link.busy = False
     link.turn_ps = chain.now_ps
     for i in range(link.turns - 1):
         link.turn_ps += sequence_ps(chain, link, link.other_success)
-    for side in range(2):
-        if not is_end(chain, index, side):
-            meet(chain, index, side, seq)
-    if chain.n == 1:
-        check_complete(chain, 0, seq)
+    if link.rounds:
+        exchange(chain, index, pair)
+    else:
+        for side in range(2):
+            if not is_end(chain, index, side):
+                meet(chain, index, side, seq)
+        if chain.n == 1:
+            check_complete(chain, 0, seq)
     start(chain, index)
+
+
+cdef void exchange(Chain* chain, int32_t index, Pair* pair) noexcept nogil:
+    """Both ends tell each other of a pair that their link shall distil. One of them corrects it."""
+    cdef Link* link = &chain.links[index]
+    cdef Distiller* ends = &chain.distillers[index]
+    cdef int64_t there_ps = chain.now_ps + link.delay_ps + 2 * chain.switch_ps
+    cdef double stored = there_ps - pair.oldest_ps
+    cdef double corrected = chain.nodes[ends.tail].turn
+    cdef double dephased = corrected * exp(
+        -stored * (chain.nodes[index].t2_rate + chain.nodes[index + 1].t2_rate)
+    )
+    cdef double kept = corrected * exp(
+        -stored * (chain.nodes[index].t1_rate + chain.nodes[index + 1].t1_rate)
+    )
+    store(
+        chain, ends, pair.seq, pair.seq, pair.xx * dephased, pair.yy * dephased, pair.zz * kept,
+        there_ps, there_ps, pair.oldest_ps,
+    )
+
+
+cdef void fed(Chain* chain, int32_t index, int side, uint32_t seq) noexcept nogil:
+    """A half of a pair that its link has distilled is there for the circuit."""
+    cdef Pair* pair = pair_of(chain, index, seq)
+    if pair == NULL or pair.state[side] != MAKING:
+        return
+    if pair.doomed[side]:
+        pair.state[side] = DEAD
+        free_slot(chain, index, side)
+        return
+    pair.state[side] = WAITING
+    meet(chain, index, side, seq)
 
 
 cdef void meet(Chain* chain, int32_t index, int side, uint32_t seq) noexcept nogil:
@@ -308,8 +364,10 @@ cdef void meet(Chain* chain, int32_t index, int side, uint32_t seq) noexcept nog
     queue.past += 1
     if chain.cutoff_ps:
         push(
-            chain, max(chain.now_ps, chain.now_ps - chain.links[index].herald_ps
-                       + chain.cutoff_ps), CUTOFF, index, side, seq, 0,
+            chain, chain.now_ps + (
+                chain.cutoff_ps if chain.links[index].rounds
+                else max(chain.cutoff_ps - chain.links[index].herald_ps, 0)
+            ), CUTOFF, index, side, seq, 0,
         )
 
 
@@ -368,7 +426,7 @@ cdef void expire(Chain* chain, int32_t link, int side, uint32_t seq) noexcept no
     if pair.state[side] == WAITING:
         pair.state[side] = DEAD
         free_slot(chain, link, side)
-    elif pair.state[side] == SWAPPING:
+    elif pair.state[side] == SWAPPING or pair.state[side] == MAKING:
         pair.doomed[side] = True
     elif pair.state[side] == SWAPPED:
         announce(chain, beyond, 1 - side, pair.peer[side])
@@ -396,7 +454,7 @@ cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
     cdef uint32_t s = first
     cdef int64_t head_ps, tail_ps, oldest_ps
     cdef double xx = 1.0, yy = 1.0, zz = 1.0, left, right, dephased
-    cdef Link* link
+    cdef Distiller* ends = &chain.distillers[chain.n]
     cdef Node* node
     for i in range(chain.n):
         path[i] = pair_of(chain, i, s)
@@ -407,8 +465,8 @@ cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
                 return
             s = path[i].peer[1]
     # TRACK of either end goes along the path and waits at each repeater for the swap there.
-    tail_ps = path[0].heralded_ps
-    head_ps = path[chain.n - 1].heralded_ps
+    tail_ps = path[0].known_ps[0]
+    head_ps = path[chain.n - 1].known_ps[1]
     for i in range(chain.n):
         tail_ps += chain.links[i].delay_ps + chain.switch_ps
         if i < chain.n - 1:
@@ -416,24 +474,20 @@ cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
         head_ps += chain.links[chain.n - 1 - i].delay_ps + chain.switch_ps
         if i < chain.n - 1:
             head_ps = max(head_ps, path[chain.n - 1 - i].done_ps[0])
-    tail_ps = max(tail_ps + chain.switch_ps, path[chain.n - 1].heralded_ps)
-    head_ps = max(head_ps + chain.switch_ps, path[0].heralded_ps)
-    if not chain.rounds:
+    tail_ps = max(tail_ps + chain.switch_ps, path[chain.n - 1].known_ps[1])
+    head_ps = max(head_ps + chain.switch_ps, path[0].known_ps[0])
+    if not ends.rounds:
         push(chain, head_ps, END_FREE, 0, 0, path[0].seq, 0)
         push(chain, tail_ps, END_FREE, chain.n - 1, 1, path[chain.n - 1].seq, 0)
     oldest_ps = head_ps
     for i in range(chain.n):
-        link = &chain.links[i]
-        left = (path[i].done_ps[0] if i else head_ps) - path[i].heralded_ps + link.herald_ps
-        right = (
-            (path[i].done_ps[1] if i < chain.n - 1 else tail_ps)
-            - path[i].heralded_ps + link.herald_ps
-        )
-        oldest_ps = min(oldest_ps, path[i].heralded_ps - link.herald_ps)
+        left = (path[i].done_ps[0] if i else head_ps) - path[i].since_ps[0]
+        right = (path[i].done_ps[1] if i < chain.n - 1 else tail_ps) - path[i].since_ps[1]
+        oldest_ps = min(oldest_ps, path[i].oldest_ps)
         dephased = exp(-left * chain.nodes[i].t2_rate - right * chain.nodes[i + 1].t2_rate)
-        xx *= link.xx * dephased
-        yy *= link.yy * dephased
-        zz *= link.zz * exp(-left * chain.nodes[i].t1_rate - right * chain.nodes[i + 1].t1_rate)
+        xx *= path[i].xx * dephased
+        yy *= path[i].yy * dephased
+        zz *= path[i].zz * exp(-left * chain.nodes[i].t1_rate - right * chain.nodes[i + 1].t1_rate)
         if i:
             node = &chain.nodes[i]
             xx *= node.fx
@@ -444,9 +498,9 @@ cdef void deliver(Chain* chain, uint32_t first) noexcept nogil:
     xx *= dephased
     yy *= dephased
     zz *= dephased
-    if chain.rounds:
+    if ends.rounds:
         store(
-            chain, path[0].seq, path[chain.n - 1].seq, xx, yy, zz, head_ps, tail_ps, oldest_ps
+            chain, ends, path[0].seq, path[chain.n - 1].seq, xx, yy, zz, head_ps, tail_ps, oldest_ps
         )
     else:
         account(chain, xx, yy, zz, max(head_ps, tail_ps), oldest_ps)
@@ -467,68 +521,73 @@ cdef void account(
 # ---- distillation ----
 
 cdef void store(
-    Chain* chain, uint32_t first, uint32_t last, double xx, double yy, double zz,
-    int64_t head_ps, int64_t tail_ps, int64_t oldest_ps
+    Chain* chain, Distiller* ends, uint32_t head_seq, uint32_t tail_seq, double xx, double yy,
+    double zz, int64_t head_ps, int64_t tail_ps, int64_t oldest_ps
 ) noexcept nogil:
     """A pair for the distillation. No more than the ends have slots are held at a time."""
     cdef int32_t i
     cdef Stored* pair
-    for i in range(chain.capacity_stored):
-        if not chain.stored[i].used:
+    for i in range(ends.capacity):
+        if not ends.stored[i].used:
             break
     else:
         chain.out_of_memory = True  # cannot be
         return
-    pair = &chain.stored[i]
+    pair = &ends.stored[i]
     pair.used = True
     pair.waiting = False
     pair.level = 0
-    pair.first = first
-    pair.last = last
+    pair.head_seq = head_seq
+    pair.tail_seq = tail_seq
     pair.xx = xx
     pair.yy = yy
     pair.zz = zz
     pair.head_ps = head_ps
     pair.tail_ps = tail_ps
     pair.oldest_ps = oldest_ps
-    push(chain, head_ps, HEAD_READY, i, 0, 0, 0)
+    push(chain, head_ps, HEAD_READY, ends.index, 0, i, 0)
 
 
-cdef void head_ready(Chain* chain, int32_t index) noexcept nogil:
+cdef void head_ready(Chain* chain, Distiller* ends, int32_t index) noexcept nogil:
     """Two pairs of as many rounds: the head-end does its part, and asks the tail-end for the other."""
     cdef int32_t i
-    cdef Stored* pair = &chain.stored[index]
-    for i in range(chain.capacity_stored):
-        if i != index and chain.stored[i].used and chain.stored[i].waiting and (
-            chain.stored[i].level == pair.level
+    cdef Stored* pair = &ends.stored[index]
+    for i in range(ends.capacity):
+        if i != index and ends.stored[i].used and ends.stored[i].waiting and (
+            ends.stored[i].level == pair.level
         ):
-            chain.stored[i].waiting = False
+            ends.stored[i].waiting = False
             pair.mate = i
-            push(chain, chain.now_ps + chain.nodes[0].swap_ps, HEAD_DONE, index, 0, 0, 0)
+            push(
+                chain, chain.now_ps + chain.nodes[ends.head].swap_ps, HEAD_DONE, ends.index, 0,
+                index, 0,
+            )
             return
     pair.waiting = True
 
 
-cdef void head_done(Chain* chain, int32_t index) noexcept nogil:
-    cdef Stored* pair = &chain.stored[index]
-    age(chain, pair, chain.now_ps, pair.tail_ps)
-    age(chain, &chain.stored[pair.mate], chain.now_ps, chain.stored[pair.mate].tail_ps)
-    end_free(chain, 0, 0, chain.stored[pair.mate].first)
+cdef void head_done(Chain* chain, Distiller* ends, int32_t index) noexcept nogil:
+    cdef Stored* pair = &ends.stored[index]
+    cdef Stored* spent = &ends.stored[pair.mate]
+    age(chain, ends, pair, chain.now_ps, pair.tail_ps)
+    age(chain, ends, spent, chain.now_ps, spent.tail_ps)
+    end_free(chain, ends.head_link, ends.head_side, spent.head_seq)
     push(
-        chain, chain.now_ps + chain.way_ps + chain.nodes[chain.n].swap_ps, TAIL_DONE, index, 0, 0, 0
+        chain, chain.now_ps + ends.way_ps + chain.nodes[ends.tail].swap_ps, TAIL_DONE, ends.index,
+        0, index, 0,
     )
 
 
-cdef void tail_done(Chain* chain, int32_t index) noexcept nogil:
+cdef void tail_done(Chain* chain, Distiller* ends, int32_t index) noexcept nogil:
     """DEJMPS on Bell-diagonal pairs with the noise of both ends' gates and read-outs."""
-    cdef Stored* a = &chain.stored[index]
-    cdef Stored* b = &chain.stored[a.mate]
-    cdef Node* head = &chain.nodes[0]
-    cdef Node* tail = &chain.nodes[chain.n]
+    cdef Stored* a = &ends.stored[index]
+    cdef Stored* b = &ends.stored[a.mate]
+    cdef Node* head = &chain.nodes[ends.head]
+    cdef Node* tail = &chain.nodes[ends.tail]
     cdef double gate = head.gate * tail.gate, turn = head.turn * tail.turn
     cdef double seen = head.seen * tail.seen, probability, xx, yy, zz
-    age(chain, a, a.head_ps, chain.now_ps)
-    age(chain, b, b.head_ps, chain.now_ps)
+    age(chain, ends, a, a.head_ps, chain.now_ps)
+    age(chain, ends, b, b.head_ps, chain.now_ps)
     probability = (1.0 + gate * seen * turn * turn * a.yy * b.yy) / 2.0
     xx = gate * turn * turn * (a.xx * b.xx + seen * a.zz * b.zz) / (2.0 * probability)
     yy = gate * turn * turn * (a.zz * b.xx + seen * a.xx * b.zz) / (2.0 * probability)
@@ -538,39 +597,73 @@ cdef void tail_done(Chain* chain, int32_t index) noexcept nogil:
     a.zz = zz
     a.success = uniform(chain) < probability
     b.used = False
-    end_free(chain, chain.n - 1, 1, b.last)
-    if not a.success or a.level + 1 == chain.rounds:
-        end_free(chain, chain.n - 1, 1, a.last)
-    push(chain, chain.now_ps + chain.way_ps, ANSWER, index, 0, 0, 0)
+    end_free(chain, ends.tail_link, ends.tail_side, b.tail_seq)
+    if a.success and a.level + 1 == ends.rounds and ends.index < chain.n:
+        feed(chain, ends, a)
+    elif not a.success or a.level + 1 == ends.rounds:
+        end_free(chain, ends.tail_link, ends.tail_side, a.tail_seq)
+    push(chain, chain.now_ps + ends.way_ps, ANSWER, ends.index, 0, index, 0)
 
 
-cdef void answered(Chain* chain, int32_t index) noexcept nogil:
-    cdef Stored* pair = &chain.stored[index]
-    if pair.success and pair.level + 1 < chain.rounds:
+cdef void feed(Chain* chain, Distiller* ends, Stored* made) noexcept nogil:
+    """The tail-end knows that a link's pair is distilled; the head-end will with the answer."""
+    cdef Pair* pair = pair_of(chain, ends.index, made.tail_seq)
+    if pair == NULL:
+        chain.out_of_memory = True  # cannot be: it holds its record
+        return
+    pair.xx = made.xx
+    pair.yy = made.yy
+    pair.zz = made.zz
+    pair.oldest_ps = made.oldest_ps
+    pair.since_ps[ends.head_side] = made.head_ps
+    pair.since_ps[ends.tail_side] = made.tail_ps
+    pair.known_ps[ends.head_side] = chain.now_ps + ends.way_ps
+    pair.known_ps[ends.tail_side] = chain.now_ps
+    if is_end(chain, ends.index, ends.head_side):
+        pair.state[ends.head_side] = WAITING
+    if is_end(chain, ends.index, ends.tail_side):
+        pair.state[ends.tail_side] = WAITING
+    else:
+        fed(chain, ends.index, ends.tail_side, pair.seq)
+    if chain.n == 1:
+        check_complete(chain, 0, pair.seq)
+
+
+cdef void answered(Chain* chain, Distiller* ends, int32_t index) noexcept nogil:
+    cdef Stored* pair = &ends.stored[index]
+    if pair.success and pair.level + 1 < ends.rounds:
         pair.level += 1
-        head_ready(chain, index)
+        head_ready(chain, ends, index)
+        return
+    pair.used = False
+    if pair.success and ends.index < chain.n:
+        if not is_end(chain, ends.index, ends.head_side):
+            fed(chain, ends.index, ends.head_side, pair.head_seq)
         return
     if pair.success:
-        age(chain, pair, chain.now_ps, pair.tail_ps)
+        age(chain, ends, pair, chain.now_ps, pair.tail_ps)
         account(chain, pair.xx, pair.yy, pair.zz, chain.now_ps, pair.oldest_ps)
-    pair.used = False
-    end_free(chain, 0, 0, pair.first)
+    end_free(chain, ends.head_link, ends.head_side, pair.head_seq)
 
 
-cdef void age(Chain* chain, Stored* pair, int64_t head_ps, int64_t tail_ps) noexcept nogil:
+cdef void age(
+    Chain* chain, Distiller* ends, Stored* pair, int64_t head_ps, int64_t tail_ps
+) noexcept nogil:
     cdef double left = head_ps - pair.head_ps, right = tail_ps - pair.tail_ps, dephased
-    dephased = exp(-left * chain.nodes[0].t2_rate - right * chain.nodes[chain.n].t2_rate)
+    cdef Node* head = &chain.nodes[ends.head]
+    cdef Node* tail = &chain.nodes[ends.tail]
+    dephased = exp(-left * head.t2_rate - right * tail.t2_rate)
     pair.xx *= dephased
     pair.yy *= dephased
-    pair.zz *= exp(-left * chain.nodes[0].t1_rate - right * chain.nodes[chain.n].t1_rate)
+    pair.zz *= exp(-left * head.t1_rate - right * tail.t1_rate)
     pair.head_ps = head_ps
     pair.tail_ps = tail_ps
 
 
 cdef void end_free(Chain* chain, int32_t link, int side, uint32_t seq) noexcept nogil:
-    """An end has delivered its half."""
+    """An end has delivered its half, or a distillation has spent it."""
     cdef Pair* pair = pair_of(chain, link, seq)
-    if pair != NULL and pair.state[side] == WAITING:
+    if pair != NULL and (pair.state[side] == WAITING or pair.state[side] == MAKING):
         pair.state[side] = SWAPPED
         free_slot(chain, link, side)
 
@@ -601,17 +694,21 @@ cdef void run(Chain* chain, int64_t deliveries, int64_t horizon_ps) noexcept nog
         elif event.kind == END_FREE:
             end_free(chain, event.link, event.side, event.seq)
         elif event.kind == HEAD_READY:
-            head_ready(chain, event.link)
+            head_ready(chain, &chain.distillers[event.link], event.seq)
         elif event.kind == HEAD_DONE:
-            head_done(chain, event.link)
+            head_done(chain, &chain.distillers[event.link], event.seq)
         elif event.kind == TAIL_DONE:
-            tail_done(chain, event.link)
+            tail_done(chain, &chain.distillers[event.link], event.seq)
         else:
-            answered(chain, event.link)
+            answered(chain, &chain.distillers[event.link], event.seq)
 
 
 cdef void release(Chain* chain) noexcept nogil:
     cdef int32_t i
+    if chain.distillers != NULL:
+        for i in range(chain.n + 1):
+            free(chain.distillers[i].stored)
+    free(chain.distillers)
     if chain.links != NULL:
         for i in range(chain.n):
             free(chain.links[i].pairs)
@@ -619,8 +716,27 @@ cdef void release(Chain* chain) noexcept nogil:
             free(chain.links[i].waiting[1].seqs)
     free(chain.links)
     free(chain.nodes)
-    free(chain.stored)
     free(chain.heap)
+
+
+cdef void prepare(
+    Chain* chain, int32_t index, int32_t rounds, int slots, int64_t way_ps, bint reversed
+) noexcept nogil:
+    """The distillation on a link, or of the whole chain where `index` is the number of links."""
+    cdef Distiller* ends = &chain.distillers[index]
+    cdef bint whole = index == chain.n
+    ends.index = index
+    ends.rounds = rounds
+    ends.head = 0 if whole else index + reversed
+    ends.tail = chain.n if whole else index + 1 - reversed
+    ends.head_link = 0 if whole else index
+    ends.tail_link = chain.n - 1 if whole else index
+    ends.head_side = reversed
+    ends.tail_side = 1 - reversed
+    ends.way_ps = way_ps
+    ends.capacity = 2 * slots + 2
+    ends.stored = <Stored*>calloc(ends.capacity, sizeof(Stored))
+    chain.out_of_memory |= ends.stored == NULL
 
 
 cdef tuple mean_and_error(list values):
@@ -637,7 +753,8 @@ def simulate_chain(
     cdef Chain chain
     cdef int32_t i, side
     cdef uint32_t size = 64
-    cdef int64_t target, begin_ps
+    cdef int64_t target, begin_ps, way_ps = (len(links) + 1) * switch_ps
+    cdef int most_rounds
     cdef double herald_rate = 0.0
     cdef object generator = Philox(seed)
     cdef int32_t n = len(links)
@@ -654,7 +771,13 @@ def simulate_chain(
         raise ValueError(f"cutoff_ps is {cutoff_ps}; it must not be negative")
     if not 0 <= rounds < max(slots, 1):
         raise ValueError(f"rounds is {rounds}; {slots} slots allow at most {slots - 1}")
-    while size < 8 * slots * n + 64:
+    most_rounds = max([link.rounds for link in links])
+    if not 0 <= most_rounds < max(slots, 1) or (rounds and most_rounds):
+        raise ValueError(
+            f"rounds of a link is {most_rounds}; {slots} slots allow at most {slots - 1}, and none "
+            "where the ends distil"
+        )
+    while size < (8 * slots * n + 64) << 3 * most_rounds:
         size *= 2
     chain.n = n
     chain.mask = size - 1
@@ -669,16 +792,14 @@ def simulate_chain(
     chain.last_ps = 0
     chain.events_left = most_events
     chain.out_of_memory = False
-    chain.rounds = rounds
-    chain.capacity_stored = 2 * slots + 2
-    chain.way_ps = (n + 1) * switch_ps
-    chain.stored = <Stored*>calloc(chain.capacity_stored, sizeof(Stored))
+    chain.distillers = <Distiller*>calloc(n + 1, sizeof(Distiller))
     chain.stream = <bitgen_t*>PyCapsule_GetPointer(generator.capsule, "BitGenerator")
     chain.links = <Link*>calloc(n, sizeof(Link))
     chain.nodes = <Node*>calloc(n + 1, sizeof(Node))
     chain.heap = <Event*>calloc(chain.capacity, sizeof(Event))
     if (
-        chain.links == NULL or chain.nodes == NULL or chain.heap == NULL or chain.stored == NULL
+        chain.links == NULL or chain.nodes == NULL or chain.heap == NULL
+        or chain.distillers == NULL
     ):
         chain.out_of_memory = True
     try:
@@ -698,7 +819,12 @@ def simulate_chain(
             chain.links[i].herald_ps = link.herald_ps
             chain.links[i].delay_ps = link.delay_ps
             chain.links[i].xx, chain.links[i].yy, chain.links[i].zz = link.correlations
-            chain.way_ps += link.delay_ps
+            way_ps += link.delay_ps
+            chain.links[i].rounds = link.rounds
+            # The end of the chain is the head-end: it has its half later.
+            prepare(
+                &chain, i, link.rounds, slots, link.delay_ps + 2 * switch_ps, 0 < i == n - 1
+            )
             chain.links[i].turns = link.turns
             chain.links[i].slots = slots
             chain.links[i].next_seq = 1
@@ -707,6 +833,8 @@ def simulate_chain(
             for side in range(2):
                 chain.links[i].waiting[side].seqs = <uint32_t*>calloc(size, sizeof(uint32_t))
                 chain.out_of_memory |= chain.links[i].waiting[side].seqs == NULL
+        if chain.distillers != NULL:
+            prepare(&chain, n, rounds, slots, way_ps, False)
         for i in range(n + 1 if not chain.out_of_memory else 0):
             node = nodes[i]
             chain.nodes[i].t1_rate = 1e-12 / node.t1_s
@@ -717,8 +845,10 @@ def simulate_chain(
             chain.nodes[i].turn = 1.0 - node.one_qubit_error
             chain.nodes[i].seen = 1.0 - 2.0 * node.readout_error
             chain.nodes[i].fx, chain.nodes[i].fy, chain.nodes[i].fz = node.swap_factors
-        # What is swapped has each of four frames equally often; what is not, comes as Psi+ or Psi-.
-        chain.correction = 1.0 - (1.0 if n == 1 else 0.75) * nodes[n].one_qubit_error
+        # What is swapped has each of four frames equally often; what is not, comes as Psi+ or Psi-,
+        # or is distilled and needs none.
+        share = 0.75 if n > 1 else 0.0 if most_rounds else 1.0
+        chain.correction = 1.0 - share * nodes[n].one_qubit_error
         if chain.out_of_memory:
             raise MemoryError
         rates, fidelities, zzs, xxs, latencies = [], [], [], [], []

@@ -16,7 +16,7 @@ from qplane_cext.sim.frames cimport (
 )
 from qplane_cext.sim.keymap cimport keymap_get, keymap_remove, keymap_set
 from qplane_cext.sim.ledger cimport (
-    VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, half_at, ledger_confirm, ledger_correct,
+    VOID_AFTER_COMPLETE, VOID_UNKNOWN, VoidResult, ledger_confirm, ledger_correct,
     ledger_deliver, ledger_hand, ledger_is_complete, ledger_void
 )
 from qplane_cext.sim.teleport cimport teleport_takes, teleport_void
@@ -109,7 +109,7 @@ cdef void hand_early(
     early.delivery.retry_ps = slot.retry_ps
     if slot.cutoff_ps > 0:
         queue_push(
-            queue, time_sum(half_at(ledger, slot.half).emitted_ps, slot.cutoff_ps),
+            queue, time_sum(slot.since_ps, slot.cutoff_ps),
             EARLY_CUTOFF, device.node, index | <int64_t>early.stamp << 32, NULL,
         )
     ledger_hand(ledger, memory, queue.now_ps, slot.half)

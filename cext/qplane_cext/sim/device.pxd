@@ -21,6 +21,7 @@ cdef enum SlotState:
 
 cdef enum:
     PAIRS_PER_LINK = 4096  # records of pairs that a switch has for a link (docs/p4.md)
+    DISTILLED_LINKS = 16  # link n + 16 is for the pairs of link n that were distilled there
     SLICES = 64
 
 cdef enum:  # counters
@@ -39,6 +40,7 @@ cdef enum:  # counters
     DISTIL_REPEATED
     STALE_DISTILS
     HELD_LOST  # held pairs given up: cut-off here or at the other end
+    FED  # distilled pairs handed on to another circuit
     RELEASES
     RELEASES_ANNOUNCED
     VOIDS
@@ -81,8 +83,10 @@ cdef struct Slot:
     int32_t half  # in the ledger
     uint8_t rounds  # of distillation before a delivery
     int32_t held  # its record among the held pairs, or -1
+    int64_t since_ps  # when its cut-off began to count: its emission, or when it was fed
     int64_t cutoff_ps
     int64_t retry_ps
+    uint32_t fed_by  # label of the circuit that distilled it, 0: none did
     uint32_t order  # TELEPORTING, AWAITING: whose it is, by its transaction
     uint32_t other_seq  # and what DELIVER said
     bint corrected
@@ -110,6 +114,7 @@ cdef struct Request:  # what LINK_START asked for
     int64_t retry_ps
     uint8_t rounds
     uint16_t bright_state
+    uint32_t feeds  # label of the circuit that gets what was distilled; 0: the application does
     Teleport teleport
 
 
@@ -252,6 +257,13 @@ cdef Slot* device_held(
 ) noexcept nogil
 # Free a slot, and tell the links that wait for one: circuits may share slots across links.
 cdef void device_vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil
+# The link whose fibre the pairs of a link come by: of distilled pairs, that which they were made on.
+# `quantum_link` is negative where there is no such link.
+cdef DeviceLink* device_fibre(Device* device, uint8_t link) noexcept nogil
+# A distilled pair goes on as one that the link has just heralded for another circuit.
+cdef void device_feed(
+    Device* device, Queue* queue, int32_t slot, uint32_t label, const Request* to
+) noexcept nogil
 # Report this until it is confirmed.
 cdef void device_announce(Device* device, Queue* queue, const Expiry* what) noexcept nogil
 # Discard a qubit, and report it as EXPIRED until that is confirmed.

@@ -114,6 +114,12 @@ cdef void device_vacate(Device* device, Queue* queue, Slot* slot) noexcept nogil
     device_wake_links(device, queue)
 
 
+cdef DeviceLink* device_fibre(Device* device, uint8_t link) noexcept nogil:
+    if device.links[link].quantum_link < 0 and DISTILLED_LINKS <= link < 2 * DISTILLED_LINKS:
+        return &device.links[link - DISTILLED_LINKS]
+    return &device.links[link]
+
+
 cdef void device_wake_links(Device* device, Queue* queue) noexcept nogil:
     cdef DeviceLink* link
     cdef int32_t i
@@ -358,7 +364,7 @@ cdef void device_withdraw(Device* device, Queue* queue, QubitFrame* command) noe
 # ---- for the quantum link ----
 
 cdef bint device_pair_begins(Device* device, uint8_t link, uint32_t seq) noexcept nogil:
-    cdef DeviceLink* l = &device.links[link]
+    cdef DeviceLink* l = device_fibre(device, link)
     if l.over_ps == NULL:
         l.over_ps = <int64_t*>calloc(PAIRS_PER_LINK, sizeof(int64_t))
         if l.over_ps == NULL:
@@ -377,7 +383,7 @@ cdef int64_t device_pair_over(Device* device, uint8_t link, uint32_t seq) noexce
 cdef void device_pair_ends(
     Device* device, uint8_t link, uint32_t seq, int64_t now_ps
 ) noexcept nogil:
-    cdef DeviceLink* l = &device.links[link]
+    cdef DeviceLink* l = device_fibre(device, link)
     if l.over_ps != NULL:
         l.over_ps[seq & (PAIRS_PER_LINK - 1)] = now_ps
 
@@ -402,6 +408,7 @@ cdef void device_reserve(
     s.label = request.label
     s.half = -1
     s.held = -1
+    s.fed_by = 0
     s.rounds = request.rounds
     s.end = request.end
     s.cutoff_ps = request.cutoff_ps
@@ -423,11 +430,35 @@ cdef void device_heralded(
     Device* device, Queue* queue, int32_t slot, int64_t emitted_ps
 ) noexcept nogil:
     """The herald is here: report the pair; seq, bell and half of the slot are set."""
+    device.counters[PAIRS] += 1
+    report_pair(device, queue, slot, emitted_ps)
+
+
+cdef void device_feed(
+    Device* device, Queue* queue, int32_t slot, uint32_t label, const Request* to
+) noexcept nogil:
+    cdef Slot* s = &device.slots[slot]
+    device.counters[FED] += 1
+    s.generation += 1  # what was said of it to the circuit that distilled it is over
+    s.fed_by = s.label
+    s.link += DISTILLED_LINKS
+    s.label = label
+    s.bell = 0
+    s.rounds = to.rounds
+    s.end = to.end
+    s.cutoff_ps = to.cutoff_ps
+    s.retry_ps = to.retry_ps
+    report_pair(device, queue, slot, queue.now_ps)
+
+
+cdef void report_pair(
+    Device* device, Queue* queue, int32_t slot, int64_t since_ps
+) noexcept nogil:
     cdef Slot* s = &device.slots[slot]
     cdef QubitFrame event
     s.state = HELD
+    s.since_ps = since_ps
     device.links[s.link].last_seq = s.seq
-    device.counters[PAIRS] += 1
     memset(&event, 0, sizeof(QubitFrame))
     event.type = FRAME_PAIR
     event.link = s.link
@@ -439,6 +470,6 @@ cdef void device_heralded(
     device_send_event(device, queue, &event)
     if s.cutoff_ps > 0:
         queue_push(
-            queue, time_sum(emitted_ps, s.cutoff_ps), CUTOFF, device.node,
+            queue, time_sum(since_ps, s.cutoff_ps), CUTOFF, device.node,
             slot | <int64_t>s.generation << 16, NULL,
         )

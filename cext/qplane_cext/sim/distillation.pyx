@@ -8,15 +8,15 @@ is answered, and an answer can be repeated. Whoever gives up a pair says so (EXP
 confirmed), and says it of the spent pair too: so no end is left with half of anything.
 """
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, realloc
 from libc.string cimport memset
 
 from qplane_cext.sim.device cimport (
-    AWAITING, DELIVERS, DISTIL_FAILURES, DISTIL_REPEATED, DISTILLATIONS, DISTILLED_PAIRS, DISTILLING,
-    HELD, HELD_LOST, HOLDS, MEASURES, STALE_DELIVERS, STALE_DISTILS, TELEPORTING, UNKNOWN_VOIDS,
-    Answered, Expiry, Held, Slot, device_announce, device_cutoff, device_discard, device_held, device_send_event,
-    device_vacate
+    AWAITING, DELIVERS, DISTIL_FAILURES, DISTIL_REPEATED, DISTILLATIONS, DISTILLED_LINKS, DISTILLED_PAIRS,
+    DISTILLING, HELD, HELD_LOST, HOLDS, MEASURES, STALE_DELIVERS, STALE_DISTILS, TELEPORTING, UNKNOWN_VOIDS,
+    Answered, Expiry, Held, Request, Slot, device_announce, device_cutoff, device_discard, device_feed,
+    device_held, device_send_event, device_vacate
 )
 from qplane_cext.sim.deliveries cimport device_deliver, device_void
 from qplane_cext.sim.events cimport CUTOFF, DISTIL_DONE, DISTIL_RETRY, queue_push, time_sum
@@ -25,8 +25,10 @@ from qplane_cext.sim.frames cimport (
     MEASURED
 )
 from qplane_cext.sim.ledger cimport (
-    NOTHING, half_at, ledger_by_far, ledger_correct, ledger_deliver, ledger_distil_first, ledger_distil_second
+    NOTHING, ledger_by_far, ledger_correct, ledger_deliver, ledger_distil_first, ledger_distil_second,
+    ledger_feed
 )
+from qplane_cext.sim.requests cimport request_for
 
 cdef enum:  # states of a record
     UNUSED
@@ -125,17 +127,43 @@ cdef void send_bit(
 cdef void hand_over(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, int32_t record
 ) noexcept nogil:
-    """To the application, as its DELIVER said."""
+    """To the circuit that this one feeds, else to the application, as its DELIVER said."""
     cdef Held* pair = &device.held[record]
     cdef Slot* slot = slot_of(device, record)
-    cdef QubitFrame event
-    cdef bint measure = pair.flags & MEASURE != 0
-    cdef int read
-    device.counters[DELIVERS] += 1
-    device.counters[MEASURES] += measure
-    read = ledger_deliver(ledger, memory, queue.now_ps, slot.half, measure)
+    cdef Request* request = request_for(device, pair.link, pair.label)
+    cdef bint fed = request != NULL and request.feeds != 0
+    cdef bint measure = pair.flags & MEASURE != 0 and not fed
+    cdef int read = 0
+    if not fed:
+        device.counters[DELIVERS] += 1
+        device.counters[MEASURES] += measure
+        read = ledger_deliver(ledger, memory, queue.now_ps, slot.half, measure)
+        device_vacate(device, queue, slot)
     slot.held = -1
-    device_vacate(device, queue, slot)
+    report_distilled(device, queue, pair, slot.generation, measure, read)
+    if fed:
+        feed(device, queue, ledger, memory, pair, request.feeds)
+    forget(device, record)
+
+
+cdef void feed(
+    Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, Held* pair, uint32_t label
+) noexcept nogil:
+    """The other circuit gets the pair as one of a link of its own, heralded now as Phi+."""
+    cdef Request* to = request_for(device, pair.link + DISTILLED_LINKS, label)
+    cdef Slot* slot = &device.slots[pair.slot]
+    if to == NULL:  # nobody asked for it
+        device.counters[HELD_LOST] += 1
+        device_discard(device, queue, ledger, memory, pair.slot)
+        return
+    ledger_feed(ledger, slot.half, pair.link + DISTILLED_LINKS, label)
+    device_feed(device, queue, pair.slot, label, to)
+
+
+cdef void report_distilled(
+    Device* device, Queue* queue, Held* pair, uint16_t generation, bint measure, int read
+) noexcept nogil:
+    cdef QubitFrame event
     # Whether DELIVER asked for it or not: the switch counts what came through its rounds.
     memset(&event, 0, sizeof(QubitFrame))
     event.type = FRAME_DELIVERED
@@ -146,9 +174,8 @@ cdef void hand_over(
     event.seq = pair.seq
     event.seq2 = pair.far_seq
     event.slot = pair.slot
-    event.generation = slot.generation
+    event.generation = generation
     device_send_event(device, queue, &event)
-    forget(device, record)
 
 
 cdef void drop(
@@ -277,10 +304,10 @@ cdef void distil_deliver(
         match(device, queue, record)
 
 
-cdef void back_in_memory(Device* device, Queue* queue, Ledger* ledger, int32_t record) noexcept nogil:
+cdef void back_in_memory(Device* device, Queue* queue, int32_t record) noexcept nogil:
     """The gates are over: its cut-off, which does not interrupt them, counts again."""
     cdef Slot* slot = slot_of(device, record)
-    cdef int64_t deadline_ps = time_sum(half_at(ledger, slot.half).emitted_ps, slot.cutoff_ps)
+    cdef int64_t deadline_ps = time_sum(slot.since_ps, slot.cutoff_ps)
     slot.state = HELD
     if slot.cutoff_ps > 0 and deadline_ps <= queue.now_ps:
         queue_push(
@@ -297,7 +324,7 @@ cdef void distil_done(
     cdef Held* pair = &device.held[record]
     cdef int32_t spent = pair.mate
     cdef int bit
-    back_in_memory(device, queue, ledger, record)
+    back_in_memory(device, queue, record)
     if pair.head:
         bit = ledger_distil_first(
             ledger, memory, queue.now_ps, slot_of(device, record).half, slot_of(device, spent).half
@@ -464,13 +491,35 @@ cdef void distil_void(
     void_near(device, queue, ledger, memory, command)
 
 
+cdef int32_t fed_slot(Device* device, QubitFrame* command) noexcept nogil:
+    """Where a pair is that a circuit has distilled and handed on, if it is still in memory; or -1."""
+    cdef Slot* slot
+    cdef int32_t i
+    for i in range(device.slot_count):
+        slot = &device.slots[i]
+        if (
+            slot.state == HELD and slot.fed_by == command.label and slot.seq == command.seq
+            and slot.link == command.link + DISTILLED_LINKS
+        ):
+            return i
+    return -1
+
+
 cdef void void_near(
     Device* device, Queue* queue, Ledger* ledger, QuantumMemory memory, QubitFrame* command
 ) noexcept nogil:
     cdef int32_t record = find(device, command.link, command.label, command.seq)
+    cdef int32_t fed
     if record >= 0 and device.held[record].state == SPENT:
         record = keeper_of(device, record)
     if record < 0:
+        fed = fed_slot(device, command)
+        if fed >= 0:
+            device.counters[HELD_LOST] += 1
+            distil_cutoff(
+                device, queue, ledger, memory, fed | <int64_t>device.slots[fed].generation << 16
+            )
+            return
         device_void(device, queue, ledger, memory, command)
     elif device.held[record].state == GATES:
         device.held[record].doomed = True

@@ -93,6 +93,7 @@ cdef struct LinkControl:
     uint8_t status
     uint8_t rounds
     uint8_t slice
+    uint32_t feeds
     uint16_t linger_ms
     uint16_t bright_state
     uint32_t last_seq

@@ -79,12 +79,13 @@ cdef void read_control(const uint8_t* message, LinkControl* fields) noexcept nog
     memset(fields, 0, sizeof(LinkControl))
     fields.transaction = get_bits(body, 4)
     fields.label = get_bits(body + 4, 4) >> 12
+    fields.slice = get_bits(body + 6, 2) >> 6 & 0x3F
+    fields.rounds = body[7] & 0x3F
     fields.slot_first = get_bits(body + 8, 2)
     fields.slot_count = get_bits(body + 10, 2)
     fields.cutoff_ps = <int64_t>get_bits(body + 12, 8)
     fields.retry_ps = <int64_t>get_bits(body + 20, 8)
-    fields.slice = body[33]
-    fields.rounds = body[34]
+    fields.feeds = get_bits(body + 32, 4) & 0xFFFFF
     fields.linger_ms = get_bits(body + 36, 2)
     fields.bright_state = get_bits(body + 38, 2)
 
@@ -95,16 +96,14 @@ cdef void write_control(
     cdef uint8_t* body = message + 4
     put_message(message, flags, FRAME_LINK_STATUS, link, 0)
     put_bits(body, 4, fields.transaction)
-    put_bits(body + 4, 4, <uint64_t>fields.label << 12)
+    put_bits(body + 4, 4, <uint64_t>fields.label << 12 | fields.slice << 6 | fields.rounds)
     put_bits(body + 8, 2, fields.slot_first)
     put_bits(body + 10, 2, fields.slot_count)
     put_bits(body + 12, 8, <uint64_t>fields.cutoff_ps)
     put_bits(body + 20, 8, <uint64_t>fields.retry_ps)
     put_bits(body + 28, 2, fields.in_use)
     put_bits(body + 30, 2, fields.unconfirmed)
-    body[32] = fields.status
-    body[33] = fields.slice
-    body[34] = fields.rounds
+    put_bits(body + 32, 4, <uint64_t>fields.status << 24 | fields.feeds)
     put_bits(body + 36, 2, fields.linger_ms)
     put_bits(body + 38, 2, fields.bright_state)
     put_bits(body + 40, 4, fields.last_seq)

@@ -65,6 +65,8 @@ cdef struct LinkPair:  # halves 2 i and 2 i + 1 belong to pair i
     uint32_t seq
     uint8_t bell
     bint one_sided
+    uint8_t fed  # halves that were handed on to another circuit, after a distillation
+    uint8_t rounds  # of that
     Half[2] halves
 
 
@@ -121,6 +123,8 @@ cdef int ledger_distil_first(
 cdef int ledger_distil_second(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t kept, int32_t spent
 ) noexcept nogil
+# A distilled half goes on as that of a new pair, for another circuit.
+cdef void ledger_feed(Ledger* ledger, int32_t half, uint8_t link, uint32_t label) noexcept nogil
 # With `measure`: basis << 1 | bit.
 cdef int ledger_deliver(
     Ledger* ledger, QuantumMemory memory, int64_t now_ps, int32_t half, bint measure

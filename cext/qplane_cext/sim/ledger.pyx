@@ -173,6 +173,7 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
     cdef PairRow row
     cdef HopRow* hop
     cdef double fidelity = 0.0
+    cdef bint tainted = False
     if half_at(ledger, head).corrected and not half_at(ledger, tail).corrected:
         head, tail = tail, head
     a = half_at(ledger, head)
@@ -212,10 +213,11 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
         near = half_at(ledger, at)
         far = half_at(ledger, at ^ 1)
         row.emitted_ps = min(row.emitted_ps, min(near.emitted_ps, far.emitted_ps))
+        tainted = tainted or near.tainted or far.tainted
         hops += 1
         at = far.joined
     row.wrong_frame = (
-        a.frame != row.truth_frame or b.frame != row.truth_frame or a.tainted or b.tainted
+        a.frame != row.truth_frame or b.frame != row.truth_frame or tainted
     )
     row.rounds = a.rounds
     row.mismatch = (
@@ -235,6 +237,7 @@ cdef void complete(Ledger* ledger, QuantumMemory memory, int32_t first) noexcept
             hop[i].link = ledger.pairs[at >> 1].link
             hop[i].seq = ledger.pairs[at >> 1].seq
             hop[i].bell = ledger.pairs[at >> 1].bell
+            hop[i].rounds = ledger.pairs[at >> 1].rounds
             hop[i].head_stored_ps = near.ended_ps - near.emitted_ps
             hop[i].tail_stored_ps = far.ended_ps - far.emitted_ps
             hop[i].outcome = far.outcome
@@ -423,6 +426,23 @@ cdef int ledger_distil_second(
     s.state = DISTILLED
     resolve(ledger, memory, spent)
     return bit
+
+
+cdef void ledger_feed(Ledger* ledger, int32_t half, uint8_t link, uint32_t label) noexcept nogil:
+    """It was corrected: once both halves are handed on, the pair is Phi+ for who gets it."""
+    cdef Half* h = half_at(ledger, half)
+    cdef LinkPair* pair = &ledger.pairs[half >> 1]
+    h.tainted = h.tainted or h.frame != pair.bell
+    h.link = link
+    h.label = label
+    h.frame = 0
+    h.corrected = False
+    h.other_seq = 0
+    pair.rounds = h.rounds
+    h.rounds = 0
+    pair.fed += 1
+    if pair.fed == 2:
+        pair.bell = 0
 
 
 cdef int ledger_deliver(

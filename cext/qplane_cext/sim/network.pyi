@@ -248,7 +248,8 @@ class Network:
         """Link pairs of the pairs in deliveries(), from head to tail: link (index), seq, bell
         (heralded), head_stored_ps and tail_stored_ps (from the half's emission to its swap or
         delivery), outcome and actual (reported and true Bell index of the swap on the tail side of
-        this hop; 255 after the last), swap_node (index of the node of that swap; -1)."""
+        this hop; 255 after the last), swap_node (index of the node of that swap; -1), rounds (of
+        distillation of the link's pair; it is Φ+ then, whatever was heralded)."""
     def circuits(self) -> list[dict[str, Any]]:
         """Accumulated over all delivered pairs, one dict per pair of circuit ends.
 

@@ -47,7 +47,7 @@ cdef double PROGRESS_S = 0.1
 cdef tuple DEVICE_COUNTER_NAMES = (
     "pairs", "swaps", "swaps_without_outcome", "delivers", "measures", "early_delivers", "confirms",
     "completed", "holds", "distillations", "distilled", "distil_failures", "distil_repeated",
-    "stale_distils", "held_lost", "releases", "releases_announced", "device_voids", "expired",
+    "stale_distils", "held_lost", "fed", "releases", "releases_announced", "device_voids", "expired",
     "expired_repeated", "expires_confirmed", "teleported", "teleports_failed",
     "teleports_confirmed", "corrections", "unknown_corrections", "stale_swaps", "repeated_swaps",
     "stale_delivers", "stale_releases", "stale_confirms", "unknown_confirms", "unknown_voids",

@@ -51,7 +51,7 @@ cdef struct HopRow:
     uint8_t bell
     uint8_t outcome
     uint8_t actual
-    uint8_t reserved
+    uint8_t rounds  # of distillation of its pair, before it was swapped
     int64_t head_stored_ps
     int64_t tail_stored_ps
 

@@ -194,7 +194,7 @@ ROW = np.dtype(
 HOP = np.dtype(
     [
         ("link", "i4"), ("seq", "u4"), ("swap_node", "i4"), ("bell", "u1"), ("outcome", "u1"),
-        ("actual", "u1"), ("reserved", "u1"), ("head_stored_ps", "i8"), ("tail_stored_ps", "i8"),
+        ("actual", "u1"), ("rounds", "u1"), ("head_stored_ps", "i8"), ("tail_stored_ps", "i8"),
     ],
     align=True,
 )
@@ -209,9 +209,7 @@ cdef dict columns(const void* items, int64_t count, object dtype):
     else:
         copy = b""
     table = np.frombuffer(copy, dtype)
-    return {
-        name: np.ascontiguousarray(table[name]) for name in dtype.names if name != "reserved"
-    }
+    return {name: np.ascontiguousarray(table[name]) for name in dtype.names}
 
 
 cdef dict rows_dict(const Record* record):

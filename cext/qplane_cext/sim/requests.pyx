@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
-from qplane_cext.sim.device cimport FREE, SLICES, DeviceLink, device_send
+from qplane_cext.sim.device cimport FREE, DeviceLink, DISTILLED_LINKS, device_fibre, device_send
 from qplane_cext.sim.events cimport LINK_WAKE, queue_push
 from qplane_cext.sim.frames cimport *
 
@@ -107,6 +107,7 @@ cdef void start(
     Device* device, Queue* queue, uint8_t flags, uint8_t link, LinkControl* control
 ) noexcept nogil:
     cdef Request* request = request_for(device, link, control.label)
+    cdef DeviceLink* fibre = device_fibre(device, link)
     if request == NULL:
         request = new_request(device, queue, link)
         if request == NULL:
@@ -122,16 +123,25 @@ cdef void start(
     request.rounds = control.rounds
     request.bright_state = control.bright_state
     request.slice = control.slice
-    device.links[link].linger_ps = max(
-        device.links[link].linger_ps, control.linger_ms * <int64_t>1000000000
+    request.feeds = control.feeds
+    fibre.linger_ps = max(
+        fibre.linger_ps, control.linger_ms * <int64_t>1000000000
+    )
+
+
+cdef bint can_feed(Device* device, uint8_t flags, uint8_t link, LinkControl* control) noexcept nogil:
+    """Whether what this circuit distils on the link can go to another one."""
+    return (
+        flags & END != 0 and control.rounds > 0 and link < DISTILLED_LINKS
+        and device.links[link + DISTILLED_LINKS].quantum_link < 0
     )
 
 
 cdef uint8_t status_of(
-    Device* device, uint8_t frame_type, uint8_t link, LinkControl* control
+    Device* device, uint8_t flags, uint8_t frame_type, uint8_t link, LinkControl* control
 ) noexcept nogil:
     """Whether a control frame can be obeyed: LINK_IDLE, or what is wrong."""
-    if link == WHOLE_DEVICE or device.links[link].quantum_link < 0:
+    if link == WHOLE_DEVICE or device_fibre(device, link).quantum_link < 0:
         return LINK_REFUSED
     if frame_type == FRAME_LINK_START:
         if (
@@ -140,8 +150,8 @@ cdef uint8_t status_of(
             or control.cutoff_ps < 0
             or control.retry_ps < 0
             or (control.rounds and control.rounds >= control.slot_count)
-            or control.slice >= SLICES
             or control.bright_state > device.links[link].most_bright
+            or (control.feeds and not can_feed(device, flags, link, control))
         ):
             return LINK_REFUSED
         return LINK_IDLE
@@ -174,7 +184,7 @@ cdef void answer_link_control(
     cdef Request* request
     cdef int32_t i
     cdef uint32_t in_use = 0, unconfirmed = 0
-    control.status = status_of(device, frame_type, link, control)
+    control.status = status_of(device, flags, frame_type, link, control)
     if control.status == LINK_IDLE:
         if frame_type == FRAME_LINK_START:
             start(device, queue, flags, link, control)
@@ -183,7 +193,7 @@ cdef void answer_link_control(
             return  # out of memory
         if frame_type == FRAME_LINK_STOP:
             request.active = False
-        if frame_type != FRAME_LINK_STATUS_REQUEST:
+        if frame_type != FRAME_LINK_STATUS_REQUEST and device.links[link].quantum_link >= 0:
             queue_push(
                 queue, queue.now_ps, LINK_WAKE, device.links[link].quantum_link, 0, NULL
             )
@@ -213,6 +223,7 @@ cdef void answer_link_control(
         control.rounds = request.rounds
         control.bright_state = request.bright_state
         control.slice = request.slice
+        control.feeds = request.feeds
         control.last_seq = device.links[link].last_seq
         control.in_use = min(in_use, 0xFFFF)
         control.unconfirmed = min(unconfirmed, 0xFFFF)

@@ -51,6 +51,9 @@ def add(
     distil: Annotated[
         int | None, typer.Option(help="Rounds of distillation between the ends; else planned.")
     ] = None,
+    distil_links: Annotated[
+        int | None, typer.Option(help="Rounds of distillation on each link; else planned.")
+    ] = None,
     request: Annotated[
         str,
         typer.Option(
@@ -87,6 +90,7 @@ def add(
         slots=slots,
         cutoff=cutoff,
         distil=distil,
+        distil_links=distil_links,
         request=request,
         start=start,
     )

@@ -17,6 +17,13 @@ def _promised(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+def _rounds(circuit: Values) -> str:
+    """Rounds of distillation: between the ends, or "on links" with the rounds of each."""
+    if any(circuit["link_rounds"]):
+        return "links " + " ".join(str(rounds) for rounds in circuit["link_rounds"])
+    return str(circuit["distil"])
+
+
 def circuits_table(circuits: Iterable[Values]) -> RenderableType:
     """One row each."""
     shown = table(
@@ -29,7 +36,7 @@ def circuits_table(circuits: Iterable[Values]) -> RenderableType:
             " - ".join(circuit["path"]),
             str(circuit["slots"]),
             f"{circuit['cutoff_ms']:.3g}",
-            str(circuit["distil"]),
+            _rounds(circuit),
             _promised(circuit["fidelity"]),
             _promised(circuit["rate_per_s"]),
             "running" if circuit["generating"] else "stopped",
@@ -46,6 +53,15 @@ def circuit_report(circuit: Values) -> RenderableType:
         )
     if circuit["request"] != "keep":
         promise.append(f"; request: {circuit['request']}")
+    shown: list[RenderableType] = [circuits_table([circuit]), promise, _hops_table(circuit)]
+    for feeder in circuit["feeders"]:
+        on = f"distilled on {' - '.join(feeder['path'])}, rounds: {feeder['distil']}"
+        shown += [Text(on), _hops_table(feeder)]
+    return Group(*shown)
+
+
+def _hops_table(circuit: Values) -> RenderableType:
+    """What the nodes of a circuit, or of one that distils for it, have counted."""
     columns = ["heralded", "swapped", "delivered", "expired"]
     if circuit["distil"]:
         columns.append("completed")  # what came through the rounds of distillation
@@ -59,7 +75,7 @@ def circuit_report(circuit: Values) -> RenderableType:
             str(sum(side["in_use"] for side in sides)),
             *(str(hop[column]) for column in columns),
         )
-    return Group(circuits_table([circuit]), promise, hops)
+    return hops
 
 
 def top_report(now: Values) -> RenderableType:

@@ -163,7 +163,7 @@ class Circuits:
         statuses = await generation.look(self._devices, [standing.plan for standing in draining])
         gone = []
         for standing in draining:
-            count = sum(len(hop.sides) for hop in standing.plan.hops)
+            count = len(generation.places([standing.plan]))
             sides, statuses = statuses[:count], statuses[count:]
             if all(status is not None and status.is_drained for status in sides):
                 gone.append(standing)
@@ -271,8 +271,9 @@ class Circuits:
     async def _drain(self, plans: Sequence[CircuitPlan]) -> None:
         if not plans:
             return
-        step_ps = min(plan.timing.retry_ps for plan in plans)
-        longest_ps = max(p.timing.end_cutoff_ps + 1000 * p.timing.retry_ps for p in plans)
+        times = [part.timing for plan in plans for part in plan.parts]
+        step_ps = min(time.retry_ps for time in times)
+        longest_ps = max(time.end_cutoff_ps + 1000 * time.retry_ps for time in times)
         deadline_ps = self._clock.now_ps() + longest_ps
         places = everywhere = generation.places(plans)
         while True:

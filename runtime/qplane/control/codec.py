@@ -157,10 +157,13 @@ def _mapping(key_hint: Any, item_hint: Any) -> _Decoder:
 
 
 def _record(type_: Any) -> _Decoder:
-    hints = typing.get_type_hints(type_, include_extras=True)
-    fields = {name: _at(f".{name}", _decoder(hints[name])) for name in _names(type_)}
+    @lru_cache(maxsize=1)
+    def decoders() -> dict[str, _Decoder]:  # made when first used: a record may contain its like
+        hints = typing.get_type_hints(type_, include_extras=True)
+        return {name: _at(f".{name}", _decoder(hints[name])) for name in _names(type_)}
 
     def decoded(data: Any, network: Network) -> Any:
+        fields = decoders()
         unknown = _expected(dict, data).keys() - fields.keys()
         if unknown:
             raise DecodeError(f"no field {', '.join(sorted(unknown))}")

@@ -108,8 +108,14 @@ async def agree(
 
 
 def places(plans: Iterable[CircuitPlan]) -> list[Place]:
-    """All sides of the circuits, from head-end to tail-end."""
-    return [(plan, hop, side) for plan in plans for hop in plan.hops for side in hop.sides]
+    """All sides of the circuits, those of each one's feeders first, from head-end to tail-end."""
+    return [
+        (part, hop, side)
+        for plan in plans
+        for part in plan.parts
+        for hop in part.hops
+        for side in hop.sides
+    ]
 
 
 async def _told(devices: Devices, asked: Sequence[Place], type_: DeviceType) -> list[LinkStatus]:
@@ -152,7 +158,8 @@ def _question(type_: DeviceType, plan: CircuitPlan, hop: HopPlan, side: SidePlan
             slice=hop.slice_number,
             linger_ms=min(-(-plan.timing.retry_ps // PS_PER_MS), LONGEST_LINGER_MS),
             rounds=plan.rounds if hop.is_end else 0,
-            bright_state=side.bright_state,
+            bright_state=0 if side.is_fed else side.bright_state,
+            feeds=side.feeds,
         )
         flags = DeviceFlag.END if hop.is_end else DeviceFlag.NONE
         return DeviceFrame(type_, side.number, body, flags=flags)

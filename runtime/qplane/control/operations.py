@@ -15,6 +15,7 @@ from typing import Any
 from qplane.clock import PS_PER_SECOND, Clock
 from qplane.control.controller import Controller
 from qplane.control.errors import ControlError
+from qplane.control.generation import LinkStatus
 from qplane.control.ping import Ping, Side, find_circuit
 from qplane.control.plans import CircuitPlan
 from qplane.control.samples import ErrorRate, Sample
@@ -42,6 +43,7 @@ class PairEvent(IntEnum):
 
 
 Values = dict[str, Any]
+Table = list[Values]
 
 
 class Operations:
@@ -76,14 +78,15 @@ class Operations:
         slots: int | None = None,
         cutoff: str | None = None,
         distil: int | None = None,
+        distil_links: int | None = None,
         request: str = "keep",
         start: bool = True,
     ) -> Values:
         """Plan a circuit, set it up, generate pairs; what it is then.
 
         `rate` is a frequency ("20 Hz") or a number of pairs a second, `cutoff` a time ("10 ms"),
-        `distil` rounds of distillation between the ends, `request` what they do with a pair:
-        "keep", "measure" or "early".
+        `distil` rounds of distillation between the ends, `distil_links` on each link, `request`
+        what the ends do with a pair: "keep", "measure" or "early".
         """
         frequency = f"{rate} Hz" if isinstance(rate, (int, float)) else rate
         wanted = {
@@ -95,6 +98,7 @@ class Operations:
             "slots": slots,
             "cutoff": cutoff,
             "distil": distil,
+            "distil_links": distil_links,
             "request": request,
         }
         try:
@@ -105,7 +109,7 @@ class Operations:
             raise WrongArgumentError(argument, given.get(argument or ""), error.problem) from error
         plan = await self._controller.add(circuit)
         try:
-            for hop in plan.hops:
+            for hop in (hop for part in plan.parts for hop in part.hops):
                 before = await self._count(hop.node, hop.circuit_id)
                 self._before[hop.node, hop.circuit_id] = before
         except BaseException:
@@ -123,6 +127,16 @@ class Operations:
         """One circuit with what its nodes have counted and what stands in their memories."""
         plan = self._plan(name)
         statuses = await self._controller.status([name])
+        feeders = [
+            {"path": [hop.node for hop in feeder.hops], "distil": feeder.rounds}
+            | {"hops": await self._hops(feeder, statuses)}
+            for feeder in plan.feeders
+        ]
+        hops = await self._hops(plan, statuses)
+        return self._described(plan) | {"hops": hops, "feeders": feeders}
+
+    async def _hops(self, plan: CircuitPlan, statuses: Sequence[LinkStatus]) -> Table:
+        """What the nodes have counted of a circuit, and what stands in their memories."""
         hops = []
         for hop in plan.hops:
             events = await self._events(hop.node, hop.circuit_id)
@@ -141,7 +155,7 @@ class Operations:
                 if (status.node, status.link, status.label) == (hop.node, side.number, side.label)
             ]
             hops.append({"node": hop.node, "circuit_id": hop.circuit_id, "sides": sides} | events)
-        return self._described(plan) | {"hops": hops}
+        return hops
 
     async def remove(self, name: str) -> Values:
         """Stop it, wait until its memory is empty, delete its entries."""
@@ -314,6 +328,7 @@ def described(plan: CircuitPlan) -> Values:
         "slots": plan.hops[0].sides[0].slots.count,
         "cutoff_ms": plan.timing.cutoff_ps / 1e9,
         "distil": plan.rounds,
+        "link_rounds": list(plan.link_rounds),
         "bright_states": [round(n / BRIGHT_ONE, 6) if n else None for n in plan.bright_states],
         "request": plan.hops[0].request.name.lower(),
         "fidelity": None if promise is None else promise.fidelity,

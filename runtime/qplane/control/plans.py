@@ -12,14 +12,14 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from qplane.control import slices
-from qplane.control.errors import ExhaustedError, SlotsError
-from qplane.control.planning import Load, Promise, Use, check_turns, choose, pair_ps
+from qplane.control.errors import ControlError, ExhaustedError, SlotsError
+from qplane.control.planning import Load, Promise, Use, can_distil, check_turns, choose, pair_ps
 from qplane.control.routing import circuit_path, message_delay_ps
 from qplane.control.slots import Demand, Slots, divide, foreign_slots, take
 from qplane.control.timing import HOP_ALLOWANCE_PS, LinkUse, Timing, timing
 from qplane.control.topology import Topology
 from qplane.net import DEFAULT_SLICE, QUANTUM_PORT, Circuit, Link, Network
-from qplane.wire import FIRST_LABEL, LAST_LABEL, LinkFeatures
+from qplane.wire import DISTILLED_LINKS, FIRST_LABEL, LAST_LABEL, LinkFeatures
 
 MAX_CIRCUITS = 1024
 """Circuits at one switch: the size of the P4 program's table `circuit`."""
@@ -62,6 +62,8 @@ class SidePlan:
     slots: Slots
     group: int  # multicast group of the device and this port
     bright_state: int = 0  # of its attempts, n / 65535; 0: the link's own
+    feeds: int = 0  # label of the circuit that gets the distilled pairs; 0: they are delivered
+    is_fed: bool = False  # its pairs are those that a feeder has distilled, in the feeder's slots
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,11 @@ class HopPlan:
 
 @dataclass(frozen=True)
 class CircuitPlan:
-    """A circuit with its path, head-end first, and its times."""
+    """A circuit with its path, head-end first, and its times.
+
+    `feeders` are circuits over one link each that distil its pairs; what they deliver goes on as
+    pairs that a link of its own (number + 16) made for this one.
+    """
 
     name: str
     path: tuple[Link, ...]
@@ -101,6 +107,18 @@ class CircuitPlan:
     promise: Promise | None = None
     rounds: int = 0  # of distillation between its ends
     pair_ps: tuple[int, ...] = ()  # mean time that it takes for a pair of each link
+    feeders: tuple[CircuitPlan, ...] = ()
+
+    @property
+    def parts(self) -> tuple[CircuitPlan, ...]:
+        """What feeds it, and then itself: all that has entries, and is started and stopped."""
+        return (*self.feeders, self)
+
+    @property
+    def link_rounds(self) -> tuple[int, ...]:
+        """Rounds of distillation on each link of the path."""
+        rounds = {feeder.path[0].index: feeder.rounds for feeder in self.feeders}
+        return tuple(rounds.get(link.index, 0) for link in self.path)
 
     @property
     def bright_states(self) -> tuple[int, ...]:
@@ -109,7 +127,13 @@ class CircuitPlan:
 
     def use(self) -> Use:
         """What it leaves less of to others."""
-        slots = [(hop.node, side.slots) for hop in self.hops for side in hop.sides]
+        slots = [
+            (hop.node, side.slots)
+            for part in self.parts
+            for hop in part.hops
+            for side in hop.sides
+            if not side.is_fed
+        ]
         return Use(self.path, slots, self.promise, self.pair_ps)
 
 
@@ -149,7 +173,8 @@ def plan_circuits(
         taken.count(path)
     plans = []
     for circuit, path in zip(circuits, paths, strict=True):
-        hops = _hops(topology.network, circuit, path, slots, taken)
+        rounds_on = _link_rounds(topology, circuit, path)
+        hops = _hops(topology.network, circuit, path, slots, taken, rounds_on)
         promise = promises.get(circuit.name)
         features = _features(topology, circuit, path)
         uses = [
@@ -161,8 +186,18 @@ def plan_circuits(
             )
             for place, link in enumerate(path)
         ]
+        feeders = [
+            _feeder(circuit, path, place, hops, uses[place], rounds_on[place], taken)
+            for place in range(len(path))
+            if rounds_on[place]
+        ]
+        uses = [_distilled(use, count) for use, count in zip(uses, rounds_on, strict=True)]
         repeaters = [topology.devices[hop.node].features for hop in hops[1:-1]]
         rounds = circuit.distil or 0
+        if rounds and any(rounds_on):
+            raise ControlError(
+                f"circuit {circuit.name}: distillation is on links or between the ends, not both"
+            )
         if rounds and min(hops[0].sides[0].slots.count, hops[-1].sides[0].slots.count) <= rounds:
             raise SlotsError(
                 f"circuit {circuit.name}: {rounds} rounds of distillation need {rounds + 1} slots "
@@ -174,8 +209,80 @@ def plan_circuits(
         budget_ps = min(circuit.budget_ps or times.end_cutoff_ps, times.end_cutoff_ps)
         hops = [replace(hop, budget_ps=budget_ps) if hop.is_end else hop for hop in hops]
         times_ps = tuple(pair_ps(said) for said in features)
-        plans.append(CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds, times_ps))
+        plan = CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds, times_ps)
+        plans.append(replace(plan, feeders=tuple(feeders)))
     return plans
+
+
+def _link_rounds(topology: Topology, circuit: Circuit, path: Sequence[Link]) -> Sequence[int]:
+    """Rounds of distillation on each link. Raises ControlError where a link can't have any."""
+    rounds = circuit.link_rounds or (circuit.distil_links or 0,) * len(path)
+    for link, count in zip(path, rounds, strict=True):
+        if count and not can_distil(topology, link):
+            raise ControlError(
+                f"circuit {circuit.name}: no distillation on link {link.name}: it is number "
+                f"{link.a.number} at {link.a.node} and {link.b.number} at {link.b.node}, and both "
+                f"must be below {DISTILLED_LINKS}, without a link {DISTILLED_LINKS} above"
+            )
+    return rounds
+
+
+def _feeder(
+    circuit: Circuit,
+    path: Sequence[Link],
+    place: int,
+    hops: Sequence[HopPlan],
+    use: LinkUse,
+    rounds: int,
+    taken: _Taken,
+) -> CircuitPlan:
+    """The circuit over one link of another's path that distils its pairs.
+
+    The tail-end has a pair before the head-end does. At an end of the path the TRACK leaves at
+    once, so there is the head-end.
+    """
+    link = path[place]
+    ends = [(hops[place], hops[place].sides[-1]), (hops[place + 1], hops[place + 1].sides[0])]
+    if 0 < place == len(path) - 1:
+        ends.reverse()
+    if min(side.slots.count for _, side in ends) <= rounds:
+        raise SlotsError(
+            f"circuit {circuit.name}: {rounds} rounds of distillation on link {link.name} need "
+            f"{rounds + 1} slots at its ends; it would have {ends[0][1].slots.count} at "
+            f"{ends[0][0].node} and {ends[1][1].slots.count} at {ends[1][0].node}"
+        )
+    times = timing(0, [use], [], rounds)
+    label = taken.label(link)
+    made = []
+    for (hop, fed), side in zip(ends, (Side.DOWN, Side.UP), strict=True):
+        own = replace(
+            fed,
+            side=side,
+            number=link.end(hop.node).number,
+            label=label,
+            group=taken.group(hop.node, device_replicas(fed.port, side)),
+            feeds=fed.label,
+            is_fed=False,
+        )
+        made.append(
+            replace(
+                hop,
+                circuit_id=taken.circuit_id(hop.node),
+                sides=(own,),
+                group_both=0,
+                request=Request.KEEP,
+                complete=False,
+                budget_ps=times.end_cutoff_ps,
+            )
+        )
+    return CircuitPlan(circuit.name, (link,), tuple(made), times, rounds=rounds)
+
+
+def _distilled(use: LinkUse, rounds: int) -> LinkUse:
+    """The link as one that makes distilled pairs: of which each round takes two, and succeeds with
+    a probability of 1/2 at least."""
+    success = max(use.features.success >> 2 * rounds, 1)
+    return use._replace(features=replace(use.features, success=success))
 
 
 def _features(topology: Topology, circuit: Circuit, path: Sequence[Link]) -> list[LinkFeatures]:
@@ -245,13 +352,13 @@ class _Taken:
         for plan in standing:
             self._names(plan)
             self.count(plan.path)
-            for hop in plan.hops:
-                self.slots.setdefault(hop.node, []).extend(side.slots for side in hop.sides)
+            for node, slots in plan.use().slots:
+                self.slots.setdefault(node, []).append(slots)
         for plan in replaced:
             self._names(plan)
 
     def _names(self, plan: CircuitPlan) -> None:
-        for hop in plan.hops:
+        for hop in (hop for part in plan.parts for hop in part.hops):
             self.circuit_ids.setdefault(hop.node, set()).add(hop.circuit_id)
             self.groups.setdefault(hop.node, {}).update(
                 (replicas, group) for group, replicas in hop.groups()
@@ -335,9 +442,11 @@ def _hops(
     path: Sequence[Link],
     slots: dict[tuple[str, str, Side], Slots],
     taken: _Taken,
+    rounds_on: Sequence[int],
 ) -> list[HopPlan]:
     labels = {link.index: taken.label(link) for link in path}
     bright_states = dict(zip((link.index for link in path), circuit.bright_states, strict=False))
+    fed = {link.index for link, rounds in zip(path, rounds_on, strict=True) if rounds}
     sides: dict[str, list[SidePlan]] = {}
     for node, side, link in _node_sides(circuit, path):
         port = link.end(node).port
@@ -346,12 +455,13 @@ def _hops(
                 side=side,
                 link=link,
                 port=port,
-                number=link.end(node).number,
+                number=link.end(node).number + DISTILLED_LINKS * (link.index in fed),
                 label=labels[link.index],
                 neighbour=link.far(node).node,
                 slots=slots[circuit.name, node, side],
                 group=taken.group(node, device_replicas(port, side)),
                 bright_state=bright_states.get(link.index, 0),
+                is_fed=link.index in fed,
             )
         )
     hops = []

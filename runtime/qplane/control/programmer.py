@@ -214,7 +214,7 @@ class Programmer:
         base = self._base_entries(intent)
         entries = {node: list(base[node]) for node in self._network.nodes if node in nodes}
         for plan in intent.plans():
-            for hop in plan.hops:
+            for hop in (hop for part in plan.parts for hop in part.hops):
                 if hop.node in entries:
                     entries[hop.node].extend(
                         tables.at_hop(self._network, hop, self._time_scale, self.topology.down)

@@ -220,8 +220,11 @@ def _routes(network: Network, goal: str, down: Collection[int]) -> Iterator[tupl
 
 
 def circuit(network: Network, plan: CircuitPlan) -> dict[str, list[Entry]]:
-    """Entries of one circuit, by node."""
-    return {hop.node: list(at_hop(network, hop)) for hop in plan.hops}
+    """Entries of one circuit and its feeders, by node."""
+    entries: dict[str, list[Entry]] = {}
+    for hop in (hop for part in plan.parts for hop in part.hops):
+        entries.setdefault(hop.node, []).extend(at_hop(network, hop))
+    return entries
 
 
 def at_hop(

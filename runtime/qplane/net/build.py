@@ -226,6 +226,7 @@ def _circuits(
             budget_ps=section.budget or 0,
             complete=section.complete,
             distil=section.distil,
+            distil_links=section.distil_links,
         )
         if not circuit.asks:
             _check_cutoff(index, circuit)

@@ -148,6 +148,8 @@ class Circuit:
     `budget_ps`: what a TRACK may take from end to end.
     `request`: what the ends do with a pair. `complete`: each hears that the other has delivered.
     `distil`: rounds of distillation between the ends; None: what `fidelity` needs, else none.
+    `distil_links`: rounds on each link of its path, before swapping; None: likewise.
+    `link_rounds`: that for each link of the path; none given: as `distil_links` says.
     `bright_states`: of each link of the path, n / 65535; 0, or none given: the link's own.
     """
 
@@ -165,6 +167,8 @@ class Circuit:
     budget_ps: int = 0  # 0: as long as an end node keeps a qubit
     distil: int | None = None
     bright_states: tuple[int, ...] = ()
+    distil_links: int | None = None
+    link_rounds: tuple[int, ...] = ()
 
     @property
     def asks(self) -> bool:

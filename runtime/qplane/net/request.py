@@ -62,4 +62,5 @@ def circuit_request(network: Network, wanted: Mapping[str, object]) -> Circuit:
         budget_ps=section.budget or 0,
         complete=section.complete,
         distil=section.distil,
+        distil_links=section.distil_links,
     )

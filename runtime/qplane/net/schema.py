@@ -406,6 +406,7 @@ class CircuitSection(Section):
     complete: bool = False
     budget: Picoseconds | None = None
     distil: int | None = Field(default=None, ge=0, le=3)  # rounds between the ends
+    distil_links: int | None = Field(default=None, ge=0, le=3)  # rounds on each link
 
     @model_validator(mode="after")
     def _two_ends(self) -> CircuitSection:
@@ -415,6 +416,11 @@ class CircuitSection(Section):
             raise ValueError("pairs that are distilled come neither early nor with COMPLETE")
         if self.distil and self.slots is not None and self.slots <= self.distil:
             raise ValueError(f"{self.distil} rounds of distillation need {self.distil + 1} slots")
+        if self.distil_links and self.slots is not None and self.slots <= self.distil_links:
+            needed = self.distil_links + 1
+            raise ValueError(f"{self.distil_links} rounds of distillation need {needed} slots")
+        if self.distil and self.distil_links:
+            raise ValueError("pairs are distilled on links or between the ends, not both")
         return self
 
 

@@ -195,7 +195,9 @@ def _circuits(
             (sample["head_node"] == key[0])
             & (sample["head_link"] == key[1])
             & (sample["head_label"] == key[2])
-            & (not any(plan.bright_states))  # the closed form has the links' own
+            & (
+                not any(plan.bright_states) and not plan.feeders
+            )  # the closed form has the links' own
         )
         theory = _apriori(emulation, plan, plans)
         found.append(
@@ -224,6 +226,7 @@ def _apriori(
     if (
         network.faults.any
         or plan.rounds
+        or plan.feeders
         or any(plan.bright_states)
         or not alone
         or any(side.slots.count != 1 for hop in plan.hops for side in hop.sides)
@@ -243,13 +246,22 @@ def _apriori(
 
 
 def expectation(emulation: Emulation, sample: Mapping[str, Any]) -> Expected:
-    """The closed form for each sampled pair, from the network file and the storage times."""
-    return expected(
-        sample,
-        emulation.engine.hops(),
+    """The closed form for each sampled pair, from the network file and the storage times; NaN where
+    a link's pair was distilled."""
+    hops = emulation.engine.hops()
+    before = np.concatenate(([0], np.cumsum(hops["rounds"] > 0)))  # distilled, up to each row
+    first = sample["hop_start"]
+    plain = before[first + sample["hop_count"]] == before[first]
+    known = expected(
+        {name: column[plain] for name, column in sample.items()},
+        hops,
         link_states(emulation),
         node_physics(emulation.plan),
     )
+    whole = Expected(*(np.full(len(first), np.nan) for _ in Expected._fields))
+    for column, part in zip(whole, known, strict=True):
+        column[plain] = part
+    return whole
 
 
 def link_states(emulation: Emulation) -> list[Mapping[int, Any]]:

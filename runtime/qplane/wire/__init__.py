@@ -7,6 +7,7 @@ can't be built or read raises :class:`WireError`. Scapy layers are in ``qplane.w
 from qplane.wire.cpu import PacketIn, PacketInReason, PacketOut
 from qplane.wire.device import (
     DEVICE_MAC,
+    DISTILLED_LINKS,
     MOST_MESSAGES,
     SWITCH_MAC,
     WHOLE_DEVICE,
@@ -75,6 +76,7 @@ from qplane.wire.teleport import TeleportOrder, TeleportResult, TeleportRole, Te
 __all__ = [
     "CHANNEL_TYPE_QCI",
     "DEVICE_MAC",
+    "DISTILLED_LINKS",
     "FIRST_LABEL",
     "GAL",
     "LAST_LABEL",

@@ -26,6 +26,7 @@ DEVICE_VERSION = 1
 SWITCH_MAC = 0x020000000001
 DEVICE_MAC = 0x020000000002
 WHOLE_DEVICE = 0xFF  # in place of a link number
+DISTILLED_LINKS = 16  # link n + 16 has the pairs of link n that were distilled there
 MOST_MESSAGES = 31  # in one frame: as many link controls as fit into 1,500 bytes
 FRACTION_ONE = (1 << 32) - 1
 
@@ -286,7 +287,8 @@ class LinkControl(Record):
         "link control",
         uint("transaction", 32),
         uint("label", 20),
-        uint("reserved", 12),
+        uint("slice", 6),
+        uint("rounds", 6),
         uint("slot_first", 16),
         uint("slot_count", 16),
         duration_ps("cutoff_ps"),
@@ -294,15 +296,16 @@ class LinkControl(Record):
         uint("in_use", 16),
         uint("unconfirmed", 16),
         enum("status", 8, LinkStatusCode),
-        uint("slice", 8),
-        uint("rounds", 8),
-        uint("reserved2", 8),
+        uint("reserved", 4),
+        uint("feeds", 20),
         uint("linger_ms", 16),
         uint("bright_state", 16),
         uint("last_seq", 32),
     )
     transaction: int
     label: int
+    slice: int = 0
+    rounds: int = 0
     slot_first: int = 0
     slot_count: int = 0
     cutoff_ps: int = 0
@@ -310,8 +313,7 @@ class LinkControl(Record):
     in_use: int = 0
     unconfirmed: int = 0
     status: LinkStatusCode = LinkStatusCode.IDLE
-    slice: int = 0
-    rounds: int = 0
+    feeds: int = 0
     linger_ms: int = 0
     bright_state: int = 0
     last_seq: int = 0

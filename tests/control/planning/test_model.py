@@ -143,22 +143,34 @@ TOLERANCE = 0.002
         (3, 4, "3 ms", 1, LINK, DISTILLED),
         (3, 4, "3 ms", 2, LINK, DISTILLED | {"one_qubit_gate_error": 0.01}),
         (3, 3, "10 ms", 2, SINGLE_CLICK, DISTILLED | {"swap_success": 0.7}),
+        (2, 2, None, [1], LINK, DISTILLED | {"one_qubit_gate_error": 0.01}),
+        (3, 2, None, [1, 1], LINK, DISTILLED),
+        (3, 4, "3 ms", [1, 0], SINGLE_CLICK, DISTILLED),
+        (4, 3, "3 ms", [2, 2, 2], LINK, DISTILLED | {"one_qubit_gate_error": 0.01}),
+        (5, 3, "10 ms", [0, 1, 1, 0], SINGLE_CLICK, DISTILLED | {"swap_success": 0.7}),
     ],
 )
 def test_the_whole_network_delivers_what_the_model_says(nodes, slots, cutoff, rounds, link, memory):
-    """Rates and fidelities within 4 standard errors."""
+    """Rates and fidelities within 4 standard errors. `rounds` of distillation between the ends, or
+    a list of those on each link."""
+    on_links = rounds if isinstance(rounds, list) else [0] * (nodes - 1)
+    rounds = 0 if isinstance(rounds, list) else rounds
     circuit = {"distil": rounds}
     text = rig.chain(
         nodes, slots=slots, cutoff=cutoff, link=link, memory=MEMORY | memory, circuit=circuit
     )
 
+    network = loads(text)
+    circuit = replace(network.circuits["c"], link_rounds=tuple(on_links))
+    network = replace(network, circuits={"c": circuit})
+
     async def run():
-        async with simulation(loads(text)) as simulated:
+        async with simulation(network) as simulated:
             await simulated.set_up()
-            circuit = simulated.plan.circuits["c"]
             links, of_nodes = model.models(
                 simulated.controller.topology, circuit.head, circuit.path
             )
+            links = [replace(link, rounds=n) for link, n in zip(links, on_links, strict=True)]
             expected = model.estimate(
                 links, of_nodes, slots, circuit.cutoff_ps, rounds=rounds, deliveries=20_000
             )

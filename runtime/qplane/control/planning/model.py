@@ -35,7 +35,8 @@ Correlations = tuple[float, float, float]
 @dataclass(frozen=True)
 class LinkModel:
     """A link as calibrated. `turns`: circuits that take turns on it, this one included; the others'
-    attempts succeed with `other_success`. `bright_state`: n / 65535, 0 the link's own.
+    attempts succeed with `other_success`. `bright_state`: n / 65535, 0 the link's own. `rounds` of
+    distillation before its pairs are swapped.
     """
 
     success: float
@@ -46,6 +47,7 @@ class LinkModel:
     turns: int = 1
     other_success: float = 1.0
     bright_state: int = 0
+    rounds: int = 0
 
     @property
     def fidelity(self) -> float:
@@ -61,6 +63,12 @@ class LinkModel:
         """Mean time that a pair takes, with all turns taken."""
         others = (self.turns - 1) / self.other_success
         return (1 / self.success + others) * self.attempt_ps
+
+    @property
+    def longest_ps(self) -> float:
+        """The same for a pair that went through its rounds, each of which takes two and succeeds
+        with a probability of 1/2 at least."""
+        return self.mean_ps * (1 << 2 * self.rounds)
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,7 @@ def _estimate(
     deliveries: int,
     rounds: int,
 ) -> Estimate | None:
-    slow = least_rate_per_s / 2 or 0.05 / max(link.mean_ps * 1e-12 for link in links) / 4**rounds
+    slow = least_rate_per_s / 2 or 0.05 / max(link.longest_ps * 1e-12 for link in links) / 4**rounds
     horizon_ps = min(round(1e12 * deliveries / slow), (1 << 62) - 1)
     result = simulate_chain(
         links,
@@ -246,19 +254,21 @@ def alone(links: Sequence[LinkModel]) -> list[LinkModel]:
 
 def best_fidelity(links: Sequence[LinkModel], nodes: Sequence[NodeModel], rounds: int = 0) -> float:
     """Of a pair whose link pairs are all heralded at once: no cut-off can give more. With `rounds`
-    of distillation, of pairs that wait for nothing.
+    of distillation, of pairs that wait for nothing; likewise on the links.
 
     The halves age from emission to herald, and at the ends until the TRACKs have come.
     """
     xx = yy = zz = 1.0
     message_ps = sum(link.delay_ps for link in links)
     for place, link in enumerate(links):
-        xx, yy, zz = (a * b for a, b in zip((xx, yy, zz), link.correlations, strict=True))
+        born_ps = 0 if link.rounds else link.herald_ps
+        made = _made(link, nodes[place], nodes[place + 1])
+        xx, yy, zz = (a * b for a, b in zip((xx, yy, zz), made, strict=True))
         for node, is_end in (
             (nodes[place], place == 0),
             (nodes[place + 1], place == len(links) - 1),
         ):
-            stored_s = (link.herald_ps + (message_ps if is_end else node.swap_ps)) * 1e-12
+            stored_s = (born_ps + (message_ps if is_end else node.swap_ps)) * 1e-12
             dephased = math.exp(-stored_s / node.t2_s)
             xx, yy, zz = xx * dephased, yy * dephased, zz * math.exp(-stored_s / node.t1_s)
     for node in nodes[1:-1]:
@@ -267,6 +277,21 @@ def best_fidelity(links: Sequence[LinkModel], nodes: Sequence[NodeModel], rounds
     for _ in range(rounds):
         xx, yy, zz = distilled((xx, yy, zz), nodes[0], nodes[-1])
     return (1 + xx + yy + zz) / 4
+
+
+def _made(link: LinkModel, left: NodeModel, right: NodeModel) -> Correlations:
+    """The best that a link can give a circuit: as heralded, or distilled when both ends have told
+    each other of it."""
+    if not link.rounds:
+        return link.correlations
+    stored_s = (link.herald_ps + link.delay_ps) * 1e-12
+    dephased = math.exp(-stored_s / left.t2_s - stored_s / right.t2_s)
+    kept = math.exp(-stored_s / left.t1_s - stored_s / right.t1_s)
+    xx, yy, zz = link.correlations
+    pair = xx * dephased, yy * dephased, zz * kept
+    for _ in range(link.rounds):
+        pair = distilled(pair, left, right)
+    return pair
 
 
 def distilled(pair: Correlations, head: NodeModel, tail: NodeModel) -> Correlations:
@@ -288,7 +313,7 @@ def most_rate_per_s(links: Sequence[LinkModel], slots: int) -> float:
     message_ps = sum(link.delay_ps for link in links)
     bound = math.inf
     for place, link in enumerate(links):
-        bound = min(bound, 1e12 / link.mean_ps)
+        bound = min(bound, 1e12 / (link.mean_ps * (1 << link.rounds)))
         if place in (0, len(links) - 1):
             one_turn_ps = link.attempt_ps / link.success
             bound = min(bound, slots * 1e12 / (one_turn_ps + message_ps))

@@ -20,7 +20,8 @@ from qplane.control.planning.model import (
 from qplane.control.planning.paths import Path
 from qplane.control.slots import MAX_SLOTS_PER_SIDE
 from qplane.control.topology import Topology
-from qplane.net import Circuit
+from qplane.net import Circuit, Link
+from qplane.wire import DISTILLED_LINKS
 
 SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, MAX_SLOTS_PER_SIDE)
 
@@ -40,14 +41,65 @@ class Option:
     nodes: list[NodeModel]
     rounds: int = 0
 
+    @property
+    def most_rounds(self) -> int:
+        """Between the ends or on a link: one more slot is needed there."""
+        return max(self.rounds, *(link.rounds for link in self.links))
+
+
+def can_distil(topology: Topology, link: Link) -> bool:
+    """Whether pairs can be distilled on the link: its number + 16 stands for them at both ends."""
+    return all(
+        end.number < DISTILLED_LINKS
+        and end.number + DISTILLED_LINKS not in topology.devices[end.node].links
+        for end in (link.a, link.b)
+    )
+
 
 def rounds_to_try(circuit: Circuit) -> Sequence[int]:
     """Rounds of distillation to try."""
     if circuit.distil is not None:
         return (circuit.distil,)
+    if circuit.distil_links is not None:
+        return (0,)
     if not circuit.fidelity or circuit.complete or circuit.request == "early":
         return (0,)
     return range(ROUNDS + 1)
+
+
+def ways_to_try(
+    topology: Topology, circuit: Circuit, load: Load, path: Path
+) -> Iterator[tuple[int, list[LinkModel]]]:
+    """Rounds of distillation between the ends, and settings of the links with their own rounds:
+    as few rounds as possible first, and of those between the ends first, in fast settings."""
+    settings_of_path = list(settings_to_try(topology, circuit, load, path))
+    between = [(rounds, links) for rounds in rounds_to_try(circuit) for links in settings_of_path]
+    on_links = [
+        (0, [replace(link, rounds=count) for link, count in zip(links, counts, strict=True)])
+        for links in settings_of_path
+        for counts in _link_rounds_to_try(topology, circuit, path, links)
+    ]
+    if circuit.distil_links:
+        between = []
+    yield from sorted(
+        [*between, *on_links], key=lambda way: max(way[0], *(m.rounds for m in way[1]))
+    )
+
+
+def _link_rounds_to_try(
+    topology: Topology, circuit: Circuit, path: Path, links: Sequence[LinkModel]
+) -> Iterator[tuple[int, ...]]:
+    """Rounds on each link: one on those of least fidelity, on more and more of them; two on all."""
+    able = all(can_distil(topology, link) for link in path)
+    if circuit.distil_links is not None:
+        if circuit.distil_links and able:
+            yield (circuit.distil_links,) * len(path)
+        return
+    if circuit.distil is not None or not circuit.fidelity or not able or len(path) == 1:
+        return
+    for bound in sorted({link.fidelity for link in links}):
+        yield tuple(int(link.fidelity <= bound) for link in links)
+    yield (2,) * len(path)
 
 
 def settings_to_try(
@@ -149,6 +201,6 @@ def _is_hopeless(circuit: Circuit, rough: Estimate) -> bool:
 def cutoffs(option: Option) -> tuple[int, int]:
     """The range in which a cut-off makes sense: a herald must come within it."""
     herald_ps = max(link.herald_ps for link in option.links)
-    slowest_ps = max(link.mean_ps for link in option.links)
+    slowest_ps = max(link.longest_ps for link in option.links)
     least = herald_ps + max(link.attempt_ps for link in option.links)
     return least, max(2 * least, round(20 * slowest_ps))

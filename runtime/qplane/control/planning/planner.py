@@ -5,9 +5,9 @@ with more and more slots and fewer and fewer turns granted to others; for each o
 best cut-off, the longest with which the fidelity is still reached, because a longer one only makes
 the rate grow. On links whose bright state a circuit may choose (single-click), more population
 makes more pairs of less fidelity: the fastest settings with which the fidelity can be reached are
-tried first. Where swapping alone does not reach the fidelity, pairs are distilled between the ends,
-in one round or two. What meets the request with the least resources is taken: the shares of the
-devices' slots and of the links' time that it binds.
+tried first. Where swapping alone does not reach the fidelity, pairs are distilled, in one round or
+two: between the ends, or on the links before they are swapped. What meets the request with the
+least resources is taken: the shares of the devices' slots and of the links' time that it binds.
 
 A promise holds whatever the other circuits do. Their turns may be taken or not: the rate is that
 with all turns taken, the fidelity the lower one of both extremes.
@@ -34,9 +34,8 @@ from qplane.control.planning.options import (
     cutoffs,
     option_of,
     reckon,
-    rounds_to_try,
-    settings_to_try,
     slots_to_try,
+    ways_to_try,
 )
 from qplane.control.planning.paths import Path, candidates
 from qplane.control.topology import Topology
@@ -64,6 +63,7 @@ class Choice:
     cutoff_ps: int
     rounds: int
     bright_states: tuple[int, ...]
+    link_rounds: tuple[int, ...]
     promise: Promise
     estimate: Estimate
     cost: float
@@ -76,6 +76,7 @@ class Choice:
             slots=self.slots,
             cutoff_ps=self.cutoff_ps,
             distil=self.rounds,
+            link_rounds=self.link_rounds,
             bright_states=self.bright_states,
         )
 
@@ -138,8 +139,7 @@ def _ways(
     _, nodes = models(topology, circuit.head, path)
     return [
         (count, links)
-        for count in rounds_to_try(circuit)
-        for links in settings_to_try(topology, circuit, load, path)
+        for count, links in ways_to_try(topology, circuit, load, path)
         if best_fidelity(links, nodes, count) >= circuit.fidelity
     ]
 
@@ -149,7 +149,7 @@ def _first_met(
 ) -> tuple[Option, int, Estimate] | None:
     """The first way that meets the request, with its cut-off."""
     for option in options:
-        if option.rounds < slots:
+        if option.most_rounds < slots:
             reached = _meet(circuit, option, slots)
             if reached is not None:
                 return option, *reached
@@ -166,7 +166,18 @@ def _chosen(
         turn_ps=tuple(round(link.attempt_ps / link.other_success) for link in option.links),
     )
     bright_states = tuple(link.bright_state for link in option.links)
-    return Choice(option.path, slots, cutoff_ps, option.rounds, bright_states, promise, found, cost)
+    link_rounds = tuple(link.rounds for link in option.links)
+    return Choice(
+        option.path,
+        slots,
+        cutoff_ps,
+        option.rounds,
+        bright_states,
+        link_rounds,
+        promise,
+        found,
+        cost,
+    )
 
 
 def _cost(topology: Topology, circuit: Circuit, option: Option, slots: int) -> float:
@@ -216,7 +227,9 @@ def _is_met(circuit: Circuit, found: Estimate) -> bool:
 def _records_suffice(option: Option, slots: int, cutoff_ps: int, found: Estimate) -> bool:
     """Whether the record of a pair stands until it is done, while its link makes others."""
     waits = max(len(option.links) - 1, 1)
-    longest_ps = cutoff_ps or max(21 * slots * link.mean_ps for link in option.links)
+    longest_ps = cutoff_ps or max(21 * slots * link.longest_ps for link in option.links)
+    if cutoff_ps:  # a pair waits on its link for another to be distilled with
+        longest_ps += max((21 * link.longest_ps for link in option.links if link.rounds), default=0)
     lifetime_ps = waits * longest_ps + 4 * sum(link.delay_ps for link in option.links)
     if option.rounds:  # until there is another pair of as many rounds; seven times the mean
         lifetime_ps += round(7e12 / found.rate_per_s)
