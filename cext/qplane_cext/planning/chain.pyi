@@ -11,7 +11,7 @@ Other circuits on a link are modelled as always ready: of `turns` turns one is o
 
 With rounds of distillation the ends hold delivered pairs. The head-end takes two that went through
 equally many rounds, does its part of DEJMPS and asks the tail-end, which does its part and answers.
-Links may do so before the circuit gets their pairs, in the circuit's slots; cut-offs count from then.
+Links may do so before the circuit gets their pairs, in its slots; cut-offs count from then.
 
 Fidelity follows from products of correlations: those of the links as heralded, e^(-t/T2) in X and
 Y and e^(-t/T1) in Z for each half stored for t, and each swap's factors. The pull of T1 towards |0>
