@@ -152,10 +152,8 @@ def test_the_example_runs() -> None:
         [sys.executable, str(example)], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.count("estimated 0.8000") == 5
-    assert (
-        "UNSUPP: the link can't give that (no setting has a fidelity of 1); the best on this link: fidelity 0.99"
-        in done.stdout
-    )
+    assert "UNSUPP: the link can't give that (no setting has a fidelity of 1); " in done.stdout
+    assert "the best on this link: fidelity 0.99" in done.stdout
 
 
 def test_the_command_orders_pairs_in_virtual_time() -> None:
