@@ -15,6 +15,9 @@ from qplane_cext.sim.ledger cimport Ledger
 from qplane_cext.sim.mhp_frames cimport Order, Reply, Result
 from qplane_cext.sim.quantum_link cimport QuantumLink
 
+cdef extern from "<stdint.h>":
+    const int64_t NEVER "INT64_MAX"  # no cycle
+
 cdef enum:  # counters
     MHP_ATTEMPTS  # on which both ends agreed, sent or not
     MHP_ALONE  # on which they did not
@@ -109,6 +112,21 @@ cdef struct Mhp:
     uint64_t[16] counters
 
 
+cdef inline int64_t mhp_cycle(Mhp* mhp, int64_t now_ps) noexcept nogil:
+    """The cycle that `now_ps` lies in."""
+    return now_ps // mhp.cycle_ps
+
+
+cdef inline int64_t next_cycle(Mhp* mhp, int64_t now_ps) noexcept nogil:
+    """The first cycle that does not begin before `now_ps`."""
+    return (now_ps + mhp.cycle_ps - 1) // mhp.cycle_ps
+
+
+cdef inline int64_t step_of(Mhp* mhp, bint measure) noexcept nogil:
+    """Cycles from an attempt to the next."""
+    return 1 if measure else mhp.attempt_cycles
+
+
 cdef void mhp_free(Mhp* mhp) noexcept nogil
 
 # ---- commands ----
@@ -129,4 +147,3 @@ cdef void mhp_timeout(
 cdef bint mhp_timeout_void(Mhp* mhp, int64_t value) noexcept nogil
 # A slot became free where an order waits for one.
 cdef void mhp_plan(Mhp* mhp, Queue* queue) noexcept nogil
-cdef int64_t mhp_cycle(Mhp* mhp, int64_t now_ps) noexcept nogil
