@@ -11,10 +11,12 @@ from qplane_cext.switch.core import SwitchCore
 from .backends.base import Backend, Direct, Ports
 from .device import Device
 from .errors import Code, StatusError
+from .faults import FaultLog
 from .pcap import PcapWriter
 from .trace import TRACE, Tracer
 
 log = logging.getLogger(__name__)
+FAULTS_S = 1.0  # how late the log tells of faults of packets
 QUEUE_TICK_S = 0.001  # how late a packet may leave a queue with a rate
 
 
@@ -47,6 +49,8 @@ class Dataplane:
             priority_queues=priority_queues,
         )
         self.device = Device(device_id, self.core, inject=self._inject)
+        self._faults = FaultLog(self._counts)
+        self._watch = threading.Thread(target=self._watch_faults, name="faults", daemon=True)
 
     def capture(self, ports: Ports, folder: Path) -> None:
         """Record what each port receives and sends in ``NAME_in.pcap`` and ``NAME_out.pcap``."""
@@ -73,7 +77,7 @@ class Dataplane:
         cpu_port = -1 if self._cpu_port is None else self._cpu_port
         direct = None if watched else Direct(self.core, cpu_port, self.device.deliver_to_cpu)
         self._backend.start(self.receive, self.device.set_port_up, direct)
-
+        self._watch.start()
         if self._release is not None:
             self._release.start()
 
@@ -83,6 +87,8 @@ class Dataplane:
         if self._release is not None and self._release.is_alive():
             self._release.join(1.0)
         self._backend.stop()
+        if self._watch.is_alive():
+            self._watch.join(1.0)
         for pair in self._captures.values():
             for writer in pair:
                 writer.close()
@@ -101,6 +107,14 @@ class Dataplane:
                 Code.FAILED_PRECONDITION, "the switch has no CPU port: start it with --cpu-port"
             )
         self._run(port, data)
+
+    def _counts(self) -> dict[str, int]:
+        return {**self.core.stats, "packet_ins_dropped": self.device.packet_ins_dropped}
+
+    def _watch_faults(self) -> None:
+        while not self._stopping.wait(FAULTS_S):
+            self._faults.look()
+        self._faults.look()
 
     def _release_queues(self) -> None:
         while not self._stopping.wait(QUEUE_TICK_S):

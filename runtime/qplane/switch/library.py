@@ -238,6 +238,11 @@ class Switch:
         """Any P4Runtime query, as a controller would send it."""
         return list(self._state.read(query, RoleScope()))
 
+    @property
+    def stats(self) -> Mapping[str, int]:
+        """Packets processed, sent and dropped, and faults, since the start."""
+        return self.core.stats
+
     # ---- names and values ----
 
     @property

@@ -31,6 +31,7 @@ def test_entries_are_added_changed_and_deleted_by_name(switch: Switch) -> None:
     assert switch.inject(1, PACKET) == [(4, PACKET)]
     switch.delete("hosts", {"dst": b"\xaa"})
     assert switch.inject(1, PACKET) == [(0, PACKET)]
+    assert (switch.stats["processed"], switch.stats["emitted"]) == (3, 3)
 
 
 def test_every_kind_of_match_is_written_as_one_thinks_of_it(switch: Switch) -> None:

@@ -197,6 +197,27 @@ def test_packets_travel_from_pcap_file_to_pcap_file(start, tmp_path: Path) -> No
     assert list(read_pcap(tmp_path / "b_out.pcap")) == []
 
 
+def test_a_failed_assert_and_an_index_out_of_range_are_logged_and_the_switch_goes_on(
+    start, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    writer = PcapWriter(tmp_path / "a_in.pcap")
+    failing = [(12, 0), (4, 16), (4, 17)]  # an assertion, two reads behind a register's end
+    for op, value in [*failing, (9, 0)]:
+        writer.write(bytes([op]) + value.to_bytes(4, "big") + bytes(33), 0)
+    writer.close()
+    process = start(str(PROGRAMS / "externs.json"), "-i", "0@a", "--use-files", "0", *FREE)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        time.sleep(0.02)
+        # The packet whose assertion fails goes nowhere; the others do.
+        if len(list(read_pcap(tmp_path / "a_out.pcap"))) == len(failing):
+            break
+    status, _, output = process.end()
+    assert status == 0, output
+    assert "P4 assertions failed: 1, 1 since the start (assert_failed)" in output
+    assert "register indices out of range: 2, 2 since the start" in output
+
+
 def test_a_trace_shows_tables_and_sources_in_the_log_file(start, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     writer = PcapWriter(tmp_path / "a_in.pcap")
     writer.write(PACKET, 0)
