@@ -36,9 +36,9 @@ typedef struct {
 static inline int64_t time_at(const operand_t *o, int64_t i) { return o->now_ps[o->now_step * i]; }
 
 /* What lies behind the records of an element further on: a block, or the rest of its pair. */
-static inline void ask_for_block(const qm_t *m, const operand_t *o, int64_t i, int64_t n) {
-    if (i + AHEAD / 2 >= n) return;
-    uint32_t q = (uint32_t)o->h[i + AHEAD / 2], id = block_of(m, q), k = BLK_INDEX(id);
+INLINE void ask_for_block(const qm_t *m, const operand_t *o, int64_t i, int64_t n) {
+    if (i + AHEAD >= n) return;
+    uint32_t q = (uint32_t)o->h[i + AHEAD], id = block_of(m, q), k = BLK_INDEX(id);
     const char *at = NULL; /* of two cache lines at most */
     if (!id && m->records[q >> 1].w[0] & REST) at = (char *)rest_of(m, q);
     if (id && BLK_KIND(id) == BLK_PAIR) at = (char *)&m->pairs[k];
