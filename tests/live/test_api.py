@@ -11,7 +11,6 @@ import pytest
 from qplane.control import ControlError
 from qplane.live import client, rundir
 from qplane.live.api import NotRunningError, OperationError, WrongArgumentError
-from qplane.live.arguments import Signature
 from qplane.live.server import OperationServer
 
 
@@ -140,33 +139,6 @@ def test_mistakes_are_one_line(connected, operation, arguments, message):
     with pytest.raises(OperationError) as caught:
         connected.call(operation, **arguments)
     assert str(caught.value) == message
-
-
-async def typed(a: str, b: int, c: float = 0.0, d: list[int] | None = None, e: bool = True): ...
-
-
-@pytest.mark.parametrize(
-    ("argument", "wrong", "message"),
-    [
-        ("a", 1, "a = 1: should be text"),
-        ("a", None, "a = null: should be text"),
-        ("b", "1", 'b = "1": should be a whole number'),
-        ("b", 1.0, "b = 1.0: should be a whole number"),
-        ("b", True, "b = true: should be a whole number"),
-        ("c", "x", 'c = "x": should be a number'),
-        ("c", math.inf, "c = Infinity: should be a number"),
-        ("d", ["x"], 'd = ["x"]: should be a list, each a whole number or null'),
-        ("e", 0, "e = 0: should be true or false"),
-        ("f", 0, "f = 0: no such argument; there are: a, b, c, d, e"),
-    ],
-)
-def test_an_argument_of_another_type_is_named(argument, wrong, message):
-    right = {"a": "x", "b": 1, "c": 1, "d": [1]}
-    Signature(typed).check(right)
-    with pytest.raises(WrongArgumentError) as caught:
-        Signature(typed).check(right | {argument: wrong})
-    assert str(caught.value) == message
-    assert caught.value.argument == argument
 
 
 def test_an_argument_that_can_not_be_used_is_told_from_what_can_not_be_done(connected):

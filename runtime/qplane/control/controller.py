@@ -8,6 +8,7 @@ from pathlib import Path
 
 import finsy as fy
 
+from qplane.arguments import checked
 from qplane.clock import PS_PER_SECOND, Clock
 from qplane.control.circuits import Circuits
 from qplane.control.client import NewClient, grpc_client
@@ -65,6 +66,7 @@ class Controller:
     Those that change circuits wait for each other.
     """
 
+    @checked
     def __init__(
         self,
         network: Network,
@@ -227,6 +229,7 @@ class Controller:
         """
         return await self._keeper.check(audit=audit)
 
+    @checked
     async def keep(self, interval_ps: int = INTERVAL_PS) -> None:
         """:meth:`check` for ever, at that interval and whenever a connection is lost.
 
@@ -234,10 +237,12 @@ class Controller:
         """
         await self._keeper.keep(interval_ps)
 
+    @checked
     async def stand_by(self, interval_ps: int = INTERVAL_PS) -> None:
         """Be the back-up of another controller with the same store; primary on return."""
         await self._keeper.stand_by(interval_ps)
 
+    @checked
     async def serve(self, interval_ps: int = INTERVAL_PS) -> None:
         """:meth:`stand_by`, then :meth:`keep`, then again, for ever."""
         await self._keeper.serve(interval_ps)
@@ -256,6 +261,7 @@ class Controller:
         """
         return await self._keeper.discover()
 
+    @checked
     async def install(self, circuits: Iterable[str] | None = None) -> None:
         """Classical tables, and the circuits named (None: all of the network file).
 
@@ -270,6 +276,7 @@ class Controller:
                 raise ControlError(f"no circuit is named {name}; there are: {known}")
         await self._circuits.install([listed[name] for name in names])
 
+    @checked
     async def add(self, circuit: Circuit, *, start: bool = False) -> CircuitPlan:
         """Set up a circuit that need not be in the network file; generate pairs if `start`.
 
@@ -284,6 +291,7 @@ class Controller:
         """
         await self._circuits.submit(planned)
 
+    @checked
     async def reroute(self, circuit: Circuit) -> CircuitPlan:
         """Move a circuit that stands (that of the same name) to a path planned anew: make before
         break. The old path drains; :meth:`check` deletes it.
@@ -293,10 +301,12 @@ class Controller:
         """
         return await self._circuits.reroute(circuit)
 
+    @checked
     async def remove(self, name: str) -> None:
         """Stop a circuit, wait until its memory is empty, delete it. Raises as :meth:`teardown`."""
         await self._circuits.teardown([name])
 
+    @checked
     async def teardown(self, circuits: Iterable[str] | None = None) -> None:
         """Stop the circuits named, wait until their memory is empty, delete their entries.
 
@@ -340,6 +350,7 @@ class Controller:
         if stations:
             await self._programmer.hold(lambda links: links.renumbered(stations))
 
+    @checked
     async def sample_heralds(self, link: Link, every: int) -> None:
         """Have each `every`-th pair of a link (a power of two; 0: none) copied to us: `reports`.
 
@@ -370,6 +381,7 @@ class Controller:
 
     # ---- running ----
 
+    @checked
     async def start(self, circuits: Iterable[str] | None = None) -> None:
         """Generate pairs on the circuits named (None: all that stand).
 
@@ -377,14 +389,17 @@ class Controller:
         """
         await self._circuits.start(circuits)
 
+    @checked
     async def stop(self, circuits: Iterable[str] | None = None) -> None:
         """Generate no more pairs; those in memory still live. Raises DeviceError."""
         await self._circuits.stop(circuits)
 
+    @checked
     async def status(self, circuits: Iterable[str] | None = None) -> list[LinkStatus]:
         """What the devices say of each side of the circuits named (None: all that stand)."""
         return await self._circuits.status(circuits)
 
+    @checked
     async def ping(
         self,
         source: str,
@@ -400,6 +415,7 @@ class Controller:
         plan = find_circuit(self.plans, source, target, circuit)
         return await self._pings.ping(plan, source, timeout_ps, down=self.topology.down)
 
+    @checked
     async def sample(
         self,
         source: str,
@@ -431,6 +447,7 @@ class Controller:
         features = self.topology.link_features(plan.path[0])
         return await self._samples.sample(plan, features, pairs, timeout_ps, agree)
 
+    @checked
     async def teleport(
         self,
         source: str,
@@ -451,6 +468,7 @@ class Controller:
             raise ControlError(f"circuit {plan.name} generates no pairs to teleport over; start it")
         return await self._teleports.teleport(plan, source, state, count, timeout_ps)
 
+    @checked
     async def drain(self, circuits: Iterable[str] | None = None) -> None:
         """Wait until no slot is in use and no expiry unconfirmed. The circuits must be stopped.
 
@@ -472,6 +490,7 @@ class Controller:
         """What this controller has written into the switch of `node`."""
         return self._programmer.installed(node)
 
+    @checked
     async def counters(self, node: str, name: str, indices: Sequence[int] = ()) -> dict[int, int]:
         """Packets by index of one of the P4 program's counters, such as "QnodeIngress.drops".
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from qplane.arguments import checked
 from qplane.link.egp import Egp
 from qplane.link.messages import Ok
 from qplane.link.mhp import Measurement
@@ -66,6 +67,7 @@ class LinkEnd:
         self._clock = clock
         self._flush = flush
 
+    @checked
     async def create(
         self,
         pairs: int = 1,
@@ -119,6 +121,7 @@ class LinkEnd:
         self.egp.cancel(request.create_id)
         await self._flush()
 
+    @checked
     def listen(self, purpose_id: int) -> Listener:
         """Accept the neighbour's requests for this purpose, and take the pairs here."""
         listener = Listener(lambda: self.egp.listen(purpose_id, None))
@@ -132,6 +135,7 @@ class LinkEnd:
             self.egp.release(ok.qubit)
             await self._flush()
 
+    @checked
     async def measure(self, ok: Ok, basis: Basis = Basis.Z) -> int:
         """Measure this end's half of a kept pair in Z, X or Y, and give its slot back.
 
@@ -148,6 +152,7 @@ class LinkEnd:
         await self._flush()
         return answer.outcome
 
+    @checked
     async def test(self, pairs: int, *, min_fidelity: float = ENTANGLED) -> Request:
         """Order test pairs, measured in random bases, from which both ends estimate fidelity.
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import count
 from typing import NamedTuple
 
+from qplane.arguments import checked
 from qplane.clock import Clock
 from qplane.control import ControlError, Controller
 from qplane.control.events import Event, EventKind
@@ -138,6 +139,7 @@ class LinkLayer:
             self._task.cancel()
             await asyncio.wait([self._task])  # what ended it before was told to whoever waited
 
+    @checked
     def end(self, node: str, remote: str) -> LinkEnd:
         """The link from `node` to its neighbour `remote`. Raises LinkLayerError."""
         found = self.ends.get((node, remote))
@@ -164,6 +166,7 @@ class LinkLayer:
             )
         return found
 
+    @checked
     async def use_scheduler(
         self, node: str, remote: str, name: str, weights: Sequence[int] = ()
     ) -> None:
@@ -176,12 +179,14 @@ class LinkLayer:
         self.end(node, remote)  # raises LinkLayerError
         return self._links[node, remote]
 
+    @checked
     async def sample(self, node: str, remote: str, every: int) -> None:
         """Have a link's station copy each so many-th pair (a power of two; 0: none) to the
         controller, in place of what the network file says. Raises LinkLayerError, ControlError.
         """
         await self._controller.sample_heralds(self._link(node, remote), every)
 
+    @checked
     def sampled(self, node: str, remote: str) -> tuple[int, int]:
         """Each how many-th pair of a link is copied (0: none), and how many were."""
         return self._controller.sampled_heralds(self._link(node, remote))

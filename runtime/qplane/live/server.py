@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
+from qplane.arguments import Signature
 from qplane.control import ControlError
 from qplane.live import rundir
 from qplane.live.api import Operation, OperationError, WrongArgumentError
-from qplane.live.arguments import Signature
 from qplane.live.transport import ARGUMENT, CALL, OPTIONS, SERVICE, STREAM, decode, encode
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,9 @@ class OperationServer:
         if name not in self._operations:
             raise _BadRequest(f"this network has no operation {name}")
         operation, signature = self._operations[name]
-        signature.check(arguments)
+        flaw = signature.flaw(arguments)
+        if flaw is not None:
+            raise WrongArgumentError(*flaw)
         return operation(**arguments)
 
     async def _abort(self, context: Any, request: Any, error: Exception) -> NoReturn:

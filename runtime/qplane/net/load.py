@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from qplane.arguments import checked
 from qplane.net import build as building
 from qplane.net import schema
 from qplane.net.errors import InconsistentError, NetworkFileError
@@ -42,6 +43,7 @@ _MODELS: dict[Place, type[BaseModel]] = {
 }
 
 
+@checked
 def load(path: str | Path, *, stations: bool = False) -> Network:
     """The network in the file at `path`, as :func:`loads` has it. Raises NetworkFileError."""
     try:
@@ -57,6 +59,7 @@ def load(path: str | Path, *, stations: bool = False) -> Network:
     return loads(text, file=str(path), stations=stations)
 
 
+@checked
 def loads(text: str, *, file: str = "<text>", stations: bool = False) -> Network:
     """The network in `text`; `file` is its name in messages. Raises NetworkFileError.
 
