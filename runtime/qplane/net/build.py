@@ -142,7 +142,8 @@ def _links(file: NetworkFile, nodes: dict[str, Node]) -> tuple[tuple[Link, ...],
             raise InconsistentError(
                 ("links", index),
                 "no attempt on this link can succeed: no photon is ever detected, or the detectors "
-                "never stop clicking (see length, attenuation, the efficiencies and dark_counts)",
+                "never stop clicking (see length, attenuation, emission_efficiency, "
+                "detector_efficiency, dark_counts)",
             )
         ends: list[LinkEnd] = []
         for name in section.between:
