@@ -85,7 +85,7 @@ def enum(name: str, bits: int, values: type[IntEnum]) -> Field:
 class Layout:
     """The fields of one message, in wire order."""
 
-    __slots__ = ("_attributes", "_base", "_demanded", "fields", "size", "title")
+    __slots__ = ("_attributes", "_base", "_bounds", "_demanded", "fields", "size", "title")
 
     def __init__(self, title: str, *fields: Field) -> None:
         self.title = title
@@ -106,12 +106,17 @@ class Layout:
             elif not field.is_reserved:
                 attributes.append((field, shift, mask, field.takes_all))
         self._attributes = tuple(attributes)
+        self._bounds = tuple((f.name, f.low, f.high, f.values, f) for f, *_ in attributes)
         self._demanded = tuple(demanded)
 
     def check(self, record: object) -> None:
         """Raise WireError at the first attribute of ``record`` that its field can't carry."""
-        for field, _, _, _ in self._attributes:
-            field.read(self.title, getattr(record, field.name))
+        for name, low, high, values, field in self._bounds:
+            value = getattr(record, name)
+            kind = type(value)
+            # What nearly all values are, without a call for each.
+            if not (low <= value <= high if kind is int and values is None else kind is values):
+                field.read(self.title, value)
 
     def pack(self, record: object) -> bytes:
         """The bytes of a record that passed ``check``."""
