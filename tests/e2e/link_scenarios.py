@@ -48,7 +48,11 @@ COPIES = (
 
 
 class World(Protocol):
-    """A network that runs. `pairs`: what the physics has in memory, which no protocol sees."""
+    """A network that runs. `pairs`: what the physics has in memory, which no protocol sees.
+
+    `lose_frame`: the `number`-th frame from now on that goes over a channel from this side (0:
+    none); `lost`: how many were, on a link and its station's channels.
+    """
 
     @property
     def clock(self) -> Clock: ...
@@ -56,6 +60,8 @@ class World(Protocol):
     def controller(self) -> Controller: ...
 
     async def pairs(self) -> list[dict[str, Any]]: ...
+    async def lose_frame(self, channel: int, side: int, number: int) -> None: ...
+    async def lost(self) -> int: ...
 
 
 def text(

@@ -40,6 +40,13 @@ class Virtual:
         pairs: list[dict[str, Any]] = self.emulation.engine.link_pairs()
         return pairs
 
+    async def lose_frame(self, channel: int, side: int, number: int) -> None:
+        self.emulation.engine.lose_frame(channel, side, number)
+
+    async def lost(self) -> int:
+        engine = self.emulation.engine
+        return sum(engine.channel_counters(n)["lost"] for n in range(3))
+
 
 @asynccontextmanager
 async def link_layer(plan: str) -> AsyncIterator[tuple[Simulation, LinkLayer]]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from e2e import link_scenarios
 from e2e.link_scenarios import COPIES, FAULTS, WAYS, at_rest, text
+from e2e.loss_scenarios import ARM_A, ARM_B, BETWEEN, each_single_loss, one_pair
 
 from qplane.link.layer import LinkLayer
 from qplane.live import netns, rundir
@@ -67,6 +68,16 @@ class Live:
         engine = self.fabric.emulation.engine
         pairs: list[dict[str, Any]] = await self.fabric.paced.call(engine.link_pairs)
         return pairs
+
+    async def lose_frame(self, channel: int, side: int, number: int) -> None:
+        engine = self.fabric.emulation.engine
+        await self.fabric.paced.call(lambda: engine.lose_frame(channel, side, number))
+
+    async def lost(self) -> int:
+        engine = self.fabric.emulation.engine
+        return await self.fabric.paced.call(
+            lambda: sum(engine.channel_counters(n)["lost"] for n in range(3))
+        )
 
 
 @asynccontextmanager
@@ -135,3 +146,12 @@ def test_a_station_copies_the_pairs_that_are_asked_for_to_the_controller(
     on: On, options: Options
 ) -> None:
     on(COPIES, options, link_scenarios.copies_for_the_controller)
+
+
+@pytest.mark.parametrize("channel", [BETWEEN, ARM_A, ARM_B], ids=["between", "arm-a", "arm-b"])
+@pytest.mark.parametrize("options", SLOW_TARGETS)
+def test_each_single_loss_is_survived(on: On, options: Options, channel: int) -> None:
+    async def scenario(world: Live, layer: LinkLayer) -> None:
+        assert await each_single_loss(world, layer, channel, one_pair, LIMIT_S) >= 2
+
+    on(text(), options, scenario)

@@ -7,12 +7,13 @@ other end runs the same, and nothing here sees both.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from qplane.link import answers, creation
+from qplane.link.asked import Asked
 from qplane.link.attempts import Attempts
+from qplane.link.delivery import Delivery
 from qplane.link.dqp import DistributedQueue
 from qplane.link.feu import FidelityEstimator
 from qplane.link.items import Item
@@ -20,7 +21,7 @@ from qplane.link.memory import QuantumMemory
 from qplane.link.messages import Consumer, Discard, Failure, Ok
 from qplane.link.mhp import Mhp, MhpError, MhpErrorCode, MhpTiming, Pair, Qubit, QueueId
 from qplane.link.numbering import Numbering
-from qplane.link.numbers import SeqRange, among, ranges
+from qplane.link.numbers import SeqRange
 from qplane.link.outcomes import TestOutcomes
 from qplane.link.peer_memory import PeerMemory
 from qplane.link.policy import TEST_PURPOSE, Policy
@@ -34,9 +35,6 @@ from qplane.wire.dqp import DqpBody, DqpReason
 from qplane.wire.egp import EgpBody, OutcomesBody
 from qplane.wire.qci import BellIndex, QciType
 from qplane.wire.service import Create, OkMeasure, RequestType, ServiceError
-
-HISTORY = 256
-"""Pairs remembered after their request ended, and longer while the other end may void them."""
 
 _ABANDONED_ROUND_TRIPS = 256
 """How long a complete item waits for its originator to close it before this end asks."""
@@ -54,14 +52,6 @@ class EndOptions:
     timing: MhpTiming
     first_seq: int = 1
     policy: Policy = field(default_factory=Policy)
-
-
-@dataclass(slots=True)
-class _Taken:
-    """A pair that this end has counted, as long as it may turn out void."""
-
-    serving: Serving
-    ok: Ok | None = None
 
 
 class Egp:
@@ -103,6 +93,7 @@ class Egp:
         self._peer_memory = PeerMemory(timers, round_trip_ps, self._ask_memory, self._decide)
         self._outcomes = TestOutcomes(estimator, self._send_outcomes)
         self._serving: dict[QueueId, Serving] = {}
+        self._delivery = Delivery(self, self.numbering, options.remote_node_id)
         self._attempts = Attempts(
             timing=options.timing,
             timers=timers,
@@ -110,19 +101,16 @@ class Egp:
             memory=memory,
             peer_memory=self._peer_memory,
             too_long=self._ask_about,
-            give_back=self._give_back,
+            give_back=self._delivery.give_back,
         )
         self._listeners: dict[int, Consumer] = {}
-        self._requests: dict[int, Consumer] = {}  # by create id, until it is in the queue
-        self._request_timeouts: dict[int, Timer] = {}  # likewise
-        self._taken: OrderedDict[int, _Taken] = OrderedDict()
-        self._next_create_id = 0
+        self._asked = Asked()
 
     # ---- higher layer ----
 
     def create(self, create: Create, consumer: Consumer) -> int:
         """Take a CREATE and return its create id. What can't be done fails before that."""
-        create_id = self._new_create_id()
+        create_id = self._asked.new_id(lambda n: self._find((self.options.node_id, n)) is not None)
         self.statistics.requests += 1
         wanted = creation.terms(
             create,
@@ -142,14 +130,12 @@ class Egp:
             self._fail(consumer, failure)
             consumer.closed(create_id)
             return create_id
-        self._requests[create_id] = consumer
-        timeout_cycle = 0
+        timeout_cycle, timeout = 0, None
         limit_ps = creation.max_time_ps(create)
         if limit_ps:
             timeout_cycle = self._attempts.cycle() + max(1, limit_ps // self._timing.cycle_ps)
-            self._request_timeouts[create_id] = self._at_cycle(
-                timeout_cycle, lambda: self._time_out_request(create_id)
-            )
+            timeout = self._at_cycle(timeout_cycle, lambda: self._time_out_request(create_id))
+        self._asked.put(create_id, consumer, timeout)
         self.queue.add(
             replace(
                 wanted,
@@ -170,7 +156,7 @@ class Egp:
         if serving is not None:
             self._end(serving)
             return
-        consumer = self._forget_request(create_id)
+        consumer = self._asked.take(create_id)
         if consumer is not None:
             consumer.closed(create_id)
 
@@ -200,7 +186,7 @@ class Egp:
     def is_idle(self) -> bool:
         """Whether nothing is queued, under way or held in memory."""
         return (
-            not self._requests
+            not self._asked
             and not self._serving
             and self.queue.is_settled
             and self.numbering.is_settled
@@ -212,29 +198,16 @@ class Egp:
         """Test pairs that this end has measured and whose other outcome it has not heard of."""
         return self._outcomes.awaited
 
-    def _new_create_id(self) -> int:
-        create_id = self._next_create_id
-        while create_id in self._requests or self._find((self.options.node_id, create_id)):
-            create_id = (create_id + 1) % 0x10000
-        self._next_create_id = (create_id + 1) % 0x10000
-        return create_id
-
     def _time_out_request(self, create_id: int) -> None:
         """The other end has not even accepted it."""
         self.queue.withdraw(create_id)
         self._fail_request(create_id, ServiceError.TIMEOUT, self.options.node_id)
 
     def _fail_request(self, create_id: int, error: ServiceError, origin_node_id: int) -> None:
-        consumer = self._forget_request(create_id)
+        consumer = self._asked.take(create_id)
         if consumer is not None:
             self._fail(consumer, answers.failure(create_id, error, origin_node_id))
             consumer.closed(create_id)
-
-    def _forget_request(self, create_id: int) -> Consumer | None:
-        timer = self._request_timeouts.pop(create_id, None)
-        if timer is not None:
-            timer.cancel()
-        return self._requests.pop(create_id, None)
 
     # ---- what the distributed queue asks and tells: DqpUser ----
 
@@ -255,7 +228,7 @@ class Egp:
         at_origin = item.key[0] == self.options.node_id
         consumer: Consumer
         if at_origin:
-            asked = self._forget_request(item.key[1])
+            asked = self._asked.take(item.key[1])
             assert asked is not None  # the queue has only what create() gave it
             consumer = asked
         else:
@@ -318,7 +291,7 @@ class Egp:
     def _on_expire(self, pairs: SeqRange) -> None:
         if not self.numbering.peer_lacks(pairs):
             return
-        self._void(pairs)
+        self._delivery.void(pairs)
         self._send_egp(QciType.EGP_EXPIRE_ACK, seq_low=pairs.low, seq_high=pairs.high)
         self._decide()
 
@@ -339,7 +312,7 @@ class Egp:
         if counts and serving is not None:
             self._count(serving, pair)
         else:
-            self._discard(pair)
+            self.discard(pair)
             if counts:
                 self.numbering.miss(SeqRange(pair.seq, pair_after(pair.seq)))
         self._attempts.after(pair.cycle)
@@ -366,83 +339,44 @@ class Egp:
                 self.queue.withdraw(serving.item.key[1])
             self._end(serving, ServiceError.OTHER)
 
-    def _discard(self, pair: Pair) -> None:
+    # ---- pairs of an item: DeliveryUser ----
+
+    def _count(self, serving: Serving, pair: Pair) -> None:
+        self._delivery.count(serving, pair)
+        if pair.qubit is not None and serving.at_origin and pair.bell is not BellIndex.PHI_PLUS:
+            self._mhp.correct(pair.qubit, pair.bell)
+        self._delivery.hand_over(serving)
+
+    def ok(self, serving: Serving, pair: Pair) -> Ok:
+        terms = serving.item.terms
+        ok = answers.ok(
+            serving,
+            pair,
+            remote_node_id=self.options.remote_node_id,
+            fidelity=self.estimator.fidelity(terms.bright_state, terms.request_type).value,
+            logical_id=None if pair.qubit is None else self.memory.name(pair.qubit),
+        )
+        self.statistics.add_pair(self._timers.now_ps())
+        if isinstance(ok.message, OkMeasure) and terms.purpose_id == TEST_PURPOSE:
+            self._outcomes.measured(
+                pair.seq, terms.bright_state, ok.message.basis, ok.message.outcome
+            )
+        return ok
+
+    def voided(self, serving: Serving, failure: Failure) -> None:
+        self.statistics.void += 1
+        self._fail(serving.consumer, failure)
+
+    def discard(self, pair: Pair) -> None:
         if pair.qubit is not None and self.memory.release(pair.qubit):
             self._mhp.release(pair.qubit)
             self._memory_changed()
 
-    # ---- pairs of an item ----
+    def complete(self, serving: Serving) -> None:
+        self._close(serving)
 
-    def _count(self, serving: Serving, pair: Pair) -> None:
-        serving.pairs[pair.seq] = pair
-        self._taken[pair.seq] = _Taken(serving)
-        self._forget_history()
-        if pair.qubit is not None and serving.at_origin and pair.bell is not BellIndex.PHI_PLUS:
-            self._mhp.correct(pair.qubit, pair.bell)
-        self._hand_over(serving)
-
-    def _hand_over(self, serving: Serving) -> None:
-        terms = serving.item.terms
-        for pair in list(serving.due()):
-            fidelity = self.estimator.fidelity(terms.bright_state, terms.request_type).value
-            ok = answers.ok(
-                serving,
-                pair,
-                remote_node_id=self.options.remote_node_id,
-                fidelity=fidelity,
-                logical_id=None if pair.qubit is None else self.memory.name(pair.qubit),
-            )
-            serving.handed_over.add(pair.seq)
-            self._taken[pair.seq].ok = ok
-            self.statistics.add_pair(self._timers.now_ps())
-            if isinstance(ok.message, OkMeasure) and terms.purpose_id == TEST_PURPOSE:
-                self._outcomes.measured(
-                    pair.seq, terms.bright_state, ok.message.basis, ok.message.outcome
-                )
-            serving.consumer.ok(ok)
-        if serving.is_complete:
-            self._close(serving)
-
-    def _void(self, pairs: SeqRange) -> None:
-        """The other end does not have these: take them out of whatever they were counted for."""
-        reopened: list[Serving] = []
-        for seq in among(pairs, self._taken):
-            taken = self._taken.pop(seq)
-            serving = taken.serving
-            if serving not in reopened:
-                reopened.append(serving)
-            self._discard(serving.pairs.pop(seq))
-            if taken.ok is not None:
-                serving.handed_over.discard(seq)
-                self.statistics.void += 1
-                failure = answers.failure(
-                    serving.item.key[1],
-                    ServiceError.EXPIRE,
-                    self.options.remote_node_id,
-                    SeqRange(seq, pair_after(seq)),
-                )
-                self._fail(serving.consumer, failure)
-        for serving in reopened:
-            if self._serving.get(serving.item.id) is serving:
-                if not serving.is_complete and serving.closing is not None:
-                    serving.closing.cancel()
-                    serving.closing = None
-                self._hand_over(serving)
-
-    def _give_back(self, serving: Serving) -> None:
-        """No item can be completed unless this one's pairs go, at both ends."""
-        for pairs in ranges([*serving.pairs]):
-            self._void(pairs)
-            self.numbering.miss(pairs)
-
-    def _forget_history(self) -> None:
-        """Forget pairs of requests that are over and that the other end has counted as well."""
-        while len(self._taken) > HISTORY:
-            seq, taken = next(iter(self._taken.items()))
-            is_over = self._serving.get(taken.serving.item.id) is not taken.serving
-            if not is_over or self.numbering.may_be_voided(seq):
-                return
-            del self._taken[seq]
+    def is_served(self, serving: Serving) -> bool:
+        return self._serving.get(serving.item.id) is serving
 
     # ---- the end of an item ----
 
@@ -483,18 +417,10 @@ class Egp:
     def _end(self, serving: Serving, error: ServiceError | None = None) -> None:
         """No more pairs. What was not handed over is given up at both ends, unless complete."""
         serving.cancel_timers()
-        was_complete = serving.is_complete
         del self._serving[serving.item.id]
         self._attempts.remove(serving)
         self.queue.close(serving.item)
-        kept_back = serving.kept_back()
-        for pair in kept_back:
-            del serving.pairs[pair.seq]
-            del self._taken[pair.seq]
-            self._discard(pair)
-        if not was_complete:
-            for missing in ranges(pair.seq for pair in kept_back):
-                self.numbering.miss(missing)
+        self._delivery.end(serving)
         create_id = serving.item.key[1]
         if error is not None:
             self._fail(serving.consumer, answers.failure(create_id, error, self.options.node_id))
