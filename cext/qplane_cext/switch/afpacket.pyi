@@ -11,6 +11,7 @@ class PacketLoop:
         ports: Iterable[tuple[int, int]],
         cpu_port: int,
         deliver_to_cpu: Callable[..., None],  # one packet or more
+        watch: Callable[[int, bool, bytes], None] | None = None,  # port, is it sent, packet
     ) -> None:
         """``ports``: (port number, file descriptor); ``cpu_port`` -1: none."""
     @property

@@ -13,7 +13,9 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
 from qplane_cext.switch.core cimport SwitchCore
-from qplane_cext.switch.cpuqueue cimport CpuQueue, cpu_close, cpu_open, cpu_put, cpu_take
+from qplane_cext.switch.packetqueue cimport (
+    PacketQueue, queue_close, queue_open, queue_put, queue_take,
+)
 
 cdef extern from "errno.h" nogil:
     int errno
@@ -99,7 +101,9 @@ cdef struct Loop:
     Port** by_number      # NULL where there is no such port
     int max_number
     int cpu_port          # -1: none
-    CpuQueue to_cpu
+    PacketQueue to_cpu
+    PacketQueue to_show   # what leaves, when somebody watches
+    bint watched
     uint64_t received
     uint64_t sent
     uint64_t send_dropped
@@ -136,13 +140,15 @@ cdef void emit(void* context, uint32_t number, const uint8_t* data,
     cdef Port* port
     cdef uint8_t* frame
     if <int>number == loop.cpu_port:
-        cpu_put(&loop.to_cpu, data, length)
+        queue_put(&loop.to_cpu, number, data, length)
         return
     if number > <uint32_t>loop.max_number or loop.by_number[number] == NULL:
         return
     if length > FRAME_BYTES:
         loop.send_dropped += 1
         return
+    if loop.watched:
+        queue_put(&loop.to_show, number, data, length)
     port = loop.by_number[number]
     if port.queued == BATCH:
         flush(loop, port)
@@ -182,30 +188,36 @@ cdef class PacketLoop:
     """Runs frames between sockets and a packet path.
 
     ``ports``: (port number, file descriptor of a bound AF_PACKET socket); the caller keeps them
-    open while ``run`` runs. ``deliver_to_cpu`` gets what leaves on ``cpu_port``, as many
-    packets as there are, with the GIL. Frames that leave on other ports are ignored, as by the reference.
+    open while ``run`` runs. ``deliver_to_cpu`` gets what leaves on ``cpu_port``, as many packets as
+    there are, with the GIL. Frames that leave on other ports are ignored, as by the reference.
+    ``watch(port, is_sent, frame)`` sees each frame before it is run, and what it led to.
     """
 
     cdef Loop loop
     cdef SwitchCore core
     cdef object deliver_to_cpu
+    cdef object watch
     cdef int64_t started_us
     cdef int64_t spin_us
 
-    def __cinit__(self, SwitchCore core, ports, int cpu_port, deliver_to_cpu):
+    def __cinit__(self, SwitchCore core, ports, int cpu_port, deliver_to_cpu, watch=None):
         cdef int i, j
         cdef Port* port
         ports = list(ports)
         numbers = [number for number, _ in ports]
         self.core = core
         self.deliver_to_cpu = deliver_to_cpu
+        self.watch = watch
         memset(&self.loop, 0, sizeof(Loop))
         self.loop.cpu_port = cpu_port
+        self.loop.watched = watch is not None
         self.loop.n_ports = len(ports)
         self.loop.max_number = max(numbers, default=0)
         self.loop.ports = <Port*>calloc(max(len(ports), 1), sizeof(Port))
         self.loop.by_number = <Port**>calloc(self.loop.max_number + 1, sizeof(Port*))
-        if not self.loop.ports or not self.loop.by_number or cpu_open(&self.loop.to_cpu):
+        if not self.loop.ports or not self.loop.by_number or queue_open(&self.loop.to_cpu):
+            raise MemoryError
+        if self.loop.watched and queue_open(&self.loop.to_show):
             raise MemoryError
         for i, (number, fd) in enumerate(ports):
             port = &self.loop.ports[i]
@@ -230,7 +242,8 @@ cdef class PacketLoop:
                 free(self.loop.ports[i].frames)
         free(self.loop.ports)
         free(self.loop.by_number)
-        cpu_close(&self.loop.to_cpu)
+        queue_close(&self.loop.to_cpu)
+        queue_close(&self.loop.to_show)
 
     @property
     def counters(self) -> dict:
@@ -251,6 +264,8 @@ cdef class PacketLoop:
         cdef uint8_t* controls = <uint8_t*>malloc(BATCH * CONTROL_BYTES)
         cdef mmsghdr messages[BATCH]
         cdef iovec vectors[BATCH]
+        cdef uint8_t* frame
+        cdef uint32_t length
         cdef int i, j, n, k
         cdef int64_t busy_us = now_us()
         cdef bint waiting
@@ -295,17 +310,27 @@ cdef class PacketLoop:
                             n = recvmmsg(loop.ports[i].fd, messages, BATCH, MSG_DONTWAIT, NULL)
                             for j in range(n):
                                 loop.received += 1
+                                frame = frames + <size_t>j * FRAME_BYTES
+                                length = put_tag_back(frame, messages[j].msg_len, &messages[j].msg_hdr)
+                                if loop.watched:
+                                    with gil:
+                                        self.watch(
+                                            loop.ports[i].number, False,
+                                            <bytes>(<char*>frame)[:length],
+                                        )
                                 self.core.c_process(
-                                    <uint32_t>loop.ports[i].number, frames + <size_t>j * FRAME_BYTES,
-                                    put_tag_back(frames + <size_t>j * FRAME_BYTES,
-                                                 messages[j].msg_len, &messages[j].msg_hdr),
+                                    <uint32_t>loop.ports[i].number, frame, length,
                                     now_us() - self.started_us, emit, loop)
+                                if loop.to_show.used:
+                                    with gil:
+                                        for port, data in queue_take(&loop.to_show):
+                                            self.watch(port, True, data)
                             for k in range(n_ports):
                                 if loop.ports[k].queued:
                                     flush(loop, &loop.ports[k])
                         busy_us = now_us()
                 if loop.to_cpu.used:
-                    self.deliver_to_cpu(*cpu_take(&loop.to_cpu))
+                    self.deliver_to_cpu(*[data for _, data in queue_take(&loop.to_cpu)])
                 elif descriptors[n_ports].revents:
                     return
         finally:

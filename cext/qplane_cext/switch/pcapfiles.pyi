@@ -12,6 +12,7 @@ class PcapFiles:
         files: Iterable[tuple[int, Path, Path]],
         cpu_port: int,
         deliver_to_cpu: Callable[..., None],  # one packet or more
+        watch: Callable[[int, bool, bytes], None] | None = None,  # port, is it sent, packet
     ) -> None:
         """``files``: (port, input, output). OSError, or ValueError for what is no capture file."""
     def run(self) -> int:

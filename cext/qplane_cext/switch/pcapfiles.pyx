@@ -10,7 +10,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from qplane_cext.switch.core cimport SwitchCore
-from qplane_cext.switch.cpuqueue cimport CpuQueue, cpu_close, cpu_open, cpu_put, cpu_take
+from qplane_cext.switch.packetqueue cimport (
+    PacketQueue, queue_close, queue_open, queue_put, queue_take,
+)
 
 cdef extern from "stdio.h" nogil:
     int setvbuf(FILE* stream, char* buffer, int mode, size_t size)
@@ -50,7 +52,9 @@ cdef struct Files:
     FILE** by_port        # outputs; NULL where there is no such port
     int max_port
     int cpu_port
-    CpuQueue to_cpu
+    PacketQueue to_cpu
+    PacketQueue to_show   # what leaves, when somebody watches
+    bint watched
     timespec now          # wall time of the packet under way
     int write_failed
 
@@ -92,8 +96,10 @@ cdef void write_record(FILE* stream, const timespec* now, const uint8_t* data, u
 cdef void emit(void* context, uint32_t port, const uint8_t* data, uint32_t length) noexcept nogil:
     cdef Files* files = <Files*>context
     if <int>port == files.cpu_port:
-        cpu_put(&files.to_cpu, data, length)
+        queue_put(&files.to_cpu, port, data, length)
     elif port <= <uint32_t>files.max_port and files.by_port[port] != NULL:
+        if files.watched:
+            queue_put(&files.to_show, port, data, length)
         write_record(files.by_port[port], &files.now, data, length, &files.write_failed)
 
 
@@ -102,32 +108,39 @@ cdef class PcapFiles:
 
     ``files``: (port, input path, output path). The constructor opens all of them and raises
     OSError, or ValueError for an input that is no capture file. ``deliver_to_cpu`` gets what leaves on
-    ``cpu_port`` (-1: none), as many packets as there are, with the GIL. Outputs are microsecond captures of Ethernet frames.
+    ``cpu_port`` (-1: none), as many packets as there are, with the GIL. ``watch(port, is_sent,
+    packet)`` sees each packet before it is run, and what it led to. Outputs are microsecond captures
+    of Ethernet frames.
     """
 
     cdef Files files
     cdef SwitchCore core
     cdef object deliver_to_cpu
+    cdef object watch
     cdef list maps
     cdef list paths
     cdef object lock
     cdef bint stopping
 
-    def __cinit__(self, SwitchCore core, files, int cpu_port, deliver_to_cpu):
+    def __cinit__(self, SwitchCore core, files, int cpu_port, deliver_to_cpu, watch=None):
         cdef int i
         cdef uint32_t header[6]
         files = list(files)
         memset(&self.files, 0, sizeof(Files))
         self.core = core
         self.deliver_to_cpu = deliver_to_cpu
+        self.watch = watch
         self.maps = []
         self.paths = [str(source) for _, source, _ in files]
         self.lock = threading.Lock()
         self.files.cpu_port = cpu_port
+        self.files.watched = watch is not None
         self.files.max_port = max((port for port, _, _ in files), default=0)
         self.files.sources = <Source*>calloc(max(len(files), 1), sizeof(Source))
         self.files.by_port = <FILE**>calloc(self.files.max_port + 1, sizeof(FILE*))
-        if cpu_open(&self.files.to_cpu) or not self.files.sources or not self.files.by_port:
+        if self.files.watched and queue_open(&self.files.to_show):
+            raise MemoryError
+        if queue_open(&self.files.to_cpu) or not self.files.sources or not self.files.by_port:
             raise MemoryError
         for i, (port, source, _) in enumerate(files):
             self._open_source(&self.files.sources[i], port, str(source))
@@ -147,7 +160,8 @@ cdef class PcapFiles:
 
     def __dealloc__(self):
         self._close()
-        cpu_close(&self.files.to_cpu)
+        queue_close(&self.files.to_cpu)
+        queue_close(&self.files.to_show)
         free(self.files.sources)
         free(self.files.by_port)
 
@@ -179,6 +193,7 @@ cdef class PcapFiles:
         cdef Files* files = &self.files
         cdef Source* source
         cdef Source* first
+        cdef const uint8_t* packet
         cdef uint32_t length
         cdef uint64_t count = 0
         cdef int i, n
@@ -202,17 +217,25 @@ cdef class PcapFiles:
                     if files.to_cpu.used > HAND_OVER_BYTES:
                         break
                     length = word(first, first.at + 8)
+                    packet = first.data + first.at + RECORD_HEADER
+                    if files.watched:
+                        with gil:
+                            self.watch(first.port, False, <bytes>(<char*>packet)[:length])
                     clock_gettime(CLOCK_REALTIME, &files.now)
                     clock_gettime(CLOCK_MONOTONIC, &monotonic)
                     self.core.c_process(
-                        <uint32_t>first.port, first.data + first.at + RECORD_HEADER, length,
+                        <uint32_t>first.port, packet, length,
                         <int64_t>monotonic.tv_sec * 1000000 + monotonic.tv_nsec // 1000
                         - started_us, emit, files)
+                    if files.to_show.used:
+                        with gil:
+                            for port, data in queue_take(&files.to_show):
+                                self.watch(port, True, data)
                     count += 1
                     first.at += RECORD_HEADER + length
                     look_ahead(first)
             if files.to_cpu.used:
-                self.deliver_to_cpu(*cpu_take(&files.to_cpu))
+                self.deliver_to_cpu(*[data for _, data in queue_take(&files.to_cpu)])
             if files.write_failed:
                 raise OSError("an output file can't be written")
             if first == NULL:

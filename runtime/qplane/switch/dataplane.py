@@ -75,7 +75,8 @@ class Dataplane:
         """Open the ports. Raises BackendError."""
         watched = self._captures or self._dump_bytes
         cpu_port = -1 if self._cpu_port is None else self._cpu_port
-        direct = None if watched else Direct(self.core, cpu_port, self.device.deliver_to_cpu)
+        watch = self._observe if watched else None
+        direct = Direct(self.core, cpu_port, self.device.deliver_to_cpu, watch)
         self._backend.start(self.receive, self.device.set_port_up, direct)
         self._watch.start()
         if self._release is not None:
@@ -95,11 +96,18 @@ class Dataplane:
 
     def receive(self, port: int, data: bytes) -> None:
         """A packet from a port."""
-        if self._dump_bytes:
-            log.info("Received %d bytes on port %d: %s", len(data), port, self._dump(data))
-        if port in self._captures:
-            self._record(port, 0, data)
+        self._observe(port, False, data)
         self._run(port, data)
+
+    def _observe(self, port: int, is_sent: bool, data: bytes) -> None:
+        """A packet comes or leaves: what the log and the captures say of it."""
+        if self._dump_bytes:
+            what = "Sent %d bytes on port %d: %s" if is_sent else "Received %d bytes on port %d: %s"
+            log.info(what, len(data), port, data[: self._dump_bytes].hex(" "))
+        if port in self._captures:
+            writer = self._captures[port][is_sent]
+            writer.write(data)
+            writer.flush()
 
     def _inject(self, port: int, data: bytes) -> None:
         if self._cpu_port is None:
@@ -129,16 +137,5 @@ class Dataplane:
             if out_port == self._cpu_port:
                 self.device.deliver_to_cpu(packet)
                 continue
-            if self._dump_bytes:
-                log.info("Sent %d bytes on port %d: %s", len(packet), out_port, self._dump(packet))
-            if out_port in self._captures:
-                self._record(out_port, 1, packet)
+            self._observe(out_port, True, packet)
             self._backend.send(out_port, packet)
-
-    def _record(self, port: int, direction: int, data: bytes) -> None:
-        writer = self._captures[port][direction]
-        writer.write(data)
-        writer.flush()
-
-    def _dump(self, data: bytes) -> str:
-        return data[: self._dump_bytes].hex(" ")

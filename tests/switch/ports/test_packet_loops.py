@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from qplane.switch.pcap import read_pcap
 from qplane_cext.switch.afpacket import PacketLoop
 from qplane_cext.switch.core import Pipeline, SwitchCore
 from qplane_cext.switch.pcapfiles import PcapFiles
+
+from ..captures import read_pcap
 
 PROGRAM = Path(__file__).parents[3] / "p4src" / "build" / "qnode.json"
 CPU_PORT = 510
@@ -44,10 +45,14 @@ def frame(number: int, size: int = 60) -> bytes:
     return (TO_ONE + bytes(6) + b"\x12\x34" + number.to_bytes(4, "big")).ljust(size, b"\0")
 
 
+Seen = tuple[int, bool, bytes]  # port, is it sent, packet
+
+
 class Wires:
     """Two ports of a PacketLoop; ``a`` and ``b`` are the far ends."""
 
-    def __init__(self, core: SwitchCore) -> None:
+    def __init__(self, core: SwitchCore, *, watched: bool = False) -> None:
+        self.seen: list[Seen] = []
         self.to_cpu: list[bytes] = []
         pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
         (self._port0, self.a), (self._port1, self.b) = pairs
@@ -59,6 +64,7 @@ class Wires:
             [(0, self._port0.fileno()), (1, self._port1.fileno())],
             CPU_PORT,
             lambda *packets: self.to_cpu.extend(packets),
+            (lambda *seen: self.seen.append(seen)) if watched else None,
         )
         self.thread = threading.Thread(target=self.loop.run, args=(self._wake_read,))
         self.thread.start()
@@ -121,6 +127,23 @@ def test_frames_for_the_cpu_port_are_handed_over(core: SwitchCore, pipeline: Pip
     assert [packet[4:] for packet in wires.to_cpu] == [features]
 
 
+def test_who_watches_sees_each_frame_come_and_leave_in_order(core: SwitchCore) -> None:
+    wires = Wires(core, watched=True)
+    expected: list[Seen] = []
+    for number in range(100):
+        wires.a.send(frame(number))
+        expected += [(0, False, frame(number)), (1, True, frame(number))]
+    wires.a.send(bytes(60))  # goes nowhere
+    for number in range(100):
+        assert wires.b.recv(2048) == frame(number)
+    wires.a.send(frame(100))
+    assert wires.b.recv(2048) == frame(100)
+    wires.close()
+    assert wires.seen == [
+        *expected, (0, False, bytes(60)), (0, False, frame(100)), (1, True, frame(100))
+    ]  # fmt: skip
+
+
 def write_capture(
     path: Path, packets: list[bytes], order: str = "<", magic: int = 0xA1B2C3D4
 ) -> None:
@@ -151,6 +174,21 @@ def test_captures_of_any_byte_order_and_resolution(
     loop.close()
     assert packets(tmp_path / "1_out.pcap") == [frame(n) for n in range(3000)]
     assert packets(tmp_path / "0_out.pcap") == []
+
+
+def test_who_watches_captures_sees_each_packet_in_order(core: SwitchCore, tmp_path: Path) -> None:
+    write_capture(tmp_path / "0_in.pcap", [frame(0), bytes(60), frame(1)])
+    write_capture(tmp_path / "1_in.pcap", [])
+    files = [(port, tmp_path / f"{port}_in.pcap", tmp_path / f"{port}_out.pcap") for port in (0, 1)]
+    seen: list[Seen] = []
+    loop = PcapFiles(core, files, CPU_PORT, lambda *_: None, lambda *one: seen.append(one))
+    assert loop.run() == 3
+    loop.close()
+    assert seen == [
+        (0, False, frame(0)), (1, True, frame(0)), (0, False, bytes(60)),
+        (0, False, frame(1)), (1, True, frame(1)),
+    ]  # fmt: skip
+    assert packets(tmp_path / "1_out.pcap") == [frame(0), frame(1)]
 
 
 def test_inputs_are_merged_by_time(core: SwitchCore, tmp_path: Path) -> None:

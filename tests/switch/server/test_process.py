@@ -19,8 +19,9 @@ import pynng
 import pytest
 
 from qplane.switch.errors import Code
-from qplane.switch.pcap import PcapWriter, read_pcap
+from qplane.switch.pcap import PcapWriter
 
+from ..captures import read_pcap
 from .client import PROGRAMS, Client, Names, insert, load_program
 from .entries import action, entry, host
 from .test_tls import Authority, reaches

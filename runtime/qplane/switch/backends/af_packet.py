@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import selectors
@@ -22,24 +21,18 @@ PACKET_AUXDATA = 8
 PACKET_QDISC_BYPASS = 20
 PACKET_IGNORE_OUTGOING = 23
 PACKET_MR_PROMISC = 1
-TP_STATUS_VLAN_VALID = 0x10
-TP_STATUS_VLAN_TPID_VALID = 0x40
 RTMGRP_LINK = 1
 RTM_NEWLINK = 16
 RTM_DELLINK = 17
 IFF_UP = 0x1
 IFF_RUNNING = 0x40
 
-MAX_FRAME = 65536 + 18
-BATCH = 64  # frames taken from one socket before the others get a turn
 BUFFER_BYTES = 8 << 20
 
 
 class AfPacketBackend:
-    """One raw socket an interface; one thread reads them all.
-
-    With a direct packet path that thread is a PacketLoop, and another one watches the interfaces.
-    """
+    """One raw socket an interface; a PacketLoop reads them all, and another thread watches the
+    interfaces."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
@@ -49,17 +42,16 @@ class AfPacketBackend:
         self._wake_read, self._wake_write = os.pipe()
         self.send_dropped = 0
 
-    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct) -> None:
         """Open all interfaces and read from them."""
         for port, name in self._ports:
             self._sockets[port] = self._open(port, name)
-        if direct is None:
-            self._spawn("af_packet", lambda: self._run(self._sockets, receive, port_status))
-        else:
-            descriptors = [(port, sock.fileno()) for port, sock in self._sockets.items()]
-            loop = PacketLoop(direct.core, descriptors, direct.cpu_port, direct.deliver_to_cpu)
-            self._spawn("af_packet", lambda: loop.run(self._wake_read))
-            self._spawn("interfaces", lambda: self._run({}, receive, port_status))
+        descriptors = [(port, sock.fileno()) for port, sock in self._sockets.items()]
+        loop = PacketLoop(
+            direct.core, descriptors, direct.cpu_port, direct.deliver_to_cpu, direct.watch
+        )
+        self._spawn("af_packet", lambda: loop.run(self._wake_read))
+        self._spawn("interfaces", lambda: self._watch_links(port_status))
 
     def _spawn(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -77,36 +69,15 @@ class AfPacketBackend:
         self._indexes[socket.if_nametoindex(name)] = port
         return sock
 
-    def _run(
-        self, sockets: dict[int, socket.socket], receive: Receive, port_status: PortStatus
-    ) -> None:
+    def _watch_links(self, port_status: PortStatus) -> None:
         with selectors.DefaultSelector() as selector, _link_events() as links:
-            for port, sock in sockets.items():
-                selector.register(sock, selectors.EVENT_READ, port)
-            selector.register(self._wake_read, selectors.EVENT_READ, "stop")
-            selector.register(links, selectors.EVENT_READ, "links")
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            selector.register(links, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
-                    if key.data == "stop":
+                    if key.fileobj is not links:
                         return
-                    if key.data == "links":
-                        self._report_links(links, port_status)
-                    else:
-                        self._drain(sockets[key.data], key.data, receive)
-
-    @staticmethod
-    def _drain(sock: socket.socket, port: int, receive: Receive) -> None:
-        for _ in range(BATCH):
-            try:
-                data, ancillary, _, _ = sock.recvmsg(MAX_FRAME, 64)
-            except BlockingIOError:
-                return
-            except OSError:
-                return  # the interface went down or away; it may come back
-            for level, kind, value in ancillary:
-                if level == SOL_PACKET and kind == PACKET_AUXDATA:
-                    data = _with_vlan_tag(data, value)
-            receive(port, data)
+                    self._report_links(links, port_status)
 
     def _report_links(self, links: socket.socket, port_status: PortStatus) -> None:
         data = links.recv(65536)
@@ -168,14 +139,3 @@ def _link_events() -> socket.socket:
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     sock.bind((0, RTMGRP_LINK))
     return sock
-
-
-def _with_vlan_tag(data: bytes, auxdata: bytes) -> bytes:
-    """Put a VLAN tag back that the kernel took out of the frame."""
-    with contextlib.suppress(struct.error):
-        status, _, _, _, _, tci, tpid = struct.unpack_from("@IIIHHHH", auxdata)
-        if status & TP_STATUS_VLAN_VALID and len(data) >= 12:
-            if not status & TP_STATUS_VLAN_TPID_VALID:
-                tpid = 0x8100
-            return data[:12] + struct.pack("!HH", tpid, tci) + data[12:]
-    return data

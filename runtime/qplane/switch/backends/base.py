@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:  # the command line needs Ports alone, and must answer at once
     from qplane_cext.switch.core import SwitchCore
 
-# Called for packets that arrive; the back end's own thread runs the packet path.
+# Called for packets that arrive one by one; the back end's own thread runs the packet path.
 Receive = Callable[[int, bytes], None]
+# Called with port, whether it is sent (not received), and packet.
+Watch = Callable[[int, bool, bytes], None]
 PortStatus = Callable[[int, bool], None]
 
 
 class Direct(NamedTuple):
-    """A packet path that a back end may run by itself, in C and without the GIL."""
+    """A packet path that a back end may run by itself, in C and without the GIL.
+
+    Who does shows ``watch``, if there is one, each packet when it comes and when it leaves.
+    """
 
     core: SwitchCore
     cpu_port: int  # -1: none
     deliver_to_cpu: Callable[..., None]  # one packet or more
+    watch: Watch | None
 
 
 class BackendError(OSError):
@@ -28,10 +34,10 @@ class BackendError(OSError):
 class Backend(Protocol):
     """A set of ports. ``send`` may be called from any thread and drops what can't be sent."""
 
-    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct) -> None:
         """Begin to receive. Raises BackendError when a port can't be opened.
 
-        Without ``direct`` each packet must go through ``receive`` (somebody wants to see it).
+        Packets go through ``receive`` or through ``direct``, as suits the back end.
         """
 
     def send(self, port: int, data: bytes) -> None:

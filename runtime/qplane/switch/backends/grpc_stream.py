@@ -71,7 +71,7 @@ class GrpcStreamBackend:
         self._lock = threading.Lock()
         self._request_id = threading.local()  # of the packet being processed by this thread
 
-    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct) -> None:
         """Listen on the address."""
         self._receive, self._port_status = receive, port_status
         server = grpc.server(

@@ -10,7 +10,7 @@ import logging
 import struct
 import threading
 
-from .base import BackendError, Direct, PortStatus, Receive
+from .base import BackendError, Direct, PortStatus, Receive, Watch
 from .pair_socket import PairListener
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ class NanomsgBackend:
         self._socket: PairListener | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self, receive: Receive, port_status: PortStatus, direct: Direct | None) -> None:
+    def start(self, receive: Receive, port_status: PortStatus, direct: Direct) -> None:
         """Listen on the address."""
-        self._receive, self._port_status, self._direct = receive, port_status, direct
+        self._port_status, self._direct = port_status, direct
         try:
             self._socket = PairListener(self._address, self._take)
         except OSError as error:
@@ -62,15 +62,22 @@ class NanomsgBackend:
         self._run(packets)
 
     def _run(self, packets: list[Packet]) -> None:
-        if not packets:
-            return
-        if self._direct is None:
+        watch = self._direct.watch
+        if watch is not None:  # in the order in which things happen
             for port, data in packets:
-                self._receive(port, data)
-            return
+                watch(port, False, data)
+                self._run_together([(port, data)], watch)
+        elif packets:
+            self._run_together(packets, None)
+
+    def _run_together(self, packets: list[Packet], watch: Watch | None) -> None:
         cpu_port = self._direct.cpu_port
         out = self._direct.core.process_many(packets)
-        self._send([packet for packet in out if packet[0] != cpu_port])
+        sent = [packet for packet in out if packet[0] != cpu_port]
+        if watch is not None:
+            for port, data in sent:
+                watch(port, True, data)
+        self._send(sent)
         to_cpu = [data for port, data in out if port == cpu_port]
         if to_cpu:
             self._direct.deliver_to_cpu(*to_cpu)
