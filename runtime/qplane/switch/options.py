@@ -240,6 +240,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
         ports = Ports.parse(general.interface)
     except BackendError as error:
         parser.error(str(error))
+    if general.use_files is not None and general.pcap is not None:
+        for _, name in ports:
+            if Path(general.pcap, name).resolve() == Path(name).resolve():
+                parser.error(
+                    f"--pcap {general.pcap} would write over {name}_in.pcap, which --use-files reads"
+                )
     if len(ports) > general.max_port_count:
         parser.error(f"{len(ports)} interfaces, --max-port-count is {general.max_port_count}")
     for option, what in (

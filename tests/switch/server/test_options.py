@@ -75,6 +75,7 @@ def test_options_may_come_before_and_after_the_json_and_with_equals_signs() -> N
         ("x.json --no-such-option", "--no-such-option"),
         ("x.json -i 99999@lo", "interface '99999@lo': ports are 0 to 511"),
         ("x.json -i 1@a -i 2@b --max-port-count 1", "--max-port-count is 1"),
+        ("x.json -i 0@a --use-files 0 --pcap .", "would write over a_in.pcap"),
         ("x.json --device-id -3", "--device-id: -3 is no 64-bit device id"),
         ("x.json --device-id 18446744073709551616", "no 64-bit device id"),
         ("x.json --use-files nan", "--use-files: nan is no number of seconds"),
