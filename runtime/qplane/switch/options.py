@@ -244,7 +244,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         for _, name in ports:
             if Path(general.pcap, name).resolve() == Path(name).resolve():
                 parser.error(
-                    f"--pcap {general.pcap} would write over {name}_in.pcap, which --use-files reads"
+                    f"--pcap {general.pcap} would write over {name}_in.pcap of --use-files"
                 )
     if len(ports) > general.max_port_count:
         parser.error(f"{len(ports)} interfaces, --max-port-count is {general.max_port_count}")
