@@ -32,7 +32,11 @@ NETWORKS = {
     "grid": lambda: admission.grid(10, 5),
     "waxman": lambda: admission.waxman(50, 3),
     "surfnet": admission.surfnet,
+    "patchwork": lambda: admission.grid(10, 5),
 }
+POOR = {"patchwork": 4}
+"""In these each so manyth link makes poor pairs, and memories forget sooner."""
+
 FIGURES = Path(__file__).with_suffix(".json")
 
 
@@ -40,7 +44,8 @@ def measure(name: str, requests: int, seconds: float) -> dict[str, object]:
     """Run one network; raises AssertionError where a promise is broken."""
     links = NETWORKS[name]()
     begin = time.perf_counter()
-    outcome = asyncio.run(admission.run(links, requests, seconds))
+    more = {"poor": POOR[name], "t2": '"100 ms"'} if name in POOR else {}
+    outcome = asyncio.run(admission.run(links, requests, seconds, **more))
     ratios, margins = np.array(outcome.rate_ratios), np.array(outcome.fidelity_margins)
     rate_errors, errors = np.array(outcome.rate_errors), np.array(outcome.fidelity_errors)
     return {
@@ -49,6 +54,7 @@ def measure(name: str, requests: int, seconds: float) -> dict[str, object]:
         "asked": outcome.asked,
         "admitted": outcome.admitted,
         "by_rounds_of_distillation": dict(sorted(Counter(outcome.rounds).items())),
+        "by_rounds_on_links": dict(sorted(Counter(outcome.rounds_on_links).items())),
         "pairs": outcome.pairs,
         "least_rate_over_promised": round(float(ratios.min()), 3),
         "median_rate_over_promised": round(float(np.median(ratios)), 3),

@@ -39,10 +39,11 @@ def ring(**more):
     )
 
 
-def line():
-    """Two circuits that share no node: only `far` passes n3 and n4."""
+def line(**near):
+    """Two circuits that share no node: only `far` passes n3 and n4. `near` has these keys too."""
+    more = "".join(f"\n{key} = {value}" for key, value in near.items())
     circuits = [
-        ("near", "n0", "n2", f"slots = 2\n{CUTOFF}"),
+        ("near", "n0", "n2", f"slots = 2\n{CUTOFF}{more}"),
         ("far", "n3", "n5", f"slots = 2\n{CUTOFF}"),
     ]
     return chain(6, circuits=circuits)
@@ -98,9 +99,11 @@ async def run_until(clock, until_ps):
         await clock.advance(until_ps)
 
 
-def test_delivery_goes_on_while_the_controller_restarts(tmp_path):
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_delivery_goes_on_while_the_controller_restarts(tmp_path, rounds):
     async def scenario(restarted):
-        async with simulation(line(), seed=3, store=tmp_path / f"{restarted}.db") as running:
+        net = line(distil_links=rounds)
+        async with simulation(net, seed=3, store=tmp_path / f"{restarted}.db") as running:
             await running.set_up()
             await running.controller.start()
             clock, engine = running.clock, running.emulation.engine

@@ -35,6 +35,12 @@ def ring():
 
 
 def run(scenario):
+    """With a circuit of two links, and with one whose links distil."""
+    for rounds in (0, 1):
+        attempt(scenario, rounds)
+
+
+def attempt(scenario, rounds):
     net, faults = ring(), CallFaults()
 
     async def main():
@@ -45,6 +51,7 @@ def run(scenario):
             assert before["n0"]["meters"] and before["n0"]["clone sessions"]
             assert before["n0"]["digests"]
             circuit = replace(net.circuits["stays"], name="x", tail="n2", path=(), slots=2)
+            circuit = replace(circuit, distil_links=rounds)
             await scenario(simulated, circuit, faults)
             await settled(simulated)
             assert await simulated.controller.snapshot() == before

@@ -30,6 +30,7 @@ LINK = {
     "dark_counts": '"50 Hz"',
     "detection_window": '"10 ns"',
 }
+POOR_VISIBILITY = 0.85
 RATE_TOLERANCE = 0.03
 FIDELITY_TOLERANCE = 0.003
 """What a promise may miss besides 4 standard errors: the model's 3 standard errors of its own, and
@@ -76,20 +77,26 @@ class Outcome:
     fidelity_margins: list[float]
     rate_ratios: list[float]
     rounds: list[int]
+    rounds_on_links: list[int] = field(default_factory=list)
     rate_errors: list[float] = field(default_factory=list)
     fidelity_errors: list[float] = field(default_factory=list)
     pairs: int = 0
 
 
-async def run(links, requests: int, seconds: float, seed: int = 1, **memory) -> Outcome:
-    """Admit what can be, deliver for `seconds` of virtual time, check promises and resources."""
+async def run(
+    links, requests: int, seconds: float, seed: int = 1, poor: int = 0, **memory
+) -> Outcome:
+    """Admit what can be, deliver for `seconds` of virtual time, check promises and resources. Each
+    `poor`-th link (0: none) makes pairs of little visibility."""
     names = sorted({name for a, b, _ in links for name in (a, b)})
     text = rig.network([(a, b) for a, b, _ in links], [], link=LINK | {"length": '"1 km"'},
                        memory=MEMORY | memory, seed=seed)  # fmt: skip
-    for a, b, km in links:
-        text = text.replace(
-            f'between = ["{a}", "{b}"]', f'between = ["{a}", "{b}"]\nlength = "{km:.3f} km"', 1
-        )
+    for place, (a, b, km) in enumerate(links):
+        ends = f'between = ["{a}", "{b}"]'
+        keys = f'{ends}\nlength = "{km:.3f} km"'
+        if poor and place % poor == 0:
+            keys += f"\nvisibility = {POOR_VISIBILITY}"
+        text = text.replace(ends, keys, 1)
     rng = random.Random(seed)
     async with simulation(loads(text)) as simulated:
         controller, engine = simulated.controller, simulated.emulation.engine
@@ -140,12 +147,14 @@ def check_resources(network, plans) -> None:
     labels: Counter[tuple[int, int]] = Counter()
     for plan in plans:
         circuits.update(link.index for link in plan.path)
-        for hop in plan.hops:
+        for hop in (hop for part in plan.parts for hop in part.hops):
             for side in hop.sides:
+                labels[side.link.index, side.label] += 1
+                if side.is_fed:
+                    continue  # its slots are its feeder's
                 used = range(side.slots.first, side.slots.first + side.slots.count)
                 slots.update((hop.node, slot) for slot in used)
                 assert used.stop <= network.nodes[hop.node].memory.slots
-                labels[side.link.index, side.label] += 1
     assert all(count == 1 for count in slots.values())
     assert all(count == 2 for count in labels.values())  # one circuit, two ends
     for plan in plans:
@@ -176,6 +185,7 @@ def check_promise(plan, nodes, measured, elapsed_s, outcome) -> None:
     error = fidelity["std"] / math.sqrt(count)
     assert fidelity["mean"] + 4 * error >= promise.fidelity - FIDELITY_TOLERANCE, plan.name
     outcome.rounds.append(plan.rounds)
+    outcome.rounds_on_links.append(max(plan.link_rounds))
     outcome.pairs += count
     outcome.fidelity_margins.append(fidelity["mean"] - promise.fidelity)
     outcome.rate_ratios.append(rate / promise.rate_per_s)

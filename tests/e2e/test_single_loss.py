@@ -49,6 +49,18 @@ def each_loss(text, work):
     return asyncio.run(main())
 
 
+def test_each_message_is_lost_once_where_links_distil():
+    async def work(simulated):
+        await simulated.generate(Goal(simulated.emulation.engine.delivered + 2))
+
+    text = rig.chain(4, slots=2, memory=MEMORY, cutoff="5 ms", circuit={"distil_links": 1})
+    losses, counters, summary = each_loss(text, work)
+    assert losses > 30
+    assert counters["distil_repeated"] > 0
+    assert counters["fed"] > 0
+    assert {"distil sent", "distil"} <= set(summary.pair_events)
+
+
 @pytest.mark.parametrize("complete", [False, True], ids=["", "complete"])
 @pytest.mark.parametrize("request_", ["keep", "measure", "early"])
 def test_each_message_is_lost_once(request_, complete):

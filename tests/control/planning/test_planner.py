@@ -1,18 +1,20 @@
 """Plans on a ring: what is asked for is promised, or refused with what would be possible."""
 
+import random
 import re
 from dataclasses import replace
 from itertools import product
 
+import networkx as nx
 import pytest
 from e2e import rig
 
 from control.networks import discovered
-from qplane.control import NoPathError, RefusedError, codec
+from qplane.control import ControlError, NoPathError, RefusedError, codec
 from qplane.control.planning import Load, choose, model, options, planner
 from qplane.control.plans import plan_circuits
 from qplane.control.topology import Device, Topology
-from qplane.net import loads
+from qplane.net import Circuit, loads
 from qplane.wire import to_fraction
 
 LINK = {
@@ -117,6 +119,98 @@ def test_fidelity_is_bought_with_distillation():
             choose(topology, replace(circuit, distil=allowed), Load.of(topology, ()))
     with pytest.raises(RefusedError, match=r"fidelity 0\.98\d at 10 pairs/s is"):
         choose(topology, replace(circuit, fidelity=0.999), Load.of(topology, ()))
+
+
+def line_of(visibilities, **memory):
+    """A chain whose links have these visibilities, as discovered, and its only circuit."""
+    count = len(visibilities)
+    links = [(f"n{k}", f"n{k + 1}") for k in range(count)]
+    circuit = {"name": "c", "from": "n0", "to": f"n{count}"}
+    text = rig.network(links, [circuit], link=LINK, memory=MEMORY | memory)
+    for k, visibility in enumerate(visibilities):
+        ends = f'between = ["n{k}", "n{k + 1}"]\n'
+        text = text.replace(ends, f"{ends}visibility = {visibility}\n")
+    network = loads(text)
+    return topology_of(network), network.circuits["c"]
+
+
+@pytest.mark.parametrize(
+    ("visibilities", "t2", "fidelity", "rate", "rounds"),
+    [
+        ([0.98, 0.7, 0.98, 0.98], "100 ms", 0.8, 10.0, (0, 1, 0, 0)),  # what is poor alone
+        ([0.98, 0.7, 0.98, 0.98], "500 ms", 0.88, 50.0, (2, 2, 2, 2)),
+        ([0.9] * 4, "500 ms", 0.93, 10.0, (2, 2, 2, 2)),
+    ],
+)
+def test_links_distil_where_that_takes_less_or_nothing_else_does(
+    visibilities, t2, fidelity, rate, rounds
+):
+    topology, circuit = line_of(visibilities, t2=f'"{t2}"')
+    circuit = replace(circuit, fidelity=fidelity, rate_per_s=rate)
+    choice = choose(topology, circuit, Load.of(topology, ()))
+    assert (choice.rounds, choice.link_rounds) == (0, rounds)
+    assert choice.slots > max(rounds)
+    (plan,) = plan_circuits(topology, [circuit])
+    assert plan.link_rounds == rounds
+    assert [feeder.rounds for feeder in plan.feeders] == [n for n in rounds if n]
+    try:
+        dearer = choose(topology, replace(circuit, distil_links=0), Load.of(topology, ()))
+    except RefusedError:
+        assert fidelity == 0.93
+    else:
+        assert dearer.cost > choice.cost
+
+
+def test_no_distillation_on_a_link_whose_number_leaves_no_room():
+    """Of its pairs speaks a link number 16 above."""
+    links = [("hub", f"n{k}") for k in range(18)]
+    circuits = [{"name": "c", "from": "n2", "to": "n17", "distil_links": 1, "slots": 2}]
+    text = rig.network(links, circuits, link=LINK, memory=MEMORY | {"slots": 40})
+    topology = topology_of(loads(text))
+    with pytest.raises(
+        ControlError, match=r"no distillation on link hub-n17: it is number 17 at hub and 0 at n17"
+    ):
+        plan_circuits(topology, [topology.network.circuits["c"]])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_all_that_refusals_offer_is_admitted(seed):
+    """Random networks with circuits that stand, random requests."""
+    rng = random.Random(seed)
+    count = rng.randint(4, 9)
+    graph = nx.connected_watts_strogatz_graph(count, 2 if rng.random() < 0.4 else 4, 0.3, seed=seed)
+    links = [(f"n{a}", f"n{b}") for a, b in graph.edges]
+    memory = MEMORY | {"slots": rng.choice([6, 12, 32]), "t2": rng.choice(['"50 ms"', '"1 s"'])}
+    link = LINK | {"visibility": rng.choice([0.9, 0.98])}
+    network = loads(rig.network(links, [], link=link, memory=memory))
+    topology = topology_of(network)
+    standing, offered = [], 0
+    for number in range(8):
+        head, tail = rng.sample(sorted(network.nodes), 2)
+        circuit = Circuit(f"c{number}", head, tail, 0, 0, ())
+        kind = rng.choice(["fidelity", "rate", "both", "both"])
+        if kind != "rate":
+            circuit = replace(circuit, fidelity=round(rng.uniform(0.7, 0.99), 3))
+        if kind != "fidelity":
+            circuit = replace(circuit, rate_per_s=round(10 ** rng.uniform(0, 4), 1))
+        try:
+            standing += plan_circuits(topology, [circuit], standing)
+        except NoPathError:
+            continue
+        except RefusedError as error:
+            said = str(error).partition(";")[2]
+            for terms in re.findall(
+                r"((?:fidelity [\d.]+)?(?: at )?(?:[\d.e+-]+ pairs/s)?)(?:,|$| is)", said
+            ):
+                numbers = re.search(
+                    r"(?:fidelity ([\d.]+))?(?: at )?(?:([\d.e+-]+) pairs/s)?", terms
+                )
+                fidelity, rate = (float(value or 0) for value in numbers.groups())
+                if fidelity or rate:
+                    offer = replace(circuit, fidelity=fidelity, rate_per_s=rate)
+                    plan_circuits(topology, [offer], standing)
+                    offered += 1
+    assert standing or offered
 
 
 @pytest.mark.parametrize(("fidelity", "rate"), [(0.93, 60.0), (0.955, 300.0), (0.975, 30.0)])

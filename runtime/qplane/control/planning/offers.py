@@ -1,132 +1,198 @@
-"""What a refusal says: what would be possible instead."""
+"""What a refusal says: what would be possible instead. All of it is admitted if it is asked for."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from qplane.control.planning.load import Load
 from qplane.control.planning.model import Estimate, best_fidelity, models
 from qplane.control.planning.options import (
     Option,
     cutoffs,
+    is_met,
     option_of,
     reckon,
+    records_suffice,
     rounds_to_try,
-    settings_to_try,
     slots_to_try,
+    ways_to_try,
 )
 from qplane.control.planning.paths import Path
 from qplane.control.topology import Topology
 from qplane.net import Circuit
 
-_OFFERS = 9
+_CUTOFFS = 9
 """Cut-offs that are tried for what a refusal offers."""
 
 _SETTINGS = 4
-"""Likewise settings of the links of a path."""
+"""Likewise settings of the links of a path, for each number of rounds."""
+
+_RETREATS = 5
+"""How often an offer is made a little smaller where it would not be admitted."""
+
+_Try = tuple[Option, int]
+"""An option and a number of slots."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A way to serve a circuit with what comes of it."""
+
+    option: Option
+    slots: int
+    cutoff_ps: int
+    estimate: Estimate
+
+
+def admissible(
+    topology: Topology, circuit: Circuit, load: Load, paths: Sequence[Path]
+) -> Offer | None:
+    """A way that meets the request, among those that a refusal would offer."""
+    for way in _tries(topology, circuit, load, paths):
+        if _is_conceivable(circuit, way):
+            found = _first(circuit, way)
+            if found is not None:
+                return found
+    return None
 
 
 def refusal(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[Path]) -> str:
+    """Why a circuit is refused, and what would be possible."""
     wanted = _terms(circuit.fidelity, circuit.rate_per_s)
     text = f"circuit {circuit.name}: {wanted} is not possible from {circuit.head} to {circuit.tail}"
-    feasible = [
-        (path, slots)
-        for path in paths
-        for slots in list(slots_to_try(topology, circuit, load, path))[-1:]  # the most
-    ]
-    if not feasible:
+    if not any(any(True for _ in slots_to_try(topology, circuit, load, path)) for path in paths):
         return f"{text}: no slots are left for it on any path"
+    tries = _tries(topology, circuit, load, paths)
     offers = []
-    tries = [
-        (option, slots)
-        for path, slots in feasible
-        for option in _offered(topology, circuit, load, path)
-        if option.rounds < slots
-    ]
-    if circuit.fidelity:
-        rates = [_best(circuit, *each, of_rate=True) for each in tries]
-        rate = max((found.sure_rate_per_s for found in rates if found), default=0.0)
-        if rate > 0:
-            offers.append(_terms(circuit.fidelity, _rounded_down(rate)))
-    if not offers or circuit.rate_per_s:
-        asked = circuit.rate_per_s
+    found = _most_rate(circuit, tries)
+    if found is not None:
+        rate = _rounded_down(found.estimate.sure_rate_per_s)
+        offers += _confirmed(circuit, found, circuit.fidelity, rate)
+    if circuit.fidelity and (not offers or circuit.rate_per_s):
+        rate = circuit.rate_per_s
         found = _most_fidelity(circuit, tries)
         if found is None and not offers:  # neither of the two can be had
-            asked = 0.0
             found = _most_fidelity(replace(circuit, rate_per_s=0.0), tries)
+            rate = 0.0
         if found is not None:
-            rate = asked or _rounded_down(found.sure_rate_per_s)
-            offers.append(_terms(math.floor(1000 * found.sure_fidelity) / 1000, rate))
+            fidelity = math.floor(1000 * found.estimate.sure_fidelity) / 1000
+            rate = rate or _rounded_down(found.estimate.sure_rate_per_s)
+            offers += _confirmed(circuit, found, fidelity, rate)
     if not offers:
-        rounds = max(rounds_to_try(circuit))
         best = max(
-            best_fidelity(links, models(topology, circuit.head, path)[1], count)
-            for path in paths
-            for links in settings_to_try(topology, circuit, load, path)
-            for count in rounds_to_try(circuit)
+            (
+                best_fidelity(links, models(topology, circuit.head, path)[1], count)
+                for path in paths
+                for count, links in ways_to_try(topology, circuit, load, path)
+            ),
+            default=0.0,
         )
+        rounds = max(rounds_to_try(circuit))
         with_ = f", also with {rounds} rounds of distillation" if rounds else ""
         return f"{text}; no path gives more than {best:.3f} at any rate{with_}"
     return f"{text}; {', or '.join(offers)} is"
 
 
-def _most_fidelity(circuit: Circuit, tries: Sequence[tuple[Option, int]]) -> Estimate | None:
+def _confirmed(circuit: Circuit, found: Offer, fidelity: float, rate: float) -> list[str]:
+    """The terms, a little below these where another estimate is just short of them; or nothing."""
+    for _ in range(_RETREATS):
+        asked = replace(circuit, fidelity=fidelity, rate_per_s=rate)
+        if fidelity < 0 or _first(asked, (found.option, found.slots)) is None:
+            if rate == circuit.rate_per_s:
+                fidelity = round(fidelity - 0.001, 3)
+            else:
+                rate = _rounded_down(0.98 * rate)
+        else:
+            return [_terms(fidelity, rate)]
+    return []
+
+
+def _most_rate(circuit: Circuit, tries: Sequence[_Try]) -> Offer | None:
+    """The highest rate with the fidelity asked for."""
+    free = replace(circuit, rate_per_s=0.0)
+    found = [_first(free, way) for way in tries if _is_conceivable(circuit, way)]
+    return max(
+        (offer for offer in found if offer is not None),
+        key=lambda offer: offer.estimate.sure_rate_per_s,
+        default=None,
+    )
+
+
+def _most_fidelity(circuit: Circuit, tries: Sequence[_Try]) -> Offer | None:
     """The highest fidelity with the rate asked for."""
-    found = [_best(circuit, *each, of_rate=False) for each in tries]
-    return max((f for f in found if f), key=lambda f: f.sure_fidelity, default=None)
+    free = replace(circuit, fidelity=0.0)
+    return max(
+        (
+            offer
+            for way in tries
+            for offer in _descending(free, way)
+            if offer.estimate.sure_rate_per_s >= circuit.rate_per_s
+        ),
+        key=lambda offer: offer.estimate.sure_fidelity,
+        default=None,
+    )
 
 
-def _offered(topology: Topology, circuit: Circuit, load: Load, path: Path) -> Iterator[Option]:
-    """All to oneself: what a refusal may offer of a path, some settings of its links."""
-    _, nodes = models(topology, circuit.head, path)
-    settings_of_path = list(settings_to_try(topology, circuit, load, path))
-    for links in settings_of_path[:: math.ceil(len(settings_of_path) / _SETTINGS) or 1]:
-        for rounds in rounds_to_try(circuit):
-            yield option_of(links, nodes, load, path, 1, rounds)
+def _is_conceivable(circuit: Circuit, way: _Try) -> bool:
+    option, _ = way
+    return best_fidelity(option.links, option.nodes, option.rounds) >= circuit.fidelity
 
 
-def _best(circuit: Circuit, option: Option, slots: int, *, of_rate: bool) -> Estimate | None:
-    """The highest rate with the fidelity asked for, or the highest fidelity with the rate."""
-    if of_rate and best_fidelity(option.links, option.nodes, option.rounds) < circuit.fidelity:
-        return None
-    best: Estimate | None = None
-    for cutoff_ps in _descending(circuit, option):
-        # A shorter cut-off gives more fidelity and a lower rate.
-        least_rate = 0.0 if of_rate else circuit.rate_per_s
-        found = reckon(replace(circuit, rate_per_s=least_rate), option, slots, cutoff_ps)
-        if found is None or found.sure_rate_per_s < least_rate:
-            break
-        if not of_rate:
-            best = found
-        elif found.sure_fidelity >= circuit.fidelity:
-            return found
-    return best
+def _first(circuit: Circuit, way: _Try) -> Offer | None:
+    """With the longest cut-off that meets the request."""
+    return next(
+        (offer for offer in _descending(circuit, way) if is_met(circuit, offer.estimate)), None
+    )
 
 
-def _descending(circuit: Circuit, option: Option) -> Iterator[int]:
-    """Cut-offs to try for an offer, longest first."""
-    if circuit.cutoff_ps:
-        yield circuit.cutoff_ps
-        return
-    least, most = cutoffs(option)
-    for step in range(_OFFERS):
-        yield round(most * (least / most) ** (step / (_OFFERS - 1)))
+def _descending(circuit: Circuit, way: _Try) -> Iterator[Offer]:
+    """What comes of the cut-offs to try, longest first, as long as anything comes."""
+    option, slots = way
+    lengths = [circuit.cutoff_ps]
+    if not circuit.cutoff_ps:
+        least, most = cutoffs(option)
+        lengths += [
+            round(most * (least / most) ** (step / (_CUTOFFS - 1))) for step in range(_CUTOFFS)
+        ]
+    for cutoff_ps in lengths:
+        found = reckon(circuit, option, slots, cutoff_ps)
+        if found is None:
+            return
+        if records_suffice(option, slots, cutoff_ps, found):
+            yield Offer(option, slots, cutoff_ps, found)
+
+
+def _tries(topology: Topology, circuit: Circuit, load: Load, paths: Sequence[Path]) -> list[_Try]:
+    """All to oneself: what may be offered of each path, with as many slots as there are."""
+    tries = []
+    for path in paths:
+        slots = max(slots_to_try(topology, circuit, load, path), default=0)
+        _, nodes = models(topology, circuit.head, path)
+        by_rounds: dict[tuple[int, int], list[Option]] = {}
+        for count, links in ways_to_try(topology, circuit, load, path):
+            option = option_of(links, nodes, load, path, 1, count)
+            if option.most_rounds < slots:
+                by_rounds.setdefault((count, option.most_rounds), []).append(option)
+        for options in by_rounds.values():
+            step = math.ceil(len(options) / _SETTINGS)
+            tries += [(option, slots) for option in options[::step]]
+    return tries
 
 
 def _rounded_down(rate: float) -> float:
     """To two digits, so that what is offered is also admitted."""
     if rate <= 0:
         return 0.0
-    scale = 10.0 ** (math.floor(math.log10(rate)) - 1)
-    return math.floor(rate / scale) * scale
+    digits = 1 - math.floor(math.log10(rate))
+    return math.floor(rate * 10.0**digits) / 10.0**digits
 
 
 def _terms(fidelity: float, rate_per_s: float) -> str:
     parts = []
     if fidelity:
-        parts.append(f"fidelity {fidelity:.3g}")
+        parts.append(f"fidelity {fidelity:.10g}")
     if rate_per_s:
-        parts.append(f"{rate_per_s:.4g} pairs/s")
+        parts.append(f"{rate_per_s:.10g} pairs/s")
     return " at ".join(parts)

@@ -28,6 +28,9 @@ SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, MAX_SLOTS_PER_SIDE)
 ROUNDS = 2
 """Of distillation, at most, where the request does not say how many."""
 
+PAIRS_PER_LINK = 4096
+"""Records of the P4 program for each link: a pair's must outlive it, whoever's pairs come next."""
+
 ROUGH = 200
 """Deliveries that tell what is nowhere near the request."""
 
@@ -60,7 +63,7 @@ def rounds_to_try(circuit: Circuit) -> Sequence[int]:
     """Rounds of distillation to try."""
     if circuit.distil is not None:
         return (circuit.distil,)
-    if circuit.distil_links is not None:
+    if circuit.distil_links:
         return (0,)
     if not circuit.fidelity or circuit.complete or circuit.request == "early":
         return (0,)
@@ -204,3 +207,21 @@ def cutoffs(option: Option) -> tuple[int, int]:
     slowest_ps = max(link.longest_ps for link in option.links)
     least = herald_ps + max(link.attempt_ps for link in option.links)
     return least, max(2 * least, round(20 * slowest_ps))
+
+
+def is_met(circuit: Circuit, found: Estimate) -> bool:
+    return found.sure_fidelity >= circuit.fidelity and found.sure_rate_per_s >= circuit.rate_per_s
+
+
+def records_suffice(option: Option, slots: int, cutoff_ps: int, found: Estimate) -> bool:
+    """Whether the record of a pair stands until it is done, while its link makes others."""
+    waits = max(len(option.links) - 1, 1)
+    longest_ps = cutoff_ps or max(21 * slots * link.longest_ps for link in option.links)
+    if cutoff_ps:  # a pair waits on its link for another to be distilled with
+        longest_ps += max((21 * link.longest_ps for link in option.links if link.rounds), default=0)
+    lifetime_ps = waits * longest_ps + 4 * sum(link.delay_ps for link in option.links)
+    if option.rounds:  # until there is another pair of as many rounds; seven times the mean
+        lifetime_ps += round(7e12 / found.rate_per_s)
+    return all(
+        lifetime_ps * link.success / link.attempt_ps < PAIRS_PER_LINK for link in option.links
+    )

@@ -28,12 +28,14 @@ from qplane.control.planning.model import (
     models,
     most_rate_per_s,
 )
-from qplane.control.planning.offers import refusal
+from qplane.control.planning.offers import admissible, refusal
 from qplane.control.planning.options import (
     Option,
     cutoffs,
+    is_met,
     option_of,
     reckon,
+    records_suffice,
     slots_to_try,
     ways_to_try,
 )
@@ -46,9 +48,6 @@ TURNS = (16, 8, 6, 4, 3, 2, 1)
 
 TURNS_UNASKED = 4
 """The most that is granted where no rate was asked for."""
-
-PAIRS_PER_LINK = 4096
-"""Records of the P4 program for each link: a pair's must outlive it, whoever's pairs come next."""
 
 _STEPS = 5
 """Bisections of the logarithm of the cut-off."""
@@ -99,7 +98,13 @@ def choose(topology: Topology, circuit: Circuit, load: Load) -> Choice:
         found = _on_path(topology, circuit, load, path, math.inf if best is None else best.cost)
         if found is not None and (best is None or found.cost < best.cost):
             best = found
-    if best is None:
+    if best is None:  # the bisection of the cut-off may have missed what a refusal would offer
+        offer = admissible(topology, circuit, load, paths)
+        if offer is not None:
+            cost = _cost(topology, circuit, offer.option, offer.slots)
+            return _chosen(
+                circuit, offer.option, offer.slots, offer.cutoff_ps, offer.estimate, cost
+            )
         raise RefusedError(refusal(topology, circuit, load, paths))
     return best
 
@@ -196,12 +201,12 @@ def _meet(circuit: Circuit, option: Option, slots: int) -> tuple[int, Estimate] 
         return None
     if circuit.cutoff_ps:
         found = reckon(circuit, option, slots, circuit.cutoff_ps)
-        return (circuit.cutoff_ps, found) if found and _is_met(circuit, found) else None
+        return (circuit.cutoff_ps, found) if found and is_met(circuit, found) else None
     # Without a cut-off the rate is highest.
     found = reckon(circuit, option, slots, 0)
     if found is None or found.sure_rate_per_s < circuit.rate_per_s:
         return None
-    if found.sure_fidelity >= circuit.fidelity and _records_suffice(option, slots, 0, found):
+    if found.sure_fidelity >= circuit.fidelity and records_suffice(option, slots, 0, found):
         return 0, found
     least, most = cutoffs(option)
     for _ in range(_STEPS):
@@ -211,31 +216,13 @@ def _meet(circuit: Circuit, option: Option, slots: int) -> tuple[int, Estimate] 
             if found is not None and found.sure_fidelity < circuit.fidelity:
                 return None  # a longer one loses fidelity, a shorter one rate
             least = cutoff_ps
-        elif found.sure_fidelity >= circuit.fidelity and _records_suffice(
+        elif found.sure_fidelity >= circuit.fidelity and records_suffice(
             option, slots, cutoff_ps, found
         ):
             return cutoff_ps, found
         else:
             most = cutoff_ps
     return None
-
-
-def _is_met(circuit: Circuit, found: Estimate) -> bool:
-    return found.sure_fidelity >= circuit.fidelity and found.sure_rate_per_s >= circuit.rate_per_s
-
-
-def _records_suffice(option: Option, slots: int, cutoff_ps: int, found: Estimate) -> bool:
-    """Whether the record of a pair stands until it is done, while its link makes others."""
-    waits = max(len(option.links) - 1, 1)
-    longest_ps = cutoff_ps or max(21 * slots * link.longest_ps for link in option.links)
-    if cutoff_ps:  # a pair waits on its link for another to be distilled with
-        longest_ps += max((21 * link.longest_ps for link in option.links if link.rounds), default=0)
-    lifetime_ps = waits * longest_ps + 4 * sum(link.delay_ps for link in option.links)
-    if option.rounds:  # until there is another pair of as many rounds; seven times the mean
-        lifetime_ps += round(7e12 / found.rate_per_s)
-    return all(
-        lifetime_ps * link.success / link.attempt_ps < PAIRS_PER_LINK for link in option.links
-    )
 
 
 def check_turns(circuit: Circuit, path: Path, load: Load) -> None:
