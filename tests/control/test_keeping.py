@@ -1,6 +1,7 @@
 """The controller keeps the network by itself, in a task of its own, while others use it."""
 
 import asyncio
+import math
 import random
 from dataclasses import replace
 
@@ -137,6 +138,17 @@ def test_it_is_repaired_at_once_without_anybody_asking():
         ({"cutoff_ps": -5}, "circuit x: cutoff is -5 ps"),
         ({"tail": "n1"}, "circuit x: its path (n0-n1, n1-n2) does not lead from n0 to n1"),
         ({"cutoff_ps": 1 << 63}, f"circuit x: cutoff is {1 << 63} ps"),
+        ({"budget_ps": -1}, "circuit x: budget is -1 ps"),
+        ({"fidelity": 1.5}, "circuit x: fidelity is 1.5; 0 to 1 are possible"),
+        ({"fidelity": math.nan}, "circuit x: fidelity is nan; it should be a number"),
+        ({"rate_per_s": -2.0}, "circuit x: rate_per_s is -2.0; 0 and more are possible"),
+        ({"distil": 4}, "circuit x: distil is 4; 0 to 3 are possible"),
+        ({"slice": "gold"}, "circuit x: no slice is named gold"),
+        ({"request": "later"}, "circuit x: request is 'later'; keep, measure, early are possible"),
+        ({"slots": 1.5}, "circuit x: slots is 1.5; it should be a whole number"),
+        ({"name": None}, "circuit None: name is None; it should be text"),
+        ({"name": ""}, "circuit : a name consists of letters"),
+        ({"path": (1, 2)}, "circuit x: path is (1, 2); it should be a tuple (a Link)"),
         ({"name": "c"}, "a circuit named c stands already"),
     ],
 )

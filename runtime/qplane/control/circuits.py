@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from qplane.clock import Clock
 from qplane.control import generation
+from qplane.control.asked import check
 from qplane.control.devices import Devices
 from qplane.control.errors import ControlError, DrainError
 from qplane.control.events import EventKind, Events
@@ -17,9 +18,8 @@ from qplane.control.intent import Base, Intent, Standing
 from qplane.control.links import reserved
 from qplane.control.plans import CircuitPlan, plan_circuits
 from qplane.control.programmer import Programmer
-from qplane.control.slots import MAX_SLOTS_PER_SIDE, Slots
-from qplane.control.timing import LONGEST_PS
-from qplane.net import Circuit, Network
+from qplane.control.slots import Slots
+from qplane.net import Circuit
 
 _T = TypeVar("_T")
 
@@ -99,7 +99,7 @@ class Circuits:
 
     async def _add(self, circuits: Sequence[Circuit]) -> list[Standing]:
         for circuit in circuits:
-            _check(circuit, self._programmer.topology.network)
+            check(circuit, self._programmer.topology.network)
         plans = plan_circuits(
             self._programmer.topology,
             circuits,
@@ -126,7 +126,7 @@ class Circuits:
         there; then the old path generates nothing more, and what is in its memory is delivered or
         expires under the old labels. Its entries go once its memory is empty (:meth:`retire`).
         """
-        _check(circuit, self._programmer.topology.network)
+        check(circuit, self._programmer.topology.network)
         async with self._changing:
             old = _named(self.current, circuit.name)
             (plan,) = plan_circuits(
@@ -323,36 +323,6 @@ class Circuits:
         name = standing.circuit.name
         path = " - ".join(hop.node for hop in standing.plan.hops)
         self._events.tell(kind, f"{name}: {path}", circuit=name)
-
-
-def _check(circuit: Circuit, network: Network) -> None:
-    """Raise ControlError where a request makes no sense, whoever made it."""
-    problem = ""
-    for end in (circuit.head, circuit.tail):
-        if end not in network.nodes:
-            problem = f"no node is named {end}"
-    if circuit.head == circuit.tail:
-        problem = f"both ends are {circuit.head}"
-    elif not 0 <= circuit.slots <= MAX_SLOTS_PER_SIDE:
-        problem = f"slots is {circuit.slots}; 0 to {MAX_SLOTS_PER_SIDE} are possible"
-    elif not 0 <= circuit.cutoff_ps <= LONGEST_PS:
-        problem = f"cutoff is {circuit.cutoff_ps} ps; 0 to {LONGEST_PS} are possible"
-    elif not problem and circuit.path and not _leads(circuit):
-        over = ", ".join(link.name for link in circuit.path)
-        problem = f"its path ({over}) does not lead from {circuit.head} to {circuit.tail}"
-    if problem:
-        raise ControlError(f"circuit {circuit.name}: {problem}")
-
-
-def _leads(circuit: Circuit) -> bool:
-    """Whether the path begins at the head and ends at the tail, each link where the last one ended,
-    and passes no node twice."""
-    passed = [circuit.head]
-    for link in circuit.path:
-        if passed[-1] not in (link.a.node, link.b.node):
-            return False
-        passed.append(link.far(passed[-1]).node)
-    return passed[-1] == circuit.tail and len(set(passed)) == len(passed)
 
 
 def _named(items: Mapping[str, _T], name: str) -> _T:

@@ -488,12 +488,20 @@ class Controller:
 
     def entries(self, node: str) -> Sequence[Entry]:
         """What this controller has written into the switch of `node`."""
+        self._check_node(node)
         return self._programmer.installed(node)
 
     @checked
     async def counters(self, node: str, name: str, indices: Sequence[int] = ()) -> dict[int, int]:
         """Packets by index of one of the P4 program's counters, such as "QnodeIngress.drops".
 
-        Indices that are 0 are left out; without `indices`, all others are there.
+        Indices that are 0 are left out; without `indices`, all others are there. Raises
+        ControlError, ConnectionFailedError.
         """
+        self._check_node(node)
         return await self._switches.sessions[node].read_counters(name, indices)
+
+    def _check_node(self, name: str) -> None:
+        nodes = self.network.nodes
+        if name not in nodes:
+            raise ControlError(f"no node is named {name}; nodes: {', '.join(nodes)}")

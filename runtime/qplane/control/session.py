@@ -416,7 +416,19 @@ class Session:
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
     async def read_counters(self, name: str, indices: Sequence[int] = ()) -> dict[int, int]:
-        """Packets counted by those indices (none: all) of a counter array that are not 0."""
+        """Packets counted by those indices (none: all) of a counter array that are not 0.
+
+        Raises ControlError where there is no such array or cell, ConnectionFailedError.
+        """
+        try:
+            size = self._schema.counters[name].size
+        except ValueError as error:
+            raise ControlError(str(error), node=self.node) from error
+        for index in indices:
+            if not 0 <= index < size:
+                raise ControlError(
+                    f"counter {name}: index {index}: 0 to {size - 1} are possible", node=self.node
+                )
         wanted = [fy.P4CounterEntry(name, index=index) for index in indices]
         cells = await self._read(wanted or [fy.P4CounterEntry(name)])
         return {cell.index: cell.packet_count for cell in cells if cell.packet_count}

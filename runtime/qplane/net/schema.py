@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from qplane.net import units
+from qplane.net.names import checked_name
 
 if TYPE_CHECKING:
     from qplane_cext.sim.photonic import FibreLink
@@ -120,16 +121,8 @@ def _fidelity(value: object) -> float:
     return fidelity
 
 
-def _name(value: str) -> str:
-    if not value or not all(c.isalnum() or c in "-_." for c in value):
-        raise ValueError("a name consists of letters, digits, '-', '_' and '.'")
-    if not value.strip("."):
-        raise ValueError("a name has a letter, a digit, '-' or '_' in it, not dots alone")
-    return value
-
-
 def _herald(value: str | bool | None) -> str | bool | None:
-    return _name(value) if isinstance(value, str) else value or None
+    return checked_name(value) if isinstance(value, str) else value or None
 
 
 def _power_of_two(value: int) -> int:
@@ -138,7 +131,7 @@ def _power_of_two(value: int) -> int:
     return value
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(checked_name)]
 PowerOfTwo = Annotated[
     int, AfterValidator(_power_of_two), Field(ge=1, le=1 << 23)
 ]  # 24-bit numbers
