@@ -1,5 +1,5 @@
-"""The doors of the Python API: each public function x argument x wrong kind of value gives one error
-that names function and argument, before the function has begun."""
+"""Each public function of the Python API x argument x wrong kind gives one error that names
+function and argument, before the function has begun."""
 
 import inspect
 import types
