@@ -11,8 +11,8 @@ Sources of the parameters:
   files and the fidelity estimation of SoftwareQuTech/QLinkLayerSimulations. What that estimates is
   written again here: equations 8 and 10 of the supplement above, with p_ud, p_du, p_uu, p_dd for
   one click while a alone, b alone, both, none are bright.
-- Stephenson et al., Phys. Rev. Lett. 124, 110501 (2020), arXiv:1911.10841: two ions, double-click;
-  94 %, 182 a second, success 2.18e-4 (abstract).
+
+Others are left out, as their parameters could not be looked up: docs/link-figures.md.
 """
 
 from __future__ import annotations
@@ -62,13 +62,6 @@ QL2020: dict[str, object] = {
     "attenuation": "0.5 dB/km",
     "emission_efficiency": 0.46 * 0.004425660112387056,
 }
-STEPHENSON: dict[str, object] = {
-    "scheme": "double-click",
-    "length": "4 m",
-    "emission_efficiency": math.sqrt(2 * 2.18e-4),
-    "attempt_time": "1.198 us",
-    "cycle": "4 us",
-}
 
 
 class Row(NamedTuple):
@@ -110,7 +103,6 @@ ROWS = (
         for more, errors in ((", photons alone", {}), ("", DAHLBERG_ERRORS))
         for link in (scenario | {"bright_state": alpha},)
     ),
-    Row("Stephenson, V = 0.88", 182.0, 0.94, STEPHENSON | {"visibility": 0.88}),
 )
 
 
