@@ -18,6 +18,9 @@ from qplane.wire.service import RequestType
 _PATIENCE = 8
 """Times the expected wait without a pair after which something may be wrong."""
 
+_MOST_DOUBLINGS = 6
+"""Of that patience, while nothing comes at all."""
+
 
 class _Running(NamedTuple):
     """What the device attempts for, and how many pairs it still makes."""
@@ -61,6 +64,7 @@ class Attempts:
         self._wake: Timer | None = None
         self._wake_cycle = 0
         self._impatience: Timer | None = None
+        self._fruitless = 0  # times that the order was given without a pair since
 
     @property
     def scheduler(self) -> Scheduler:
@@ -93,6 +97,7 @@ class Attempts:
 
     def made(self, id: QueueId) -> None:
         """The device made a pair of its order."""
+        self._fruitless = 0
         if self._running is not None and self._running.id == id:
             self._running = _Running(id, self._running.pairs - 1)
         serving = self._serving.get(id)
@@ -201,7 +206,7 @@ class Attempts:
         if self._impatience is not None:
             self._impatience.cancel()
         terms, timing = serving.item.terms, self._timing
-        wait_ps = _PATIENCE * (
+        wait_ps = (_PATIENCE << min(self._fruitless, _MOST_DOUBLINGS)) * (
             (terms.cycles_per_pair + timing.keep_cycles + timing.reply_cycles) * timing.cycle_ps
             + timing.round_trip_ps
         )
@@ -218,6 +223,7 @@ class Attempts:
                 return
             self._too_long(serving)
             self._running = None  # the device may have lost the order: it is given once more
+            self._fruitless += 1
             self.decide()
 
         self._impatience = self._timers.at(self._timers.now_ps() + wait_ps, check)

@@ -25,7 +25,7 @@ from qplane.link.numbers import SeqRange
 from qplane.link.outcomes import TestOutcomes
 from qplane.link.peer_memory import PeerMemory
 from qplane.link.policy import TEST_PURPOSE, Policy
-from qplane.link.retry import Retry
+from qplane.link.retry import WAIT_ROUND_TRIPS, Retry
 from qplane.link.scheduler import Scheduler
 from qplane.link.serial import pair_after
 from qplane.link.serving import Serving
@@ -445,7 +445,16 @@ class Egp:
         self._decide()
 
     def _ask_about(self, serving: Serving) -> None:
-        """Something is wrong: does the other end have this item, and room for its pairs?"""
+        """Something is wrong: does the other end have this item, and room for its pairs?
+
+        Attempts fail thousands of times a second where one end is slow to free its memory, so it
+        is asked no more often than an answer may take.
+        """
+        now_ps = self._timers.now_ps()
+        wait_ps = WAIT_ROUND_TRIPS * self._timing.round_trip_ps
+        if serving.asked_ps is not None and now_ps < serving.asked_ps + wait_ps:
+            return
+        serving.asked_ps = now_ps
         self.queue.ask(serving.item)
         if serving.item.kind is RequestType.KEEP:
             self._ask_memory()

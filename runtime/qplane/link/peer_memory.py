@@ -11,6 +11,9 @@ from qplane.wire.egp import EgpBody
 
 _BITS = 32
 
+_LATEST = 64
+"""A message so far behind is no late one: what was heard before it was forged or damaged."""
+
 
 class PeerMemory:
     """Until the other end has said anything, it is taken to have room.
@@ -47,7 +50,8 @@ class PeerMemory:
     def hear(self, body: EgpBody) -> None:
         """It said how much is free; an older message that comes later counts for nothing."""
         serial = body.serial
-        if self._heard_serial is not None and ahead(self._heard_serial, serial, _BITS) <= 0:
+        heard = self._heard_serial
+        if heard is not None and -_LATEST < ahead(heard, serial, _BITS) <= 0:
             return
         self._heard_serial = serial
         before, self._free = self._free, body.free_communication + body.free_storage

@@ -26,6 +26,7 @@ class Serving:
     consumer: Consumer
     pairs: dict[int, Pair] = field(default_factory=dict)
     handed_over: set[int] = field(default_factory=set)
+    asked_ps: int | None = None  # when the other end was asked how it stands
     timeout: Timer | None = None
     closing: Retry | None = None  # the originator's: asks the other end to close
     abandoned: Timer | None = None  # the other end's: the originator has not asked
