@@ -2,13 +2,16 @@
 
 Each link of a circuit is fed by a circuit of its own over that link, which distils."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
-from e2e import rig
+from e2e import admission, rig
 from e2e.test_distillation import MIXED
 from e2e.test_faults import FAULTS
 from qplane.net import loads
+from qplane.simulate.session import Goal, simulation
 from qplane.simulate.summary import link_model
 
 
@@ -90,3 +93,63 @@ def test_swaps_that_fail_and_short_cutoffs():
     rig.assert_clean(outcome)
     assert outcome.counters["swaps_without_outcome"] > 0
     assert outcome.counters["expired"] > 0
+
+
+PLANNED = {
+    "length": '"20 km"',
+    "detector_efficiency": 0.6,
+    "dark_counts": '"100 Hz"',
+    "detection_window": '"10 ns"',
+}
+
+
+@pytest.mark.parametrize(
+    ("visibilities", "t2", "fidelity", "rate", "rounds"),
+    [
+        ([0.98, 0.7, 0.98, 0.98], "50 ms", 0.8, "100 Hz", (0, 1, 0, 0)),
+        pytest.param([0.9] * 4, "50 ms", 0.9, "10 Hz", (1, 1, 1, 1), marks=pytest.mark.slow),
+    ],
+)
+def test_what_is_promised_with_it_is_kept(visibilities, t2, fidelity, rate, rounds):
+    """Rate and fidelity as admission.py has it: 3 % and 0.003, but for 4 standard errors."""
+    memory = {
+        "slots": 32,
+        "t1": '"10 s"',
+        "t2": f'"{t2}"',
+        "swap_time": '"20 us"',
+        "two_qubit_gate_error": 0.005,
+        "readout_error": 0.002,
+    }
+    circuit = {"name": "c", "from": "n0", "to": "n4", "fidelity": fidelity, "rate": rate}
+    links = [(f"n{k}", f"n{k + 1}") for k in range(4)]
+    text = rig.network(links, [circuit], link=PLANNED, memory=memory)
+    for k, visibility in enumerate(visibilities):
+        ends = f'between = ["n{k}", "n{k + 1}"]\n'
+        text = text.replace(ends, f"{ends}visibility = {visibility}\n")
+
+    async def scenario():
+        async with simulation(loads(text)) as simulated:
+            await simulated.set_up()
+            (plan,) = simulated.controller.plans.values()
+            assert (plan.rounds, plan.link_rounds) == (0, rounds)
+            admission.check_resources(simulated.plan, [plan])
+            await simulated.generate(Goal(pairs=2000))
+            engine = simulated.emulation.engine
+            elapsed_s = engine.now_ps * 1e-12
+            await simulated.drain()
+            measured = {
+                (row["head_node"], row["head_link"], row["head_label"]): row
+                for row in engine.circuits()
+            }
+            outcome = admission.Outcome(1, 1, [], [], [])
+            nodes = simulated.emulation.nodes
+            admission.check_promise(plan, nodes, measured, elapsed_s, outcome)
+            await simulated.tear_down()
+            assert engine.counters()["slots_in_use"] == 0
+            for core in simulated.emulation.cores.values():
+                admission.check_registers(core)
+            return outcome
+
+    outcome = asyncio.run(scenario())
+    assert outcome.fidelity_errors[0] < 0.005
+    assert outcome.rate_errors[0] < 0.03
