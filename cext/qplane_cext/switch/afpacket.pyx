@@ -3,7 +3,8 @@
 
 Frames are taken in batches (recvmmsg), run through the packet path one by one, and what comes out
 is sent in batches per port (sendmmsg) before the next batch is taken: a single frame is not kept
-waiting, and a burst pays the system calls once.
+waiting, and a burst pays the system calls once. A port whose socket takes no more (a link that is
+slower than what is sent) is stopped: its packets wait in its egress queue until it does.
 """
 
 import os
@@ -19,7 +20,7 @@ from qplane_cext.switch.packetqueue cimport (
 
 cdef extern from "errno.h" nogil:
     int errno
-    int EAGAIN, ENOBUFS, EINTR
+    int EAGAIN, EINTR
 
 cdef extern from "time.h" nogil:
     struct timespec:
@@ -85,12 +86,15 @@ cdef enum:
     TAG_BYTES = 4
     CONTROL_BYTES = 64    # for one tpacket_auxdata
     SPIN_US = 50          # how long the loop looks for frames before it sleeps
-    STALL_MS = 20         # how long a full transmit queue may hold up the loop before frames are lost
+    RESUMED = 8           # packets of a stopped port that leave its queue in one go
 
 cdef struct Port:
     int number
     int fd
     int queued
+    int sent              # of those, the first ones
+    bint full             # the socket took no more
+    bint stopped          # so its packets wait in the core's queue
     uint8_t* frames       # BATCH frames of FRAME_BYTES that wait to be sent
     mmsghdr messages[BATCH]
     iovec vectors[BATCH]
@@ -101,6 +105,7 @@ cdef struct Loop:
     Port** by_number      # NULL where there is no such port
     int max_number
     int cpu_port          # -1: none
+    bint any_full         # a port is full and not stopped yet
     PacketQueue to_cpu
     PacketQueue to_show   # what leaves, when somebody watches
     bint watched
@@ -110,28 +115,26 @@ cdef struct Loop:
 
 
 cdef void flush(Loop* loop, Port* port) noexcept nogil:
-    """Send what waits on a port. A queue that stays full for STALL_MS loses the rest."""
-    cdef int at = 0, n
-    cdef pollfd writable
-    while at < port.queued:
-        n = sendmmsg(port.fd, &port.messages[at], <unsigned int>(port.queued - at), MSG_DONTWAIT)
+    """Send what waits on a port, as much as its socket takes."""
+    cdef int n
+    port.full = False
+    while port.sent < port.queued:
+        n = sendmmsg(port.fd, &port.messages[port.sent],
+                     <unsigned int>(port.queued - port.sent), MSG_DONTWAIT)
         if n > 0:
-            at += n
+            port.sent += n
             loop.sent += <uint64_t>n
         elif errno == EINTR:
             continue
-        elif errno == EAGAIN or errno == ENOBUFS:
-            writable.fd = port.fd
-            writable.events = POLLOUT
-            writable.revents = 0
-            if poll(&writable, 1, STALL_MS) <= 0:
-                loop.send_dropped += <uint64_t>(port.queued - at)
-                break
+        elif errno == EAGAIN:
+            port.full = loop.any_full = True
+            return
         else:
-            # This frame can't be sent (longer than the MTU, interface down): go on with the next.
+            # This frame can't be sent (longer than the MTU, interface down, refused by the
+            # interface's queueing discipline): go on with the next.
             loop.send_dropped += 1
-            at += 1
-    port.queued = 0
+            port.sent += 1
+    port.queued = port.sent = 0
 
 
 cdef void emit(void* context, uint32_t number, const uint8_t* data,
@@ -144,14 +147,14 @@ cdef void emit(void* context, uint32_t number, const uint8_t* data,
         return
     if number > <uint32_t>loop.max_number or loop.by_number[number] == NULL:
         return
-    if length > FRAME_BYTES:
+    port = loop.by_number[number]
+    if port.queued == BATCH:
+        flush(loop, port)
+    if length > FRAME_BYTES or port.queued == BATCH:
         loop.send_dropped += 1
         return
     if loop.watched:
         queue_put(&loop.to_show, number, data, length)
-    port = loop.by_number[number]
-    if port.queued == BATCH:
-        flush(loop, port)
     frame = port.frames + <size_t>port.queued * FRAME_BYTES
     memcpy(frame, data, length)
     port.vectors[port.queued].iov_len = length
@@ -255,6 +258,36 @@ cdef class PacketLoop:
             "cpu_dropped": self.loop.to_cpu.dropped,
         }
 
+    cdef void stop_full(self, pollfd* descriptors) noexcept nogil:
+        """Stop the ports whose sockets take no more, and look for when they do."""
+        cdef int i
+        self.loop.any_full = False
+        for i in range(self.loop.n_ports):
+            if self.loop.ports[i].full and not self.loop.ports[i].stopped:
+                if self.core.c_stop(<uint32_t>self.loop.ports[i].number) == 0:
+                    self.loop.ports[i].stopped = True
+                    descriptors[i].events = POLLIN | POLLOUT
+
+    cdef int show(self) except -1:
+        """Show what left to whoever watches."""
+        for port, data in queue_take(&self.loop.to_show):
+            self.watch(port, True, data)
+        return 0
+
+    cdef void resume(self, int i, pollfd* descriptor) noexcept nogil:
+        """A stopped port's socket takes frames again: send until it is full or nothing waits."""
+        cdef Port* port = &self.loop.ports[i]
+        cdef int k, left = 1
+        flush(&self.loop, port)
+        while left and not port.full:
+            left = self.core.c_resume(<uint32_t>port.number, RESUMED,
+                                      now_us() - self.started_us, emit, &self.loop)
+            for k in range(self.loop.n_ports):
+                if self.loop.ports[k].queued:
+                    flush(&self.loop, &self.loop.ports[k])
+        port.stopped = False  # if it is full, stop_full stops it again
+        descriptor.events = POLLIN
+
     def run(self, int wake_fd) -> None:
         """Move frames until ``wake_fd`` becomes readable. Other threads run meanwhile."""
         cdef Loop* loop = &self.loop
@@ -303,7 +336,14 @@ cdef class PacketLoop:
                         if descriptors[n_ports].revents:
                             break
                         for i in range(n_ports):
-                            if descriptors[i].revents == 0:
+                            if descriptors[i].revents & POLLOUT:
+                                self.resume(i, &descriptors[i])
+                                if loop.to_show.used:
+                                    with gil:
+                                        self.show()
+                            if self.loop.any_full:
+                                self.stop_full(descriptors)
+                            if descriptors[i].revents & ~POLLOUT == 0:
                                 continue
                             for j in range(BATCH):
                                 messages[j].msg_hdr.msg_controllen = CONTROL_BYTES
@@ -323,8 +363,9 @@ cdef class PacketLoop:
                                     now_us() - self.started_us, emit, loop)
                                 if loop.to_show.used:
                                     with gil:
-                                        for port, data in queue_take(&loop.to_show):
-                                            self.watch(port, True, data)
+                                        self.show()
+                                if loop.any_full:
+                                    self.stop_full(descriptors)
                             for k in range(n_ports):
                                 if loop.ports[k].queued:
                                     flush(loop, &loop.ports[k])

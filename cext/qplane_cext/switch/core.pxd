@@ -15,4 +15,10 @@ cdef class SwitchCore(GroupControl):
     ) noexcept nogil
     # The packets in the egress queues that are due; as c_process.
     cdef int c_release(self, int64_t now_us, emit_fn emit, void* ctx) noexcept nogil
+    # Let a port's packets wait in its queues from now on; -1 without such a port or memory.
+    cdef int c_stop(self, uint32_t port) noexcept nogil
+    # Run `count` of them to their end; 1 while more wait, else the port's packets wait no longer.
+    cdef int c_resume(
+        self, uint32_t port, uint32_t count, int64_t now_us, emit_fn emit, void* ctx
+    ) noexcept nogil
     cdef void deliver(self) noexcept

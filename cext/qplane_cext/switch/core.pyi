@@ -134,6 +134,17 @@ class SwitchCore:
         """When a packet that waits in a queue may leave; None when none does."""
     def release(self, now_us: int | None = None) -> list[tuple[int, bytes]]:
         """Let what is due leave the queues; the packets that come out."""
+    def stop(self, port: int) -> None:
+        """Let the packets of a port that can't send for now wait in its queues, of the same depth.
+
+        Queueing metadata tells them how many were there before."""
+    def resume(
+        self, port: int, count: int, now_us: int | None = None
+    ) -> tuple[list[tuple[int, bytes]], bool]:
+        """Let `count` of the packets go that wait for a stopped port, those of high priority first.
+
+        The packets that come out, and whether more wait; with none left the port is stopped no
+        longer."""
 
     # ---- table entries: handles are ints, never reused while the entry lives ----
     def table_add(self, table: str, key: Sequence[KeyPart], priority: int, target: Target) -> int:

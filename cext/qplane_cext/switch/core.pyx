@@ -7,7 +7,9 @@ from libc.string cimport memcpy, memset
 from qplane_cext.switch.base cimport pthread_mutex_t
 from qplane_cext.switch.passes cimport core_process, core_release
 from qplane_cext.switch.program cimport Compiled
-from qplane_cext.switch.queues cimport queues_clear
+from qplane_cext.switch.queues cimport (
+    QUEUE_PORTS, queue_resume, queue_stop, queues_clear, queues_new,
+)
 from qplane_cext.switch.state cimport (
     TARGET_ACTION, Core, EntryData, Event, ProfileState, TableState, Target, core_open,
     core_retarget, emit_fn, reserve,
@@ -262,6 +264,47 @@ cdef class SwitchCore(GroupControl):
             with gil:
                 self.deliver()
         return result
+
+    cdef int c_stop(self, uint32_t port) noexcept nogil:
+        if port >= QUEUE_PORTS:
+            return -1
+        pthread_mutex_lock(&self.mutex)
+        if self.core.queues == NULL:
+            self.core.queues = queues_new(self.core.priorities)
+        if self.core.queues != NULL:
+            queue_stop(self.core.queues, port)
+        pthread_mutex_unlock(&self.mutex)
+        return 0 if self.core.queues != NULL else -1
+
+    cdef int c_resume(
+        self, uint32_t port, uint32_t count, int64_t now_us, emit_fn emit, void* ctx
+    ) noexcept nogil:
+        cdef int left = 0
+        if port >= QUEUE_PORTS:
+            return 0
+        pthread_mutex_lock(&self.mutex)
+        if self.core.queues != NULL:
+            left = queue_resume(self.core.queues, port, count, now_us)
+        pthread_mutex_unlock(&self.mutex)
+        self.c_release(now_us, emit, ctx)
+        return left
+
+    def stop(self, uint32_t port):
+        """Let the packets of a port that can't send wait (see core.pyi)."""
+        if port >= QUEUE_PORTS:
+            raise SwitchError("OUT_OF_RANGE", f"port {port} is not below {QUEUE_PORTS}")
+        if self.c_stop(port) < 0:
+            raise MemoryError("no memory for queues")
+
+    def resume(self, uint32_t port, uint32_t count, now_us=None):
+        """Let packets go that wait for a port (see core.pyi)."""
+        cdef Collector all
+        cdef int left
+        cdef int64_t now = self.clock(now_us)
+        memset(&all, 0, sizeof(all))
+        with nogil:
+            left = self.c_resume(port, count, now, collect, &all)
+        return taken(&all), bool(left)
 
     def process(self, uint32_t port, data, now_us=None):
         """Run one packet through; the packets that come out, as (port, bytes) in order."""

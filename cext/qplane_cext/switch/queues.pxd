@@ -1,4 +1,4 @@
-"""Egress queues with a rate: packets that wait for their turn."""
+"""Egress queues of a rate, or of a port that can't send: packets that wait for their turn."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -11,6 +11,7 @@ cdef struct Queue:
     uint32_t size  # packets that wait
     int64_t gap_ns  # between two packets, 0 without a rate
     int64_t last_ns  # when the last one that was let in may leave
+    bint stopped  # the port can't send: packets wait until queue_resume
 
 cdef struct Waiting:
     # A packet between ingress and egress: one block, with its words and payload behind it.
@@ -48,13 +49,15 @@ cdef Waiting* queue_admit(
 ) noexcept nogil
 cdef int queue_put(Queues* queues, Queue* queue, Waiting* item) noexcept nogil
 cdef Waiting* queue_next(Queues* queues, int64_t now_us) noexcept nogil
+cdef void queue_stop(Queues* queues, uint32_t port) noexcept nogil
+cdef int queue_resume(Queues* queues, uint32_t port, uint32_t count, int64_t now_us) noexcept nogil
 cdef int64_t queue_due_us(const Queues* queues) noexcept nogil
 
 
 cdef inline Queue* queue_of(Queues* queues, uint32_t port, uint64_t priority) noexcept nogil:
-    """The queue that a packet has to wait in; NULL when it has no rate."""
+    """The queue that a packet has to wait in; NULL when it need not."""
     cdef Queue* queue
     if port >= QUEUE_PORTS:
         return NULL
     queue = &queues.queues[port * queues.priorities + priority]
-    return queue if queue.gap_ns else NULL
+    return queue if queue.gap_ns or queue.stopped else NULL

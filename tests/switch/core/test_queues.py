@@ -76,6 +76,34 @@ def test_of_packets_that_are_due_the_higher_priority_leaves_first(switch: Make) 
     assert [one.number for one in seen(core.release(200_000))] == [1, 4, 2, 0, 3]
 
 
+def test_packets_of_a_stopped_port_wait_until_it_is_resumed(switch: Make) -> None:
+    core = switch("queues", priority_queues=4)
+    core.set_queue(depth=5)
+    core.stop(3)
+    for number, priority in enumerate((0, 0, 0, 2, 0, 0, 0)):
+        assert core.process(0, ask(3, priority, number), 100_000) == []
+    assert core.stats["dropped_queue"] == 1
+    assert core.next_due_us() is None
+    assert core.release(10**12) == []
+    assert [one.port for one in seen(core.process(0, ask(4, 0, 9), 100_000))] == [4]
+    packets, more = core.resume(3, 3, 101_000)
+    assert seen(packets) == [
+        Out(3, 3, 100_000, 0, 1_000, 0),
+        Out(3, 0, 100_000, 0, 1_000, 4),
+        Out(3, 1, 100_000, 1, 1_000, 3),
+    ]
+    assert more
+    assert core.process(0, ask(3, 0, 7), 101_000) == []  # behind those that wait
+    packets, more = core.resume(3, 9, 102_000)
+    assert [(one.number, one.depth_before) for one in seen(packets)] == [
+        (2, 2), (4, 3), (5, 4), (7, 3),
+    ]  # fmt: skip
+    assert not more
+    assert seen(core.process(0, ask(3, 0, 8), 103_000)) == [Out(3, 8, 103_000, 0, 0, 0)]
+    with pytest.raises(SwitchError, match="port 512"):
+        core.stop(512)
+
+
 def test_replicas_wait_in_the_queues_of_their_ports(switch: Make) -> None:
     core = switch("queues")
     core.multicast_set(1, [(1, 0), (2, 0), (2, 1)])

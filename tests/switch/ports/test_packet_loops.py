@@ -69,6 +69,10 @@ class Wires:
         self.thread = threading.Thread(target=self.loop.run, args=(self._wake_read,))
         self.thread.start()
 
+    def slow_down(self) -> None:
+        """Let port 1 take few frames before the far end reads them."""
+        self._port1.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+
     def close_loop(self) -> None:
         os.write(self._wake_write, b"x")
         self.thread.join(5)
@@ -104,6 +108,33 @@ def test_frames_leave_in_order_on_their_port(wires: Wires) -> None:
 def test_frames_keep_their_length(wires: Wires, size: int) -> None:
     wires.a.send(frame(1, size))
     assert wires.b.recv(65536) == frame(1, size)
+
+
+def test_frames_wait_for_a_port_that_takes_no_more(core: SwitchCore, wires: Wires) -> None:
+    wires.slow_down()
+    for number in range(50):  # more than the far end's socket holds, less than the queue does
+        wires.a.send(frame(number))
+    for number in range(50):
+        assert wires.b.recv(2048) == frame(number)
+    assert wires.loop.counters["send_dropped"] == core.stats["dropped_queue"] == 0
+
+
+def test_a_full_queue_drops_and_the_port_goes_on(core: SwitchCore, wires: Wires) -> None:
+    wires.slow_down()
+    for number in range(400):
+        wires.a.send(frame(number))
+    arrived: list[bytes] = []
+
+    def lost() -> int:
+        return core.stats["dropped_queue"] + int(wires.loop.counters["send_dropped"])
+
+    while len(arrived) + lost() < 400:
+        arrived.append(wires.b.recv(2048))
+    assert arrived[:64] == [frame(number) for number in range(64)]
+    assert arrived == sorted(arrived)
+    assert lost() > 0
+    wires.a.send(frame(1000))
+    assert wires.b.recv(2048) == frame(1000)
 
 
 def test_dropped_frames_leave_nowhere(wires: Wires) -> None:
