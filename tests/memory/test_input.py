@@ -23,8 +23,14 @@ def world():
 
 
 CASES = [
+    (r"spend\[1\]\[0\]: 0x", lambda m, h: m.pump(
+        (h["a"], h["b"]), [(h["c"], h["d"]), (h["gone"], 5)], 200, RNG)),
+    (r"spend\[1\]: .* is used twice", lambda m, h: m.pump(
+        (h["a"], h["b"]), [(h["c"], h["d"])] * 2, 200, RNG)),
+    ("now_b_ps: is before the clock of keep", lambda m, h: m.distil_in_turn(
+        (h["a"], h["b"]), (h["c"], h["d"]), 200, 99, RNG)),
     ("keep, spend: must be two handles", lambda m, h: m.distil(h["a"], h["b"], 200, RNG)),
-    ("keep, spend: must be two handles", lambda m, h: m.pump((h["a"], h["b"]), [1], 200, RNG)),
+    ("spend: must be pairs of two", lambda m, h: m.pump((h["a"], h["b"]), [1], 200, RNG)),
     (r"protocol: must be.*not \['epl'\]", lambda m, h: m.distil((1, 2), (3, 4), 200, RNG, ["epl"])),
     ("node: must be 0 to 0, not 'x'", lambda m, h: m.measure(h["a"], 200, RNG, node="x")),
     ("capacity: must be 1 to", lambda m, h: QuantumMemory(1.5)),

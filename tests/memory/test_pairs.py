@@ -386,3 +386,42 @@ def test_times_beyond_the_compact_clock():
     for start in (2**62, 2**55 - 1, 2**54, 2**54 - 1, 2**48 - 1, 2**48, 1):
         a, b = memory.create_pair(start, 0.9, p, p)
         assert memory.clock(a) == memory.clock(b) == start
+
+
+@pytest.mark.parametrize("start", [2**53 - 5, 2**53, 2**53 + 1, 2**62, 2**63 - 1 - 10**9])
+@pytest.mark.parametrize("burst", [False, True])
+def test_clocks_beyond_what_a_record_has_room_for_count_on_to_a_picosecond(start, burst):
+    """A record's common clock has 53 bits; pairs created later, and qubits that live on across the
+    boundary, age by the same differences, to the last time that there is."""
+    memory, rng = QuantumMemory(64), np.random.Generator(np.random.Philox(3))
+    slot = memory.profile(2e-3, 1e-3)
+    early = max(0, start - 10**6)
+
+    def pair(now):
+        if not burst:
+            return memory.create_pair(now, 0.9, slot, slot)
+        return tuple(int(h[0]) for h in memory.bursts.create_pairs(1, now, 0.9, slot, slot))
+
+    a, b = pair(early)
+    c, d = pair(start)
+    assert [memory.clock(h) for h in (a, b, c, d)] == [early, early, start, start]
+    w, age_s = (4 * 0.9 - 1) / 3, 1e-3
+    end = start + 10**9  # a millisecond on
+    held = memory.pauli_vector(c, end)
+    e2, e1 = math.exp(-age_s / 1e-3), math.exp(-age_s / 2e-3)
+    assert held[1, 1] == pytest.approx(w * e2 * e2, abs=1e-12)
+    assert held[3, 3] == pytest.approx(w * e1 * e1 + (1 - e1) ** 2, abs=1e-12)
+    with pytest.raises(errors.ClockError, match="before the clock"):
+        memory.age(c, start - 1)
+    if burst:
+        left, right = (np.array([h], dtype=np.uint64) for h in (b, c))
+        memory.bursts.swap(left, right, end, rng)
+    else:
+        memory.swap(b, c, end, rng)
+    assert memory.partner(a) == d
+    assert (memory.clock(a), memory.clock(d)) == (early, start)
+    memory.age(a, end)
+    assert memory.clock(a) == end
+    if end < 2**63 - 1:
+        memory.age(d, 2**63 - 1)
+        assert memory.clock(d) == 2**63 - 1

@@ -466,10 +466,7 @@ cdef class Bursts:
                GateNoise noise=None):
         """``QuantumMemory.distil`` on pairs: success, bool."""
         cdef const gate_noise_t* g = &NOISELESS if noise is None else &noise.g
-        cdef int p = {"bbpssw": 0, "dejmps": 1, "epl": 2}.get(protocol, -1), code
-        if p < 0:
-            raise errors.QuantumMemoryError(
-                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
+        cdef int p = as_protocol(protocol), code
         cdef bitgen_t* draws = draws_of(self.memory, rng)
         cdef burst_t b
         cdef arena_t arena

@@ -79,6 +79,9 @@ cdef class QuantumMemory:
     cdef int _profile_index(self, value, str name) except -1
     cdef tuple _create(self, kind, int n, int64_t now, profiles, bint exact, data)
     cdef int _own(self, node, dict handles) except -1
+    cdef int _pauli(self, qubit, now_ps, int xz, error, node, str name) except -1
+    cdef int _two_pairs(self, handle_t* h, int64_t now_a, int64_t now_b, str time_a, str time_b,
+                        str spend) except -1
     cdef int _rotate(self, qubit, now_ps, tuple F, error, node) except -1
     cdef int _gate2(self, first, second, now_ps, int gate, error, node, str a, str b) except -1
     cdef int _bell(self, left, right, now_ps, rng, GateNoise noise, node, bint pairs, str a,
@@ -88,6 +91,7 @@ cdef class QuantumMemory:
 cdef int64_t as_time(value, str name) except -1
 cdef double as_probability(value, str name) except? -1
 cdef int as_bell(value, str name) except -1
+cdef int as_protocol(value) except -1
 cdef int as_size(value, int least, int64_t most=*, str name=*) except -1
 cdef const double* axis_of(basis, double* axis) except NULL
 cdef bitgen_t* bitgen_of(QuantumMemory memory, rng) except NULL

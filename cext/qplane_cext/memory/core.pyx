@@ -123,6 +123,23 @@ cdef inline int bell_index(value, str name) except -1:
     return <int>k if 0 <= k <= 3 else as_bell(value, name)
 
 
+cdef int as_protocol(value) except -1:
+    if not isinstance(value, str) or value not in _PROTOCOLS:
+        raise errors.QuantumMemoryError(f"protocol: must be bbpssw, dejmps or epl, not {value!r}")
+    return _PROTOCOLS[value]
+
+
+cdef int as_two_pairs(keep, spend, handle_t* h) except -1:
+    """The four handles of a distillation: kept a, b, spent a, b."""
+    try:
+        (ka, kb), (sa, sb) = keep, spend
+    except (TypeError, ValueError):
+        raise errors.QuantumMemoryError("keep, spend: must be two handles each") from None
+    h[0], h[1] = as_handle(ka, "keep[0]"), as_handle(kb, "keep[1]")
+    h[2], h[3] = as_handle(sa, "spend[0]"), as_handle(sb, "spend[1]")
+    return 0
+
+
 cdef tuple as_axis(value, str name):
     try:
         return _BASES[value]
@@ -542,21 +559,25 @@ cdef class QuantumMemory:
 
     def pauli(self, qubit, now_ps, pauli, error=0.0, *, node=None):
         """A Pauli gate: a letter, or 2 x + z as in a Bell index; then depolarising of ``error``."""
-        cdef qm_t* m = <qm_t*>self._m
-        cdef handle_t h = as_handle(qubit, "qubit")
-        cdef int64_t now = as_time(now_ps, "now_ps")
-        cdef int code, xz
+        cdef int xz
         try:
             xz = _PAULIS[pauli] if isinstance(pauli, str) else operator.index(pauli)
         except (KeyError, TypeError, OverflowError):
             xz = -1
         if not 0 <= xz <= 3:
             raise errors.QuantumMemoryError(f"pauli: must be I, X, Y, Z or 0 to 3, not {pauli!r}")
+        self._pauli(qubit, now_ps, xz, error, node, "qubit")
+
+    cdef int _pauli(self, qubit, now_ps, int xz, error, node, str name) except -1:
+        cdef qm_t* m = <qm_t*>self._m
+        cdef handle_t h = as_handle(qubit, name)
+        cdef int64_t now = as_time(now_ps, "now_ps")
         if node is not None:
-            self._own(node, {"qubit": h})
-        code = qm_pauli(m, &m.arena, now, h, xz, as_probability(error, "error"), NULL)
+            self._own(node, {name: h})
+        cdef int code = qm_pauli(m, &m.arena, now, h, xz, as_probability(error, "error"), NULL)
         if code < 0:
-            fail(self, code, now, {"qubit": h}, "T2 too long against T1 for a tableau")
+            fail(self, code, now, {name: h}, "T2 too long against T1 for a tableau")
+        return 0
 
     def gate(self, qubit, now_ps, name, error=0.0, *, node=None):
         """A Clifford gate I, X, Y, Z, H, S, SDG, SX, SXDG, SY or SYDG, then depolarising."""
@@ -713,7 +734,7 @@ cdef class QuantumMemory:
     def superdense_encode(self, half, now_ps, bits, error=0.0, *, node=None):
         """Writes two bits (0 to 3) on half of a pair, which may then travel (Bennett and Wiesner
         1992): a Pauli gate with depolarising of ``error``."""
-        self.pauli(half, now_ps, as_bell(bits, "bits"), error, node=node)
+        self._pauli(half, now_ps, as_bell(bits, "bits"), error, node, "half")
 
     def superdense_decode(self, half, received, now_ps, rng, GateNoise noise=None, *, node=None):
         """Reads the two bits from both halves of a Phi+ pair, which are freed."""
@@ -730,18 +751,9 @@ cdef class QuantumMemory:
         """
         cdef handle_t[4] h
         cdef int[2] bits
-        cdef int success, code, k
+        cdef int success, code, k = as_protocol(protocol)
         cdef int64_t now = as_time(now_ps, "now_ps")
-        if not isinstance(protocol, str) or protocol not in _PROTOCOLS:
-            raise errors.QuantumMemoryError(
-                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
-        k = _PROTOCOLS[protocol]
-        try:
-            (ka, kb), (sa, sb) = keep, spend
-        except (TypeError, ValueError):
-            raise errors.QuantumMemoryError("keep, spend: must be two handles each") from None
-        h[0], h[1] = as_handle(ka, "keep"), as_handle(kb, "keep")
-        h[2], h[3] = as_handle(sa, "spend"), as_handle(sb, "spend")
+        as_two_pairs(keep, spend, h)
         code = self.c_distil(now, now, h, k, &(NOISELESS if noise is None else noise).g,
                              draws_of(self, rng), bits, &success)
         if code < 0:
@@ -755,10 +767,8 @@ cdef class QuantumMemory:
         The pairs are one state of four qubits until the other end has done its part.
         """
         cdef GateNoise n = NOISELESS if noise is None else noise
-        if protocol not in _PROTOCOLS:
-            raise errors.QuantumMemoryError(
-                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
-        if end not in ("a", "b"):
+        as_protocol(protocol)
+        if not isinstance(end, str) or end not in ("a", "b"):
             raise errors.QuantumMemoryError(f"end: must be 'a' or 'b', not {end!r}")
         cdef handle_t k = as_handle(keep, "keep"), s = as_handle(spend, "spend")
         cdef int64_t now = as_time(now_ps, "now_ps"), clock
@@ -777,37 +787,63 @@ cdef class QuantumMemory:
         self.cnot(keep, spend, now_ps, n.g.two_qubit_error)
         return self.measure(spend, now_ps, rng, "Z", n.g.readout_error)
 
+    cdef int _two_pairs(self, handle_t* h, int64_t now_a, int64_t now_b, str time_a, str time_b,
+                        str spend) except -1:
+        """Raises where h are not the handles of two pairs that can be distilled then."""
+        cdef qm_t* m = <qm_t*>self._m
+        cdef uint32_t[4] slots
+        cdef int code = distil_check(m, now_a, now_b, h, slots), i
+        if code == QM_OK:
+            return 0
+        names = ("keep[0]", "keep[1]", f"{spend}[0]", f"{spend}[1]")
+        for i in range(4) if code == QM_ETIME else ():
+            if (now_b if i & 1 else now_a) < clock_of(m, slots[i]):
+                raise errors.ClockError(f"{time_b if i & 1 else time_a}: is before the clock of "
+                                        f"{names[i]}, {clock_of(m, slots[i])}")
+        fail(self, code, 0, dict(zip(names, [h[i] for i in range(4)])),
+             f"keep, {spend}: must be two different pairs")
+
     def distil_in_turn(self, keep, spend, now_a_ps, now_b_ps, rng, protocol="dejmps",
                        GateNoise noise_a=None, GateNoise noise_b=None):
         """``distil`` with times and noise of each end: end a first measures and reports, with what
         it knows alone; end b's bit, at its own time, then follows from both pairs and that bit."""
         cdef handle_t[4] h
-        cdef int bit_a, bit_b, code
+        cdef int bit_a, bit_b, k = as_protocol(protocol)
         cdef GateNoise na = NOISELESS if noise_a is None else noise_a
         cdef GateNoise nb = NOISELESS if noise_b is None else noise_b
         cdef int64_t now_a = as_time(now_a_ps, "now_a_ps"), now_b = as_time(now_b_ps, "now_b_ps")
         cdef bitgen_t* bitgen = draws_of(self, rng)
-        if protocol not in _PROTOCOLS:
-            raise errors.QuantumMemoryError(
-                f"protocol: must be bbpssw, dejmps or epl, not {protocol!r}")
-        h[0], h[1] = as_handle(keep[0], "keep"), as_handle(keep[1], "keep")
-        h[2], h[3] = as_handle(spend[0], "spend"), as_handle(spend[1], "spend")
-        names = {"keep[0]": h[0], "keep[1]": h[1], "spend[0]": h[2], "spend[1]": h[3]}
-        code = self.c_distil_first(now_a, h[0], h[2], _PROTOCOLS[protocol], &na.g, bitgen, &bit_a)
+        as_two_pairs(keep, spend, h)
+        self._two_pairs(h, now_a, now_b, "now_a_ps", "now_b_ps", "spend")
+        cdef int code = self.c_distil_first(now_a, h[0], h[2], k, &na.g, bitgen, &bit_a)
+        if code == QM_OK:
+            code = self.c_distil_second(now_a, now_b, h, k, &na.g, &nb.g, bit_a, bitgen, &bit_b)
         if code < 0:
-            fail(self, code, now_a, names, "keep, spend: must be halves of two different pairs")
-        code = self.c_distil_second(now_a, now_b, h, _PROTOCOLS[protocol], &na.g, &nb.g, bit_a,
-                                    bitgen, &bit_b)
-        if code < 0:
-            fail(self, code, now_b, names, "keep, spend: must be two different pairs")
+            fail(self, code, 0, {}, "keep, spend: argument out of range")
         success = bit_a & bit_b if protocol == "epl" else bit_a == bit_b
         return bool(success), bit_a, bit_b
 
     def pump(self, keep, spend, now_ps, rng, protocol="dejmps", GateNoise noise=None):
         """Entanglement pumping (Duer and Briegel 2003): distils each pair of ``spend`` into ``keep``
         in turn. Stops at the first failure; returns the number of rounds that succeeded."""
-        rounds = 0
-        for pair in spend:
+        cdef handle_t[4] h
+        cdef int64_t now = as_time(now_ps, "now_ps")
+        cdef int i, rounds = 0
+        try:
+            pairs = [tuple(pair) for pair in spend]
+        except TypeError:
+            raise errors.QuantumMemoryError(
+                f"spend: must be pairs of two handles each, not {spend!r}") from None
+        used = set()
+        for i, pair in enumerate(pairs):  # all of them, before any is spent
+            as_two_pairs(keep, pair, h)
+            self._two_pairs(h, now, now, "now_ps", "now_ps", f"spend[{i}]")
+            if h[2] in used:
+                raise errors.QuantumMemoryError(f"spend[{i}]: {pair} is used twice")
+            used |= {h[2], h[3]}
+        as_protocol(protocol)
+        draws_of(self, rng)
+        for pair in pairs:
             if not self.distil(keep, pair, now_ps, rng, protocol, noise)[0]:
                 break
             rounds += 1
@@ -896,6 +932,8 @@ cdef class QuantumMemory:
         if b_now_ps is not None:
             tb = as_time(b_now_ps, "b_now_ps")
         cdef int code = self.c_peek_fidelity(ha, ta, hb, tb, as_bell(bell, "bell"), &f)
+        if code == QM_ETIME and b_now_ps is not None and tb < self.clock(hb):
+            raise errors.ClockError(f"b_now_ps: {tb} is before the clock of b, {self.clock(hb)}")
         if code < 0:
             fail(self, code, min(ta, tb), {"a": ha, "b": hb}, "a, b: are not the halves of a pair")
         return f

@@ -44,10 +44,12 @@ static int qm_distil_first(const qm_t *m, int64_t now_a, qm_handle kept, qm_hand
     uint32_t q[2] = {slot_of(m, kept), slot_of(m, spent)};
     if (!q[0] || !q[1]) return QM_ESTALE;
     if (!gate_noise_ok(g) || protocol < BBPSSW || protocol > EPL || q[0] == q[1]) return QM_EARG;
-    double z = 1 - g->two_qubit_error, u = draw(rng);
     for (int i = 0; i < 2; i++) {
         if (now_a < clock_of(m, q[i])) return QM_ETIME;
         if (!partner_of(m, q[i]) || partner_of(m, q[0]) == q[1]) return QM_EARG;
+    }
+    double z = 1 - g->two_qubit_error, u = draw(rng);
+    for (int i = 0; i < 2; i++) {
         view_t p;
         load_pair(m, q[i], partner_of(m, q[i]), &p);
         view_age(m, &p, now_a);
@@ -60,6 +62,18 @@ static int qm_distil_first(const qm_t *m, int64_t now_a, qm_handle kept, qm_hand
     return QM_OK;
 }
 
+/* Whether h names two pairs, kept a, b and measured a, b, that can be at these times; their slots. */
+static int distil_check(const qm_t *m, int64_t now_a, int64_t now_b, const qm_handle *h,
+                        uint32_t *q) {
+    for (int i = 0; i < 4; i++)
+        if (!(q[i] = slot_of(m, h[i]))) return QM_ESTALE;
+    if (q[0] == q[2] || q[0] == q[3] || partner_of(m, q[0]) != q[1] || partner_of(m, q[2]) != q[3])
+        return QM_EARG;
+    for (int i = 0; i < 4; i++)
+        if ((i & 1 ? now_b : now_a) < clock_of(m, q[i])) return QM_ETIME;
+    return QM_OK;
+}
+
 /* The kept pair a1, b1 and the measured pair a2, b2; bits[0], bits[1] as reported by a and b; `given`
  * is what a has reported already, or -1. The kept pair stays whatever comes out: its ends learn of
  * success by comparing bits. */
@@ -67,14 +81,10 @@ static int distil(qm_t *m, arena_t *arena, int64_t now_a, int64_t now_b, const q
                   int protocol, const gate_noise_t *ga, const gate_noise_t *gb, int given,
                   bitgen_t *rng, int *bits, int *success) {
     uint32_t q[4]; /* a1, b1, a2, b2 */
-    for (int i = 0; i < 4; i++)
-        if (!(q[i] = slot_of(m, h[i]))) return QM_ESTALE;
+    int code = distil_check(m, now_a, now_b, h, q);
+    if (code) return code;
     if (!gate_noise_ok(ga) || !gate_noise_ok(gb) || protocol < BBPSSW || protocol > EPL)
         return QM_EARG;
-    if (q[0] == q[2] || q[0] == q[3] || partner_of(m, q[0]) != q[1] || partner_of(m, q[2]) != q[3])
-        return QM_EARG;
-    for (int i = 0; i < 4; i++)
-        if ((i & 1 ? now_b : now_a) < clock_of(m, q[i])) return QM_ETIME;
     view_t K, S;
     load_pair(m, q[0], q[1], &K);
     load_pair(m, q[2], q[3], &S);

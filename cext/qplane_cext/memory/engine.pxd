@@ -95,6 +95,7 @@ cdef extern from "qplane_cext/memory/engine.h" nogil:
     int qm_reset(qm_t* m, arena_t* a, int64_t now_ps, handle_t h, double error, bitgen_t* rng)
     int qm_distil(qm_t* m, arena_t* arena, int64_t now_a, int64_t now_b, const handle_t* h,
                   int protocol, const gate_noise_t* g, bitgen_t* rng, int* bits, int* success)
+    int distil_check(const qm_t* m, int64_t now_a, int64_t now_b, const handle_t* h, uint32_t* q)
     int qm_distil_first(const qm_t* m, int64_t now_a, handle_t kept, handle_t spent, int protocol,
                         const gate_noise_t* g, bitgen_t* rng, int* bit)
     int qm_distil_second(qm_t* m, arena_t* arena, int64_t now_a, int64_t now_b, const handle_t* h,

@@ -36,12 +36,17 @@ def as_density_matrix(state: Any, name: str, tolerance: float = 1e-9) -> NDArray
     """
     if hasattr(state, "full"):  # qutip.Qobj, without importing it
         state = state.full()
-    a = np.asarray(state, dtype=np.complex128)
+    try:
+        a = np.asarray(state, dtype=np.complex128)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: must be a density matrix, a state vector or a QuTiP object, not {state!r}"
+        ) from None
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
     if a.ndim == 1:
         a = np.outer(a, a.conj())
-    size = a.shape[0]
+    size = a.shape[0] if a.ndim else 0
     if a.ndim != 2 or a.shape[1] != size or size not in {2**n for n in range(1, 9)}:
         raise ValueError(f"{name}: shape {a.shape} is not that of 1 to 8 qubits")
     if not np.isfinite(a).all():
