@@ -1,6 +1,7 @@
 """What the controller finds out by itself: devices, programs of switches, where the links lead."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import finsy as fy
@@ -8,9 +9,11 @@ import pytest
 from finsy.proto import p4i
 from google.protobuf import text_format
 
-from qplane.control import Controller, EventKind, NoPathError
+from qplane.control import ControlError, Controller, EventKind, NoPathError
+from qplane.control.operations import Operations
 from qplane.control.tables import node_mac
 from qplane.net import QUANTUM_PORT
+from qplane.simulate.session import Goal, simulation
 from qplane.wire import (
     DeviceFrame,
     DeviceType,
@@ -194,6 +197,72 @@ def test_a_device_that_leaves_comes_back_and_changes_is_noticed():
         ]
 
     run(small(), scenario)
+
+
+def test_a_switch_that_comes_back_with_another_device_is_asked_at_once():
+    async def scenario(controller, fabric, told):
+        await controller.discover()
+        await controller.install()
+        told.clear()
+        fabric.devices["n2"].net = small(slots=4)
+        fabric.restart("n2")
+        while "n2" not in controller.suspects:
+            await asyncio.sleep(0.002)
+        await controller.check()
+        assert controller.topology.devices["n2"].features.slots == 4
+        kinds = [event.kind for event in told if event.node == "n2"]
+        assert kinds[:2] == [EventKind.SWITCH_LOST, EventKind.SWITCH_BACK]
+        assert kinds[-1] is EventKind.DEVICE_CHANGED
+        assert await controller.verify() == []
+
+    run(small(), scenario)
+
+
+def test_a_node_that_the_file_lacks_is_noticed_and_used_once_the_file_has_it(tmp_path):
+    """The fibre to n3 is there from the beginning; the first controller's file ends at n2."""
+    whole, part = chain(4), chain(3, circuits=[("old", "n0", "n2", "slots = 2")])
+    unlisted = {
+        "node": "n2", "number": 1, "remote_node": "", "remote_node_id": 4, "remote_link": 0,
+    }  # fmt: skip
+
+    async def deliver(simulated, pairs):
+        await simulated.generate(Goal(pairs=simulated.emulation.engine.delivered + pairs))
+
+    async def main():
+        async with simulation(whole, store=tmp_path / "intent.db") as simulated:
+            simulated.plan = part
+            controller = await simulated.restart_controller()
+            told = []
+            controller.events.subscribe(told.append)
+            await simulated.set_up()
+            assert [e.node for e in told if e.kind is EventKind.LINK_UNLISTED] == ["n2"]
+            top = Operations(controller, simulated.clock).top(interval=0.05)
+            assert (await anext(top))["unlisted_links"] == [unlisted]
+            await deliver(simulated, 20)
+            told.clear()
+            await controller.check(audit=True)
+            assert told == []  # it is said once
+            request = replace(part.circuits["old"], name="new", tail="n3", path=())
+            with pytest.raises(ControlError, match="no node is named n3"):
+                await controller.add(request)
+
+            simulated.plan = whole
+            controller = await simulated.restart_controller()
+            await controller.connect()
+            assert list(controller.plans) == ["old"]
+            assert controller.topology.unlisted() == []
+            await controller.discover()
+            await controller.add(request, start=True)
+            await deliver(simulated, 20)
+            delivered = {
+                (row["head_node"], row["tail_node"]): row["count"]
+                for row in simulated.emulation.engine.circuits()
+            }
+            assert len(delivered) == 2 and all(delivered.values())
+            await simulated.drain()
+            await simulated.tear_down()
+
+    asyncio.run(main())
 
 
 def test_a_device_that_says_nonsense_is_reported_and_not_believed():

@@ -98,6 +98,14 @@ def top_report(now: Values) -> RenderableType:
     for node in now["nodes"]:
         nodes.add_row(node["node"], str(node["slots"]), str(node["in_use"]))
     shown: list[RenderableType] = [Text(f"network time {now['time_s']:.1f} s"), circuits, nodes]
+    if now["unlisted_links"]:
+        unlisted = table(
+            "Links that the network file lacks", "node", "link", "leads to", "its link"
+        )
+        for link in now["unlisted_links"]:
+            remote = link["remote_node"] or f"node id {link['remote_node_id']}"
+            unlisted.add_row(link["node"], str(link["number"]), remote, str(link["remote_link"]))
+        shown.append(unlisted)
     if now["telemetry"]:
         telemetry = table(None, "node", "told", "what", "count", text=["told", "what"])
         for row in now["telemetry"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from qplane.control.devices import Devices, calibration_question, features_question
@@ -24,16 +24,24 @@ BRIGHT_STATES = tuple(
 
 
 async def devices_of(
-    network: Network, devices: Devices, sessions: Mapping[str, Session], *, give_up: bool
+    network: Network,
+    devices: Devices,
+    sessions: Mapping[str, Session],
+    nodes: Container[str] | None = None,
+    *,
+    give_up: bool,
 ) -> dict[str, Device]:
-    """Ask every node that has a quantum port. One that does not answer in time is classical.
+    """Ask every node (of `nodes`; None: of all) that has a quantum port. One that does not answer
+    in time is classical.
 
     Raises ConnectionFailedError where a switch is lost meanwhile and we are to `give_up` then.
     """
     asked = [
         node.name
         for node in network.nodes.values()
-        if node.is_quantum and not sessions[node.name].is_foreign
+        if node.is_quantum
+        and not sessions[node.name].is_foreign
+        and (nodes is None or node.name in nodes)
     ]
     answers = await devices.ask([features_question(name) for name in asked], give_up=give_up)
     found = {

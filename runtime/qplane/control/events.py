@@ -20,6 +20,7 @@ class EventKind(str, Enum):
     DEVICE_CHANGED = "device-changed"
     LINK_UP = "link-up"
     LINK_DOWN = "link-down"
+    LINK_UNLISTED = "link-unlisted"
     MISWIRED = "miswired"
     CIRCUIT_UP = "circuit-up"
     CIRCUIT_DOWN = "circuit-down"

@@ -145,7 +145,7 @@ class Keeper:
         """Take over what was found; what is new is told. Raises DiscoveryError."""
         before = self._programmer.topology
         sessions = self._switches.sessions
-        primary = set(self._switches.in_role(Role.PRIMARY))
+        primary = self._switches.in_role(Role.PRIMARY)
         kept = {name: device for name, device in before.devices.items() if name not in primary}
         topology = Topology(
             self._network,
@@ -153,17 +153,40 @@ class Keeper:
             {**before.switches, **await switches_of(sessions)},
             down_links(self._network, sessions, found),
         )
-        topology.check()
-        if topology.devices != before.devices:
-            self._store.save_devices(topology.devices)
-        self._programmer.topology = topology
-        for kind, node, text in device_changes(before.devices, topology.devices, primary):
-            self._events.tell(kind, text, node=node)
+        self._take_over(topology, asked=primary)
         for index in sorted(topology.down ^ before.down):
             kind = EventKind.LINK_DOWN if index in topology.down else EventKind.LINK_UP
             self._events.tell(kind, self._network.links[index].name)
         for problem in miswired(self._network, found):
             self._events.tell(EventKind.MISWIRED, problem)
+
+    def _take_over(self, topology: Topology, asked: Collection[str]) -> None:
+        """What the devices of the nodes asked have said is what is known from now on."""
+        topology.check()
+        before = self._programmer.topology
+        if topology.devices != before.devices:
+            self._store.save_devices(topology.devices)
+        self._programmer.topology = topology
+        for kind, node, text in device_changes(before.devices, topology.devices, asked):
+            self._events.tell(kind, text, node=node)
+        known = before.unlisted()
+        for unlisted in topology.unlisted():
+            if unlisted not in known:
+                self._events.tell(EventKind.LINK_UNLISTED, str(unlisted), node=unlisted.node)
+
+    async def _ask_again(self, nodes: Collection[str]) -> None:
+        """Their switches were away: their devices may be others now. That one is silent is left to
+        an audit."""
+        found = await devices_of(
+            self._network, self._devices, self._switches.sessions, nodes, give_up=False
+        )
+        topology = self._programmer.topology
+        try:
+            self._take_over(
+                replace(topology, devices={**topology.devices, **found}), asked=found.keys()
+            )
+        except ControlError as error:
+            self._events.tell(EventKind.REPAIR_FAILED, str(error), node=error.node)
 
     # ---- one pass ----
 
@@ -176,8 +199,11 @@ class Keeper:
             primary = set(self._switches.in_role(Role.PRIMARY))
             suspects = primary if audit else primary & self._programmer.suspects
             repaired = await self._restore(suspects)
-            if audit and self._programmer.intent.base >= Base.PORTS:
-                await self._look_around()
+            if self._programmer.intent.base >= Base.PORTS:
+                if audit:
+                    await self._look_around()
+                elif reopened:
+                    await self._ask_again(reopened)
             self._unasked |= suspects.union(reopened)
             if not self._circuits.is_changing:  # a teardown can take long; the next pass is soon
                 if self._unasked:

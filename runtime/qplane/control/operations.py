@@ -269,6 +269,7 @@ class Operations:
                 "time_s": now_ps / PS_PER_SECOND,
                 "circuits": circuits,
                 "nodes": nodes,
+                "unlisted_links": [link._asdict() for link in self._controller.topology.unlisted()],
                 "telemetry": told(self._controller.reports),
             }
 

@@ -82,9 +82,9 @@ class Switches:
         return [name for name, session in self.sessions.items() if session.role is role]
 
     def packets(self, node: str) -> Packets | None:
-        """Packets exchanged with a switch; None where we are not its primary."""
-        session = self.sessions[node]
-        if not session.is_primary:
+        """Packets exchanged with a switch; None where we are not its primary, or do not know it."""
+        session = self.sessions.get(node)
+        if session is None or not session.is_primary:
             return None
         return Packets(session.packet_ins, session.packet_outs, session.sending)
 

@@ -53,6 +53,26 @@ class Switch:
     is_foreign: bool
 
 
+class UnlistedLink(NamedTuple):
+    """A link that the device of a node has and the network file lacks, and where it leads to.
+
+    `remote_node` is "" where the file lacks that node, too.
+    """
+
+    node: str
+    number: int
+    remote_node: str
+    remote_node_id: int
+    remote_link: int
+
+    def __str__(self) -> str:
+        remote = self.remote_node or f"node id {self.remote_node_id}, which the file lacks too"
+        return (
+            f"{self.node}: its quantum device has a link {self.number} that the network file "
+            f"lacks; it leads to link {self.remote_link} of {remote}"
+        )
+
+
 @dataclass(frozen=True)
 class Topology:
     """A network and what was discovered of it, by name of node.
@@ -90,6 +110,21 @@ class Topology:
                 _, success, fidelity, zz = setting
                 return replace(features, success=success, fidelity=fidelity, zz=zz)
         return features
+
+    def unlisted(self) -> list[UnlistedLink]:
+        """Links that devices have and the file lacks. No circuit uses them: nobody has said on
+        which ports their messages go, nor that who is at their far end may be trusted."""
+        names = {node.id: name for name, node in self.network.nodes.items()}
+        found = []
+        for node, device in self.devices.items():
+            listed = {link.end(node).number for link in self.network.quantum_links_of(node)}
+            for number, said in device.links.items():
+                if number not in listed:
+                    remote = said.remote_node_id
+                    found.append(
+                        UnlistedLink(node, number, names.get(remote, ""), remote, said.remote_link)
+                    )
+        return found
 
     def check(self) -> None:
         """Raise DiscoveryError where a device contradicts the file."""
