@@ -15,6 +15,7 @@ from qplane.control import (
     DeviceError,
     DiscoveryError,
     DrainError,
+    EventKind,
     NoPathError,
     PipelineError,
     SlotsError,
@@ -639,3 +640,21 @@ def test_two_networks_side_by_side_do_not_hear_each_other():
             await second.close()
 
     run(net, scenario)
+
+
+def test_a_stream_survives_that_whoever_sends_is_cancelled():
+    async def scenario(controller, fabric):
+        lost = []
+        controller.events.subscribe(lost.append)
+        for turns in range(8):
+            looking = asyncio.create_task(controller.check(audit=True))
+            sending = asyncio.create_task(controller.packet_out("n0", 7, b"x" * 60))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            looking.cancel()
+            sending.cancel()
+            await asyncio.gather(looking, sending, return_exceptions=True)
+            await controller.discover()
+        assert EventKind.SWITCH_LOST not in {event.kind for event in lost}
+
+    run(small(), scenario)

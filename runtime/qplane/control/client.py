@@ -18,13 +18,25 @@ class _Client(P4Client):
     would be nobody's primary."""
 
     async def send(self, msg: p4r.StreamMessageRequest) -> None:
-        """Raises asyncio.InvalidStateError when the stream has ended, or takes nothing."""
+        """Raises asyncio.InvalidStateError when the stream has ended, or takes nothing.
+
+        Whoever sends may be cancelled: the message is sent all the same, as gRPC ends a stream
+        whose writer is cancelled.
+        """
         if self._stream is not None and self._stream.done():
             raise asyncio.InvalidStateError("the stream has ended")
+        sending = asyncio.ensure_future(super().send(msg))
         try:
-            await asyncio.wait_for(super().send(msg), ANSWER_TIMEOUT_S)
-        except asyncio.TimeoutError as error:  # not the built-in one before Python 3.11
-            raise asyncio.InvalidStateError("the stream takes nothing any more") from error
+            await asyncio.wait({sending}, timeout=ANSWER_TIMEOUT_S)
+        except asyncio.CancelledError:
+            await asyncio.wait({sending}, timeout=ANSWER_TIMEOUT_S)
+            if sending.done() and not sending.cancelled():
+                sending.exception()  # looked at: who sent is gone
+            raise
+        if not sending.done():
+            sending.cancel()
+            raise asyncio.InvalidStateError("the stream takes nothing any more")
+        sending.result()
 
 
 NewClient = Callable[[str, str], P4Client]
