@@ -36,3 +36,29 @@ def test_a_time_out_is_a_timeout_error_and_cancels():
         return never.cancelled()
 
     assert asyncio.run(scenario())
+
+
+def test_a_cancellation_at_the_moment_of_the_result_is_not_lost():
+    async def scenario() -> None:
+        result: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.create_task(RealClock().wait_for(result, PS_PER_SECOND))
+        await asyncio.sleep(0)
+        result.set_result(None)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(scenario())
+
+
+def test_who_is_cancelled_cancels_what_it_waits_for():
+    async def scenario() -> bool:
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.create_task(RealClock().wait_for(never, PS_PER_SECOND))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return never.cancelled()
+
+    assert asyncio.run(scenario())

@@ -54,6 +54,25 @@ class RealClock:
 
     async def wait_for(self, awaitable: Awaitable[T], timeout_ps: int, *, gather_ps: int = 0) -> T:
         try:
-            return await asyncio.wait_for(awaitable, timeout_ps / PS_PER_SECOND)
-        except asyncio.TimeoutError as error:  # not the built-in one before Python 3.11
+            return await within(awaitable, timeout_ps / PS_PER_SECOND)
+        except TimeoutError as error:
             raise TimeoutError(f"nothing within {timeout_ps} ps") from error
+
+
+async def within(awaitable: Awaitable[T], timeout_s: float) -> T:
+    """The result of `awaitable`; TimeoutError if it is not there `timeout_s` of wall time from now.
+
+    Stands for ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes when
+    the result is just there: who was cancelled goes on for ever.
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await asyncio.wait({task}, timeout=timeout_s)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    finally:
+        task.cancel()
+    if task.cancelled():
+        raise TimeoutError(f"nothing within {timeout_s:g} s")
+    return task.result()

@@ -19,6 +19,7 @@ from finsy.grpcutil import GRPCStatusCode
 from finsy.p4client import P4ClientError
 from finsy.proto import U128, p4i, p4r
 
+from qplane.clock import within
 from qplane.control.client import ANSWER_TIMEOUT_S, NewClient, grpc_client
 from qplane.control.encoding import request_of
 from qplane.control.entries import (
@@ -155,8 +156,8 @@ class Session:
         self._election_id = election_id
         await self._client.open(schema=self._schema, complete_request=self._complete)
         try:
-            await asyncio.wait_for(self._arbitrate(), ANSWER_TIMEOUT_S)
-        except asyncio.TimeoutError:  # not the built-in one before Python 3.11
+            await within(self._arbitrate(), ANSWER_TIMEOUT_S)
+        except TimeoutError:
             await self._client.close()
             raise ConnectionFailedError(
                 f"the switch at {self.address} did not answer within {ANSWER_TIMEOUT_S:g} s",
@@ -210,8 +211,8 @@ class Session:
         try:
             with self._under_way():
                 request = p4r.CapabilitiesRequest(device_id=self._device_id)
-                await asyncio.wait_for(self._client.request(request), timeout_s)
-        except asyncio.TimeoutError:  # not the built-in one before Python 3.11
+                await within(self._client.request(request), timeout_s)
+        except TimeoutError:
             raise ConnectionFailedError(
                 f"the switch at {self.address} has not answered for {timeout_s:g} s",
                 node=self.node,
@@ -373,8 +374,8 @@ class Session:
     async def _is_deposed(self) -> bool:
         """Whether we are not the switch's primary any more, of which the stream is about to tell:
         its word and the answer to a request may come in either order."""
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), NOTICE_TIMEOUT_S)
+        with suppress(TimeoutError):
+            await within(self._ended.wait(), NOTICE_TIMEOUT_S)
         return not self.is_primary
 
     def _not_begun(self, batch: Sequence[Update], code: str, message: str) -> Outcome:

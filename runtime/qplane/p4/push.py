@@ -16,6 +16,7 @@ from finsy.proto import U128, p4i, p4r
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
+from qplane.clock import within
 from qplane.p4 import runtime_json
 from qplane.p4.sources import P4SourceError, Program
 from qplane.p4.sources import load as load_program
@@ -110,7 +111,7 @@ async def _push(pipeline: Pipeline, address: str, device_id: int, election_id: i
     client = P4Client(address, wait_for_ready=False)
     try:
         await client.open(schema=schema, complete_request=complete)
-        await asyncio.wait_for(_arbitrate(client, device_id, election_id), ANSWER_TIMEOUT_S)
+        await within(_arbitrate(client, device_id, election_id), ANSWER_TIMEOUT_S)
         await client.request(
             p4r.SetForwardingPipelineConfigRequest(
                 device_id=device_id,
@@ -120,7 +121,7 @@ async def _push(pipeline: Pipeline, address: str, device_id: int, election_id: i
         )
         if updates:
             await client.request(p4r.WriteRequest(device_id=device_id, updates=updates))
-    except asyncio.TimeoutError:  # not the built-in one before Python 3.11
+    except TimeoutError:
         raise P4LoadError(f"{address} did not answer within {ANSWER_TIMEOUT_S:g} s") from None
     except P4ClientError as error:
         raise P4LoadError(_explain(error, address, pipeline.entities)) from error
