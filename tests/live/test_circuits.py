@@ -65,9 +65,9 @@ def test_no_table_is_cut_where_it_is_piped(running):
         assert rows
         assert all(row[-1] in "╮│┤╯" and "…" not in row for row in rows), shown.stdout
     refused = qplane(running, "link", "status", "nobody")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "qplane: node nobody has no link with a link layer; these have: none\n"
+        'qplane: NODE "nobody": no link with a link layer there; these have one: none\n'
     )
 
 
