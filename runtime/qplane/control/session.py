@@ -411,10 +411,23 @@ class Session:
             ]
         if self._reports is not None:
             wanted.append(fy.P4CloneSessionEntry())
-            if next(iter(self._schema.digests), None) is not None:
-                wanted.append(fy.P4DigestEntry())
         entities = await self._read(wanted)
+        if self._reports is not None:
+            entities += await self._read_digests()
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
+
+    async def _read_digests(self) -> list[Any]:
+        """Those that are configured. By name, as BMv2 reads no wildcard of them; it answers
+        NOT_FOUND for one that is not configured."""
+        found = []
+        for digest in self._schema.digests:
+            try:
+                found += await self._read([fy.P4DigestEntry(digest.alias)])
+            except ConnectionFailedError as error:
+                cause = error.__cause__
+                if not isinstance(cause, P4ClientError) or cause.code != GRPCStatusCode.NOT_FOUND:
+                    raise
+        return found
 
     async def read_counters(self, name: str, indices: Sequence[int] = ()) -> dict[int, int]:
         """Packets counted by those indices (none: all) of a counter array that are not 0.
