@@ -1,6 +1,6 @@
 """The memory's verbs over NumPy arrays, without the GIL (docstrings in bursts.pyx)."""
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from qplane_cext.memory.core import Basis, GateNoise, Protocol, QuantumMemory
 Handles = NDArray[np.uint64]
 Times = int | NDArray[np.int64]
 
+@final
 class Bursts:
     def __init__(self, memory: QuantumMemory) -> None: ...
     def create_pairs(
