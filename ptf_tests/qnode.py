@@ -123,6 +123,7 @@ class CircuitTest(QnodeTest):
             "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=side.side,
             link=side.link, port=side.port, group_device=group, request=self.request,
             complete=self.complete, budget_us=self.budget_us, delay_us=self.delay_us,
+            far_node=0, far_link=0,
         )  # fmt: skip
         self.program_side(side)
 

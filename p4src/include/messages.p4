@@ -15,7 +15,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
     bit<1> time_up;         // ... and it is there
     bit<32> remaining_us;
     bit<32> origin_at;      // place of the pair's number at the other end, and what stands there
-    bit<80> origin;
+    bit<112> origin;
     bit<1> origin_known;
     bit<1> lost;            // an EXPIRE or its acknowledgement that says so
     bit<8> late_reason;     // why a TRACK is too late
@@ -60,7 +60,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
         pair_deadline.write(index,
                             (bit<32>)standard_metadata.ingress_global_timestamp + remaining_us);
         if (meta.is_end == 1) {
-            pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.circuit ++ 2w0b10 ++ 4w0
+            pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.far_end ++ 2w0b10 ++ 6w0
                                  ++ hdr.pair.pair_seq);
         }
     }
@@ -120,9 +120,10 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
         }
         if (meta.is_end == 1) {
             pair_of_origin.read(origin, origin_at);
-            if (origin[79:48] == hdr.pair.origin_seq && origin[47:38] == meta.circuit) {
-                origin_known = origin[37:37];
-                if (lost == 1 && hdr.qci.type == QCI_EXPIRE && origin[36:36] == 0) {
+            if (origin[111:80] == hdr.pair.origin_seq && origin[79:40] == meta.far_end) {
+                origin_known = origin[39:39];
+                if (lost == 1 && hdr.qci.type == QCI_EXPIRE && origin_known == 1
+                    && origin[38:38] == 0) {
                     hdr.pair.pair_seq = origin[31:0];
                 }
             }
@@ -150,7 +151,7 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
             remaining_us = remaining_us - meta.delay_us;
         }
         late_reason = REASON_TIME_UP;
-        if (hdr.qci.type == QCI_TRACK && origin_known == 1 && origin[36:36] == 1) {
+        if (hdr.qci.type == QCI_TRACK && origin_known == 1 && origin[38:38] == 1) {
             // The other end gave the pair up, and its word overtook this.
             time_up = 1;
             late_reason = REASON_DEAD_PAIR;
@@ -158,10 +159,10 @@ control Messages(inout headers_t hdr, inout metadata_t meta,
         if (lost == 1 && meta.is_end == 0) {
             onward_as_lost();
         } else if (lost == 1 && hdr.qci.type == QCI_EXPIRE
-                   && (origin_known == 0 || origin[36:36] == 1)) {
+                   && (origin_known == 0 || origin[38:38] == 1)) {
             // Nothing of it has come here: what comes later finds it dead. Or another pair's number
             // has its place since: the device knows what it delivered.
-            pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.circuit ++ 2w0b11 ++ 36w0);
+            pair_of_origin.write(origin_at, hdr.pair.origin_seq ++ meta.far_end ++ 2w0b11 ++ 38w0);
             handle = 0;
             command_and_acknowledge(DEVICE_VOID);
             meta.command.flags = DEVICE_FLAG_FAR;

@@ -155,6 +155,7 @@ struct metadata_t {
     bit<1> complete;       // whether a delivery is told to the other end
     bit<32> budget_us;     // what a TRACK that begins here may take
     bit<32> delay_us;      // of the link that the message came by
+    bit<40> far_end;       // the other end: its node id, its number of the link that pairs have there
     bit<9> device_port;
     bit<8> link;       // the circuit's link number and port on that side, then on the other
     bit<9> port;

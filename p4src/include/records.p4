@@ -34,7 +34,9 @@ register<bit<40>>(LINKS * PAIRS_PER_LINK) pair_track;     // origin_seq 32, pres
 register<bit<32>>(LINKS * PAIRS_PER_LINK) pair_deadline;  // of a timed TRACK: this switch's clock, us, wrapping
 
 // At an end node, by the pair's number at the other end: which pair that is here, or that it is dead.
-register<bit<80>>(LINKS * PAIRS_PER_LINK) pair_of_origin;  // origin_seq 32, circuit 10, known 1, dead 1, 4 unused, seq 32
+// The circuit would not do in the place of that end: its number may be that of an earlier circuit, to
+// another link, where pairs had the same numbers.
+register<bit<112>>(LINKS * PAIRS_PER_LINK) pair_of_origin;  // origin_seq 32, its node 32 and link 8, known 1, dead 1, 6 unused, seq 32
 
 counter(32, CounterType.packets) pair_events;                // index: EVENT_*
 counter(CIRCUITS * 8, CounterType.packets) circuit_events;  // circuit ++ CIRCUIT_*

@@ -79,6 +79,8 @@ class HopPlan:
     request: Request = Request.KEEP
     complete: bool = False  # COMPLETE tells the other end of each delivery
     budget_ps: int = 0  # an end: what its TRACKs may take to the other end; 0: no limit
+    far_node: int = 0  # an end: id of the node at the other end
+    far_link: int = 0  # and that node's number of the link that its pairs come by
 
     @property
     def is_end(self) -> bool:
@@ -187,7 +189,9 @@ def plan_circuits(
             for place, link in enumerate(path)
         ]
         feeders = [
-            _feeder(circuit, path, place, hops, uses[place], rounds_on[place], taken)
+            _feeder(
+                topology.network, circuit, path, place, hops, uses[place], rounds_on[place], taken
+            )
             for place in range(len(path))
             if rounds_on[place]
         ]
@@ -208,6 +212,7 @@ def plan_circuits(
         # When a TRACK has taken longer, the qubit that it is about is gone.
         budget_ps = min(circuit.budget_ps or times.end_cutoff_ps, times.end_cutoff_ps)
         hops = [replace(hop, budget_ps=budget_ps) if hop.is_end else hop for hop in hops]
+        hops = _acquainted(topology.network, hops)
         times_ps = tuple(pair_ps(said) for said in features)
         plan = CircuitPlan(circuit.name, path, tuple(hops), times, promise, rounds, times_ps)
         plans.append(replace(plan, feeders=tuple(feeders)))
@@ -227,7 +232,18 @@ def _link_rounds(topology: Topology, circuit: Circuit, path: Sequence[Link]) -> 
     return rounds
 
 
+def _acquainted(network: Network, hops: Sequence[HopPlan]) -> list[HopPlan]:
+    """Each end knows what the other one numbers its pairs by: node and link."""
+    head, *between, tail = hops
+
+    def knowing(near: HopPlan, far: HopPlan) -> HopPlan:
+        return replace(near, far_node=network.nodes[far.node].id, far_link=far.sides[0].number)
+
+    return [knowing(head, tail), *between, knowing(tail, head)]
+
+
 def _feeder(
+    network: Network,
     circuit: Circuit,
     path: Sequence[Link],
     place: int,
@@ -275,7 +291,8 @@ def _feeder(
                 budget_ps=times.end_cutoff_ps,
             )
         )
-    return CircuitPlan(circuit.name, (link,), tuple(made), times, rounds=rounds)
+    hops_of_link = tuple(_acquainted(network, made))
+    return CircuitPlan(circuit.name, (link,), hops_of_link, times, rounds=rounds)
 
 
 def _distilled(use: LinkUse, rounds: int) -> LinkUse:

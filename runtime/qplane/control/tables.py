@@ -296,6 +296,8 @@ def _role(
             complete=int(hop.complete),
             budget_us=_clock_us(hop.budget_ps, time_scale),
             delay_us=_clock_us(delays_ps[side.port], time_scale),
+            far_node=hop.far_node,
+            far_link=hop.far_link,
         )
     up, down = hop.sides
     assert up.side is Side.UP  # order of HopPlan.sides

@@ -84,6 +84,7 @@ class End:
     complete: bool = False
     budget_us: int = 0
     delay_us: int = 0
+    far_end: tuple[int, int] = (2, 1)  # node id and link number, where the other halves are
 
     def sides(self) -> dict[int, Side]:
         return {self.direction: self.side}
@@ -220,13 +221,7 @@ class Node:
             group = 10 * number + direction
             self.core.multicast_set(group, [(QUANTUM, DEVICE), (side.port, direction)])
         if isinstance(circuit, End):
-            side = circuit.side
-            group = 10 * number + circuit.direction
-            self.add(
-                "circuit", [number], "end_node",
-                QUANTUM, circuit.direction, side.link, side.port, group,
-                circuit.request, int(circuit.complete), circuit.budget_us, circuit.delay_us,
-            )  # fmt: skip
+            self.end(number, circuit)
         else:
             up, down = circuit.up, circuit.down
             self.core.multicast_set(10 * number, [(up.port, UP), (down.port, DOWN)])
@@ -236,6 +231,23 @@ class Node:
                 down.link, down.port, 10 * number + DOWN,
                 10 * number, circuit.delay_up_us, circuit.delay_down_us,
             )  # fmt: skip
+
+    def end(self, number: int, circuit: End) -> int:
+        """Insert what the node is to a circuit that ends here; the handle of the entry."""
+        side = circuit.side
+        return self.add(
+            "circuit", [number], "end_node",
+            QUANTUM, circuit.direction, side.link, side.port, 10 * number + circuit.direction,
+            circuit.request, int(circuit.complete), circuit.budget_us, circuit.delay_us,
+            *circuit.far_end,
+        )  # fmt: skip
+
+    def leads_elsewhere(self, number: int, circuit: End) -> None:
+        """A circuit has gone, and another one has its number, label and side: `circuit`."""
+        (name,) = (t for t in pipeline().tables if t.split(".")[-1] == "circuit")
+        for handle, *_ in self.core.table_entries(name):
+            self.core.table_delete(name, handle)
+        self.end(number, circuit)
 
     # ---- packets ----
 

@@ -325,6 +325,26 @@ def test_a_track_that_waits_for_its_pair_dies_with_its_end(end: End) -> None:
 
 
 @ends
+def test_a_pair_of_an_earlier_circuit_is_not_found_by_a_later_ones_number(end: End) -> None:
+    node = node_with(end)
+    pair(node, end.side, 5)
+    node.hears(end.side, qci(Q.TRACK, 5, 77))
+    node.leads_elsewhere(7, replace(end, far_end=(2, 0)))
+    answer = [*told(end, lost(Q.EXPIRE_ACK, 77, 77)), forgotten_there(end, 77)]
+    assert node.hears(end.side, lost(Q.EXPIRE, 77, 77, ack=True)) == answer
+    assert "VOID" not in node.events()
+
+
+@ends
+def test_a_number_that_died_in_an_earlier_circuit_lives_in_a_later_one(end: End) -> None:
+    node = node_with(end)
+    node.hears(end.side, lost(Q.EXPIRE, 77, 77, ack=True))
+    node.leads_elsewhere(7, replace(end, far_end=(2, 0)))
+    pair(node, end.side, 5)
+    assert node.hears(end.side, qci(Q.TRACK, 5, 77, 0)) == [deliver(end, 5, 77, 0)]
+
+
+@ends
 def test_the_acknowledgement_of_a_lost_pair_confirms_its_expiry(end: End) -> None:
     node = node_with(end)
     confirmed = command(D.EXPIRE_CONFIRMED, end.side, qubit(end.side, 5))
