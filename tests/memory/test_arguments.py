@@ -234,3 +234,43 @@ def test_every_argument_is_named_where_it_is_wrong_and_nothing_has_changed(level
                 raise AssertionError(f"{name}({argument}={value!r})") from e
             assert "\n" not in str(raised.value), raised.value
             assert world.seen() == before, f"{name}({argument}={value!r}) changed something"
+
+
+@pytest.mark.parametrize("value", HANDLES)
+def test_verbs_that_take_any_number_of_qubits_name_the_wrong_one(value):
+    world = World()
+    before, a = world.seen(), world.qubits["a"]
+    bad = world.put(value, False)
+    for k, qubits in enumerate([(bad,), (a, bad)]):
+        with pytest.raises(errors.QuantumMemoryError, match=rf"^qubits\[{k}\]: "):
+            world.memory.density_matrix(*qubits)
+    assert world.seen() == before
+
+
+@pytest.mark.parametrize("value", TIMES[1:])
+def test_a_density_matrix_at_a_wrong_time_names_it(value):
+    world = World()
+    with pytest.raises(errors.QuantumMemoryError, match=r"^now_ps: "):
+        world.memory.density_matrix(world.qubits["a"], world.qubits["c"], now_ps=value)
+
+
+@pytest.mark.parametrize("value", HANDLES)
+def test_is_live_answers_for_any_handle_and_refuses_what_is_none(value):
+    world = World()
+    value = world.put(value, False)
+    if isinstance(value, int) and 0 <= value < 2**64:
+        assert not world.memory.is_live(value)
+    else:
+        with pytest.raises(errors.QuantumMemoryError, match=r"^qubit: "):
+            world.memory.is_live(value)
+    assert world.memory.is_live(world.qubits["a"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("capacity", v) for v in [*COUNTS, math.nan, [1]]]
+    + [("seed", v) for v in [None, -1, 1.5, "x", math.nan, [1]]],
+)
+def test_a_memory_with_a_wrong_argument_is_not_made(argument, value):
+    with pytest.raises(errors.QuantumMemoryError, match=f"^{argument}: "):
+        QuantumMemory(**{argument: value})

@@ -227,7 +227,7 @@ cdef class QuantumMemory:
             raise MemoryError(f"no room for {capacity} records")
         self._rng = NOBODY
         try:
-            self._noise = np.random.Philox(seed)
+            self._noise = np.random.Philox(operator.index(seed))
         except (TypeError, ValueError):
             raise errors.QuantumMemoryError(
                 f"seed: must be a whole number from 0, not {seed!r}") from None
@@ -984,6 +984,9 @@ cdef class QuantumMemory:
         wanted = [as_handle(q, f"qubits[{k}]") for k, q in enumerate(qubits)]
         if len(set(wanted)) < len(wanted):
             raise errors.QuantumMemoryError("qubits: must name different qubits")
+        for k, h in enumerate(wanted):
+            if not self.is_live(h):
+                fail(self, QM_ESTALE, 0, {f"qubits[{k}]": h})
         if len(wanted) == 1:
             wanted = list(self.members(wanted[0]))
         if len(wanted) > MAX_VECTOR:
