@@ -15,9 +15,9 @@ import json
 from ipaddress import ip_address
 from pathlib import Path
 
-from qplane.control import ControlError
+from qplane.control import CircuitPlan, ControlError
 from qplane.control.tables import node_mac
-from qplane.net import loads
+from qplane.net import Network, loads
 from qplane.net.request import circuit_request
 from qplane.simulate.session import Simulation, simulation
 from qplane.wire import CircuitFrame, CircuitPingBody, QciMessage, QciType
@@ -64,9 +64,9 @@ classical_burst = "1 kB"
 """
 
 
-def network_text(*, sliced: bool, flood: str) -> str:
+def network_text(*, sliced: bool, flood: str, pings: bool = True) -> str:
     """The network file: blue's circuit, red's circuit and
-    red's host behind the repeater."""
+    red's host behind the repeater, which pings if it is to flood with packets."""
     red, blue = ('slice = "red"\n', 'slice = "blue"\n') if sliced else ("", "")
     text = NODES + (SLICES if sliced else "")
     circuit = '[[circuits]]\nname = "{0}"\nfrom = "a"\nto = "b"\nslots = 2\ncutoff = "4 ms"\n{1}'
@@ -75,7 +75,7 @@ def network_text(*, sliced: bool, flood: str) -> str:
     host = blue if flood == "labelled" else red
     text += f'[[hosts]]\nname = "flooder"\nnode = "r"\nip = "10.0.0.1"\n{host}'
     text += '[[hosts]]\nname = "sink"\nnode = "b"\nip = "10.0.0.2"\n'
-    if flood == "packets":
+    if flood == "packets" and pings:
         text += '[[pings]]\nfrom = "flooder"\nto = "sink"\ninterval = "7 us"\n'
     if flood == "labelled":
         text += (
@@ -89,7 +89,7 @@ async def measure(*, sliced: bool, flood: str, seconds: float) -> dict[str, obje
     async with simulation(loads(network_text(sliced=sliced, flood=flood))) as simulated:
         await simulated.set_up()
         if flood == "requests":
-            return await _requests(simulated.controller, sliced)
+            return await requests(simulated.controller, sliced)
         clock = simulated.clock
         await simulated.controller.start(["blue"])
         end_ps = clock.now_ps() + round(seconds * 1e12)
@@ -111,11 +111,10 @@ async def measure(*, sliced: bool, flood: str, seconds: float) -> dict[str, obje
         }
 
 
-def _inject_messages(simulated: Simulation) -> None:
-    """CIRCUIT_PONGs that reach the repeater as if red's head-end had sent them, and end at the next
-    node (TTL), so that controllers are not flooded as well."""
-    network = simulated.plan
-    side = simulated.controller.plans["red"].hops[1].sides[0]
+def through_red(network: Network, red: CircuitPlan) -> tuple[int, int, bytes]:
+    """A CIRCUIT_PONG that reaches the repeater as if red's head-end had sent it, and ends at the
+    next node (TTL), so that controllers are not flooded as well; where: node, port, frame."""
+    side = red.hops[1].sides[0]
     frame = CircuitFrame(
         node_mac(network.nodes["r"].id),
         node_mac(network.nodes["a"].id),
@@ -123,14 +122,17 @@ def _inject_messages(simulated: Simulation) -> None:
         QciMessage(QciType.CIRCUIT_PONG, CircuitPingBody(0, 0)),
         ttl=2,
     ).to_bytes()
-    node = list(simulated.emulation.nodes).index("r")
+    return list(network.nodes).index("r"), side.port, frame
+
+
+def _inject_messages(simulated: Simulation) -> None:
+    place = through_red(simulated.plan, simulated.controller.plans["red"])
     for _ in range(MESSAGES_PER_STEP):
-        simulated.emulation.engine.inject(node, side.port, frame)
+        simulated.emulation.engine.inject(*place)
 
 
-def labelled(simulated: Simulation, label: int = LABEL) -> bytes:
+def labelled(network: Network, label: int = LABEL) -> bytes:
     """An IPv4 packet of 98 bytes from the flooder to the sink, as the flooder sends it."""
-    network = simulated.plan
     source, sink = network.hosts["flooder"], network.hosts["sink"]
     ethernet = bytes.fromhex((network.nodes["r"].mac + source.mac).replace(":", "")) + b"\x88\x47"
     shim = (label << 12 | 1 << 8 | 64).to_bytes(4, "big")
@@ -144,12 +146,12 @@ def labelled(simulated: Simulation, label: int = LABEL) -> bytes:
 def _inject_labelled(simulated: Simulation) -> None:
     """From the flooder's port at the repeater."""
     node = list(simulated.emulation.nodes).index("r")
-    frame = labelled(simulated)
+    frame = labelled(simulated.plan)
     for _ in range(LABELLED_PER_STEP):
         simulated.emulation.engine.inject(node, simulated.plan.hosts["flooder"].port, frame)
 
 
-async def _requests(controller, sliced: bool) -> dict[str, object]:
+async def requests(controller, sliced: bool) -> dict[str, object]:
     """Red asks for circuits until it is refused, then blue for one."""
     granted = 0
     keys = {"from": "a", "to": "b", "slots": 2}

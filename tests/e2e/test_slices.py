@@ -49,7 +49,7 @@ def test_a_labelled_packet_arrives_without_its_label(tmp_path):
             node = list(simulated.emulation.nodes).index("r")
             port = plan.hosts["flooder"].port
             for label in (slices.LABEL, slices.LABEL + 1):  # nobody knows the second
-                frame = slices.labelled(simulated, label)
+                frame = slices.labelled(plan, label)
                 simulated.emulation.engine.inject(node, port, frame)
             await simulated.clock.sleep(slices.STEP_PS)
             counted = await simulated.controller.counters("r", "QnodeIngress.drops")

@@ -8,6 +8,7 @@ closed form says.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
 import math
 import random
@@ -346,3 +347,23 @@ def test_bad_frames_into_every_port_make_no_pair_wrong(
         assert drops[reason] > 0, drops
     assert injected // 3 < sum(drops.values())
     assert found.summary.delivered >= 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [pytest.param("bmv2", marks=NEEDS_BMV2)])
+def test_a_flood_of_messages_is_stopped_by_its_slices_meter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str
+) -> None:
+    """benchmarks/slices_live.py in short form. Its figures take an idle processor core; here the
+    flood must cost much less than without slices."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    measure = importlib.import_module("slices_live").measure
+    without, flooded = (
+        asyncio.run(measure(sliced=sliced, flood="messages", seconds=5, target=target))
+        for sliced in (False, True)
+    )
+    assert not without["dropped"]
+    assert flooded["dropped"]["slice qci"] > 1000
+    assert flooded["pairs"] > 3 * without["pairs"]
