@@ -28,7 +28,7 @@ class Bmv2Fabric:
 
     def __init__(self, net: Network, folder: Path) -> None:
         self.net = net
-        self.clock = PatientClock()
+        self.clock = PatientClock(turns=2000)  # the switches are processes of their own
         self.devices = {
             node.name: ScriptedDevice(net, node.name)
             for node in net.nodes.values()
