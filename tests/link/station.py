@@ -121,7 +121,8 @@ class StubDevice:
     def reply(self, pair: Pair) -> None:
         """The station's word has come."""
         self.last_seq = pair.seq
-        if self.order is not None and self.order.id == pair.id:
+        order = self.order
+        if order is not None and order.id == pair.id and pair.cycle >= order.first_cycle:
             self.pairs_left -= 1
         self.on_pair(pair)
         self.station.changed()

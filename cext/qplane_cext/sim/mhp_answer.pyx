@@ -68,7 +68,13 @@ cdef void report_pair(
 ) noexcept nogil:
     cdef MhpSide* s = &mhp.sides[side]
     cdef OrderSlot* o = &s.orders[0]
-    cdef bint mine = o.loaded and o.order.queue == p.queue and not o.is_over
+    # A REPLY may come when the next order for the same item has begun: it counts for the old one.
+    cdef bint mine = (
+        o.loaded
+        and o.order.queue == p.queue
+        and p.cycle >= o.order.first_cycle
+        and not o.is_over
+    )
     cdef Result result
     memset(&result, 0, sizeof(Result))
     result.bell = p.bell

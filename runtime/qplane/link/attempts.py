@@ -21,11 +21,16 @@ _PATIENCE = 8
 _MOST_DOUBLINGS = 6
 """Of that patience, while nothing comes at all."""
 
+_PIECE = 32
+"""Pairs that one order asks for, at most. By the wall clock a device may make them faster than this
+end hears of them, and what it is ahead by stands in the way of all other messages."""
+
 
 class _Running(NamedTuple):
-    """What the device attempts for, and how many pairs it still makes."""
+    """An order at the device: its first cycle, and how many pairs of it are still to come."""
 
     id: QueueId
+    first_cycle: int
     pairs: int
 
 
@@ -95,11 +100,12 @@ class Attempts:
         del self._order[bisect_left(self._order, (self._scheduler.key(item), item.id))]
         self.decide()
 
-    def made(self, id: QueueId) -> None:
-        """The device made a pair of its order."""
+    def made(self, id: QueueId, cycle: int) -> None:
+        """The device made a pair for this item, in `cycle`."""
         self._fruitless = 0
-        if self._running is not None and self._running.id == id:
-            self._running = _Running(id, self._running.pairs - 1)
+        running = self._running
+        if running is not None and running.id == id and cycle >= running.first_cycle:
+            self._running = running._replace(pairs=running.pairs - 1)
         serving = self._serving.get(id)
         if serving is not None and serving.item.holds_all:
             self._holders[id] = serving
@@ -164,16 +170,18 @@ class Attempts:
         return self._timers.now_ps() // self._timing.cycle_ps
 
     def _serve(self, serving: Serving, cycle: int) -> None:
-        item = serving.item
-        if self._running == _Running(item.id, serving.missing):
+        item, running = serving.item, self._running
+        left = 0 if running is None or running.id != item.id else running.pairs
+        if 0 < left <= serving.missing:
             return
         self.scheduler.serve(item)
-        self._running = _Running(item.id, serving.missing)
+        pairs = min(_PIECE, serving.missing)
+        self._running = _Running(item.id, cycle, pairs)
         self._mhp.start(
             Order(
                 id=item.id,
                 kind=item.kind,
-                pairs=serving.missing,
+                pairs=pairs,
                 first_cycle=cycle,
                 bright_state=item.terms.bright_state,
                 slots=self._memory.slots,
@@ -186,12 +194,11 @@ class Attempts:
         """Whether a K item finds room at both ends, as far as this one knows."""
         if serving.item.kind is not RequestType.KEEP:
             return True
-        free = self._memory.free
+        needed = serving.missing if serving.item.holds_all else 1
         for other in self._holders.values():
             if other is not serving and other.pairs and not is_ahead:
-                free -= other.missing  # kept for it
-        needed = serving.missing if serving.item.holds_all else 1
-        return free >= needed and self._peer_memory.has(needed)
+                needed += other.missing  # kept for it, at both ends
+        return self._memory.free >= needed and self._peer_memory.has(needed)
 
     def _wake_at(self, cycle: int) -> None:
         """Decide once more when an item may start."""

@@ -304,7 +304,7 @@ class Egp:
 
     def on_pair(self, pair: Pair) -> None:
         """The station heralded a pair, and this end has its half (K) or outcome (M)."""
-        self._attempts.made(pair.id)
+        self._attempts.made(pair.id, pair.cycle)
         if pair.qubit is not None:
             self.memory.put(pair.qubit, pair.seq)
         counts = self.numbering.arrive(pair.seq, pair.cycle)

@@ -217,8 +217,9 @@ class MhpStatus(Record):
 class MhpResult(Record):
     """Body of MHP_PAIR, MHP_MEASURED and MHP_ERROR: what an attempt came to.
 
-    ``surplus``: an M pair that was heralded after the order's last, in an attempt that was made
-    while REPLYs were under way. ``time_ps``: when this half came into being.
+    ``surplus``: not one of the running order's pairs: heralded after its last, in an attempt made
+    while REPLYs were under way, or for the order before. ``time_ps``: when this half came into
+    being.
     """
 
     LAYOUT: ClassVar = Layout(
