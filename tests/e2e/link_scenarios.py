@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pytest
 
 from qplane.clock import Clock
-from qplane.control import ControlError, Controller
+from qplane.control import Controller
 from qplane.link.end import LinkEnd
 from qplane.link.layer import LinkLayer
 from qplane.link.messages import Ok
@@ -286,5 +286,5 @@ async def copies_for_the_controller(world: World, layer: LinkLayer) -> None:
     assert [int(text.split()[2]) for text in texts][: len(seen)] == seen
     assert reports.unreadable == 0
     assert await world.controller.verify() == []
-    with pytest.raises(ControlError, match="every 3: 0 or a power of two"):
+    with pytest.raises(ValueError, match="every is 3: 0 or a power of two"):
         await layer.sample("a", "b", 3)

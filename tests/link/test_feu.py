@@ -33,12 +33,17 @@ def points(eta: float, count: int = 25) -> list[CalibrationPoint]:
 def test_the_largest_bright_state_that_meets_the_fidelity_is_picked(
     eta: float, min_fidelity: float
 ) -> None:
-    """Against the law inverted: α = (1−F)/(1−F·η), to the error of linear interpolation."""
+    """Against the law inverted: α = (1−F)/(1−F·η), to a step of n/65535.
+
+    At half of all photons and α above a half the cubic between calibrated points shows: 3e-4.
+    """
     choice = FidelityEstimator(points(eta)).choose(min_fidelity, KEEP)
     assert choice is not None
     exact = (1 - min_fidelity) / (1 - min_fidelity * eta)
     assert choice.fidelity >= min_fidelity
-    assert choice.bright_state / 65535 == pytest.approx(exact, rel=0.01)
+    assert choice.bright_state / 65535 == pytest.approx(
+        exact, rel=3e-4 if (eta, min_fidelity) == (0.5, 0.6) else 0, abs=1 / 65535
+    )
     beyond = FidelityEstimator(points(eta)).fidelity(choice.bright_state + 1, KEEP)
     assert beyond.value < min_fidelity
 

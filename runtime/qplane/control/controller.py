@@ -354,16 +354,16 @@ class Controller:
     async def sample_heralds(self, link: Link, every: int) -> None:
         """Have each `every`-th pair of a link (a power of two; 0: none) copied to us: `reports`.
 
-        In place of what the network file says. Raises ControlError, WriteError; a station that is
-        away hears of it when it is back.
+        In place of what the network file says. Raises ValueError, ControlError, WriteError; a
+        station that is away hears of it when it is back.
         """
         if link.herald is None:
             raise ControlError(
                 f"link {link.name} has no heralding station that could copy anything"
             )
         if every < 0 or every & (every - 1) or every > MOST_SELDOM:
-            raise ControlError(
-                f"every {every}: 0 or a power of two up to {MOST_SELDOM} is possible (1, 2, 4 ...)"
+            raise ValueError(
+                f"every is {every}: 0 or a power of two up to {MOST_SELDOM} can be (1, 2, 4 ...)"
             )
         herald = link.herald
         await self._programmer.hold(lambda links: links.with_sampling(herald, every))

@@ -7,6 +7,7 @@ measured.
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -165,19 +166,26 @@ class FidelityEstimator:
     # ---- what it says ----
 
     def calibrated(self, bright_state: int) -> CalibrationPoint:
-        """Calibration there: linear between the points, that of the nearest outside."""
+        """Calibration there: a cubic through the four points around it, that of the nearest
+        outside; linear where there are fewer than four."""
         place = bisect_left(self._places, bright_state)
         if place < len(self._places) and self._places[place] == bright_state:
             return self.points[place]
         if place in (0, len(self.points)):
             return self.points[min(place, len(self.points) - 1)]
-        low, high = self.points[place - 1], self.points[place]
-        share = (bright_state - low.bright_state) / (high.bright_state - low.bright_state)
+        count = 4 if len(self.points) >= 4 else 2
+        first = min(max(0, place - count // 2), len(self.points) - count)
+        around = self.points[first : first + count]
+        weights = _lagrange([point.bright_state for point in around], bright_state)
+
+        def there(figures: Sequence[float]) -> float:
+            return sum(map(operator.mul, weights, figures))
+
         return CalibrationPoint(
             bright_state,
-            low.success + share * (high.success - low.success),
-            low.fidelity_keep + share * (high.fidelity_keep - low.fidelity_keep),
-            low.fidelity_measure + share * (high.fidelity_measure - low.fidelity_measure),
+            there([point.success for point in around]),
+            there([point.fidelity_keep for point in around]),
+            there([point.fidelity_measure for point in around]),
         )
 
     def fidelity(self, bright_state: int, kind: RequestType) -> Estimate:
@@ -218,9 +226,24 @@ class FidelityEstimator:
         self, low: CalibrationPoint, high: CalibrationPoint, least: float, kind: RequestType
     ) -> int | None:
         """Between two points, one good enough and one not: the last parameter that is."""
-        at_low, at_high = low.fidelity(kind), high.fidelity(kind)
-        if (at_low >= least) == (at_high >= least):
+        meets = low.fidelity(kind) >= least
+        if meets == (high.fidelity(kind) >= least):
             return None
-        share = (at_low - least) / (at_low - at_high)
-        crossing = low.bright_state + share * (high.bright_state - low.bright_state)
-        return math.floor(crossing) if at_low >= least else math.ceil(crossing)
+        inside, outside = low.bright_state, high.bright_state
+        if not meets:
+            inside, outside = outside, inside
+        while abs(inside - outside) > 1:
+            middle = (inside + outside) // 2
+            if self.calibrated(middle).fidelity(kind) >= least:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+
+def _lagrange(places: Sequence[int], place: int) -> list[float]:
+    """Weights of the values at `places` in the polynomial through them, at `place`."""
+    return [
+        math.prod((place - other) / (own - other) for other in places if other != own)
+        for own in places
+    ]

@@ -182,7 +182,8 @@ class LinkLayer:
     @checked
     async def sample(self, node: str, remote: str, every: int) -> None:
         """Have a link's station copy each so many-th pair (a power of two; 0: none) to the
-        controller, in place of what the network file says. Raises LinkLayerError, ControlError.
+        controller, in place of what the network file says. Raises LinkLayerError, ValueError,
+        ControlError.
         """
         await self._controller.sample_heralds(self._link(node, remote), every)
 

@@ -165,6 +165,8 @@ def operations(layer: LinkLayer, clock: Clock) -> dict[str, Operation]:
         await find(node, remote)
         try:
             await layer.sample(node, remote, every)
+        except ValueError as error:
+            raise WrongArgumentError(None, every, str(error)) from None
         except ControlError as error:
             raise OperationError(str(error)) from None
         return {"node": node, "remote": remote, "every": every}
