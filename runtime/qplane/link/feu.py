@@ -7,7 +7,6 @@ measured.
 from __future__ import annotations
 
 import math
-import operator
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -179,7 +178,7 @@ class FidelityEstimator:
         weights = _lagrange([point.bright_state for point in around], bright_state)
 
         def there(figures: Sequence[float]) -> float:
-            return sum(map(operator.mul, weights, figures))
+            return sum(weight * figure for weight, figure in zip(weights, figures, strict=True))
 
         return CalibrationPoint(
             bright_state,
