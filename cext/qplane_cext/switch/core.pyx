@@ -368,7 +368,7 @@ cdef class SwitchCore(GroupControl):
         if offsets.shape[0] != count or lengths.shape[0] != count:
             raise ValueError("ports, offsets and lengths differ in length")
         for i in range(count):
-            if offsets[i] < 0 or offsets[i] + lengths[i] > data.shape[0]:
+            if lengths[i] > data.shape[0] or not 0 <= offsets[i] <= data.shape[0] - lengths[i]:
                 raise ValueError(f"packet {i} is not within the data")
         memset(&all, 0, sizeof(all))
         with nogil:

@@ -104,10 +104,14 @@ class Dataplane:
         if self._dump_bytes:
             what = "Sent %d bytes on port %d: %s" if is_sent else "Received %d bytes on port %d: %s"
             log.info(what, len(data), port, data[: self._dump_bytes].hex(" "))
-        if port in self._captures:
-            writer = self._captures[port][is_sent]
-            writer.write(data)
-            writer.flush()
+        writers = self._captures.get(port)
+        if writers is not None:
+            try:
+                writers[is_sent].write(data)
+                writers[is_sent].flush()
+            except OSError as error:  # a full disk stops no packets
+                log.error("port %d is captured no longer: %s", port, error)
+                self._captures.pop(port, None)
 
     def _inject(self, port: int, data: bytes) -> None:
         if self._cpu_port is None:

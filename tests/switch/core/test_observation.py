@@ -116,7 +116,7 @@ def test_a_burst_gives_what_single_packets_give(switch: Make) -> None:
     ]
 
 
-@pytest.mark.parametrize(("offset", "length"), [(-1, 1), (0, 5), (4, 1)])
+@pytest.mark.parametrize(("offset", "length"), [(-1, 1), (0, 5), (4, 1), (2**63 - 1, 4)])
 def test_a_burst_must_lie_within_its_data(switch: Make, offset: int, length: int) -> None:
     with pytest.raises(ValueError, match="within"):
         switch("replication").process_batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import selectors
 import socket
@@ -25,6 +26,7 @@ RTM_NEWLINK = 16
 RTM_DELLINK = 17
 IFF_UP = 0x1
 IFF_RUNNING = 0x40
+SIOCGIFFLAGS = 0x8913
 
 BUFFER_BYTES = 8 << 20
 
@@ -79,15 +81,24 @@ class AfPacketBackend:
                     self._report_links(links, port_status)
 
     def _report_links(self, links: socket.socket, port_status: PortStatus) -> None:
-        data = links.recv(65536)
+        try:
+            data = links.recv(65536)
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            # More has happened than the kernel keeps for us: see how every port is now, after
+            # what it has kept.
+            _drain(links)
+            for port, sock in self._sockets.items():
+                port_status(port, _is_up(sock, dict(self._ports)[port]))
+            return
         at = 0
         while at + 16 <= len(data):
             length, kind = struct.unpack_from("=IH", data, at)
             if kind in (RTM_NEWLINK, RTM_DELLINK) and length >= 32:
                 index, flags = struct.unpack_from("=iI", data, at + 20)
                 if index in self._indexes:
-                    up = kind == RTM_NEWLINK and flags & IFF_UP and flags & IFF_RUNNING
-                    port_status(self._indexes[index], bool(up))
+                    port_status(self._indexes[index], kind == RTM_NEWLINK and _runs(flags))
             at += max((length + 3) & ~3, 16)
 
     def send(self, port: int, data: bytes) -> None:
@@ -129,6 +140,30 @@ def packet_socket(name: str) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _drain(links: socket.socket) -> None:
+    while True:
+        try:
+            links.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+
+
+def _runs(flags: int) -> bool:
+    return bool(flags & IFF_UP and flags & IFF_RUNNING)
+
+
+def _is_up(sock: socket.socket, name: str) -> bool:
+    """Whether an interface is up and has a carrier; False for one that is gone."""
+    try:
+        answer = fcntl.ioctl(sock, SIOCGIFFLAGS, struct.pack("@16s24x", name.encode()))
+    except OSError:
+        return False
+    return _runs(struct.unpack_from("@16xH", answer)[0])
 
 
 def _link_events() -> socket.socket:
