@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pynng
+from diff.target import SIMPLE_SWITCH
 
 from qplane.net import CPU_PORT, QUANTUM_PORT, Network
 
@@ -66,7 +67,7 @@ class Bmv2Fabric:
         self.addresses[name] = f"127.0.0.1:{port}"
         packets = f"ipc://{self._folder}/{name}.ipc"
         notifications = f"ipc://{self._folder}/{name}-notifications.ipc"
-        command = ["simple_switch_grpc", "--no-p4", "--device-id", str(self.net.nodes[name].id)]
+        command = [SIMPLE_SWITCH, "--no-p4", "--device-id", str(self.net.nodes[name].id)]
         command += ["--packet-in", packets, "--notifications-addr", notifications, "-L", "off"]
         command += ["--", "--grpc-server-addr", self.addresses[name], "--cpu-port", str(CPU_PORT)]
         process = subprocess.Popen(

@@ -1,7 +1,6 @@
 """The same controller on the reference switch: BMv2's simple_switch_grpc."""
 
 import asyncio
-import shutil
 
 import pytest
 
@@ -14,12 +13,7 @@ from qplane.wire import LinkStatusCode
 from .bmv2 import Bmv2Fabric
 from .networks import chain
 
-pytestmark = [
-    pytest.mark.bmv2,
-    pytest.mark.skipif(
-        shutil.which("simple_switch_grpc") is None, reason="simple_switch_grpc is not on PATH"
-    ),
-]
+pytestmark = pytest.mark.bmv2
 
 HOSTS = [("h1", "n0", "10.0.1.1"), ("h2", "n2", "10.0.2.1")]
 CIRCUITS = [("c", "n0", "n2", "slots = 2"), ("d", "n2", "n1", "slots = 1")]

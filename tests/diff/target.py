@@ -41,6 +41,9 @@ def find_bmv2() -> str | None:
     return shutil.which(os.environ.get("BMV2") or "simple_switch_grpc")
 
 
+SIMPLE_SWITCH = find_bmv2() or "simple_switch_grpc"
+
+
 def find_embedded() -> str:
     """qplane-switch of this environment."""
     found = shutil.which("qplane-switch", path=str(Path(sys.executable).parent))

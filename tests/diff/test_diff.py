@@ -11,10 +11,7 @@ from diff.target import Target, find_bmv2, find_embedded
 
 PACKETS = 500
 
-pytestmark = [
-    pytest.mark.bmv2,
-    pytest.mark.skipif(find_bmv2() is None, reason="simple_switch_grpc is not on PATH"),
-]
+pytestmark = pytest.mark.bmv2
 
 
 @pytest.fixture(scope="module")

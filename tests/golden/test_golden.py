@@ -6,7 +6,6 @@ import pytest
 from diff.compare import canonical, queries
 from diff.programs import load as load_program
 from diff.programs import names
-from diff.target import find_bmv2
 
 from golden.recording import RECORDINGS, digest, load
 from qplane.switch import Switch
@@ -40,7 +39,6 @@ def test_recorded_behaviour(path):
 
 
 @pytest.mark.bmv2
-@pytest.mark.skipif(find_bmv2() is None, reason="simple_switch_grpc is not on PATH")
 def test_the_recordings_are_of_these_programs():
     """Asked only where they can be made again."""
     stale = [

@@ -1,36 +1,20 @@
-"""Networks that run in this process, with their switches inside, in processes, or BMv2; and what
-tests need for that."""
+"""Networks that run in this process, with their switches inside, in processes, or BMv2."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-import pytest
-
-from qplane.live import netns, rundir
+from qplane.live import rundir
 from qplane.live.network import LiveNetwork, Options, live_network
 from qplane.net import loads
 
 T = TypeVar("T")
 
 PATIENCE_S = 60.0
-
-NEEDS_ROOT = (
-    pytest.mark.root,
-    pytest.mark.skipif(not netns.permitted(), reason="network namespaces and interfaces take root"),
-)
-NEEDS_BMV2 = (
-    pytest.mark.bmv2,
-    *NEEDS_ROOT,
-    pytest.mark.skipif(
-        shutil.which("simple_switch_grpc") is None, reason="simple_switch_grpc is not on PATH"
-    ),
-)
 
 
 @asynccontextmanager

@@ -4,16 +4,15 @@ The replicas of a multicast group are a set: BMv2 does not give them back in the
 """
 
 import asyncio
-import shutil
 import subprocess
 from pathlib import Path
 
 import finsy as fy
 import pytest
+from diff.target import SIMPLE_SWITCH
 
 from live.running import Up
 from qplane.control.program import schema
-from qplane.live import netns
 from qplane.net import QUANTUM_PORT
 from qplane.wire import WHOLE_DEVICE, DeviceFrame, DeviceType, Transaction
 
@@ -30,17 +29,9 @@ pytestmark = pytest.mark.skipif(
 TARGETS = [
     pytest.param([], id="embedded"),
     pytest.param(
-        ["--target", "bmv2"],
+        ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
         id="bmv2",
-        marks=[
-            pytest.mark.bmv2,
-            pytest.mark.root,
-            pytest.mark.slow,
-            pytest.mark.skipif(
-                shutil.which("simple_switch_grpc") is None or not netns.permitted(),
-                reason="simple_switch_grpc is not on PATH, or this is not root",
-            ),
-        ],
+        marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
     ),
 ]
 

@@ -18,13 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from diff.target import SIMPLE_SWITCH
 from e2e import rig
 from e2e.test_bad_frames import bad
 from e2e.test_distillation import MIXED, correlations_of, dejmps
 from e2e.test_link_distillation import ideal
 from scapy.utils import rdpcap
 
-from live.on_targets import NEEDS_BMV2, of_engine, running, until
+from live.on_targets import of_engine, running, until
 from qplane.control import CARDINAL, WriteError
 from qplane.control.entries import table_entry
 from qplane.control.updates import Update
@@ -38,7 +39,9 @@ from qplane.wire import DeviceFrame, DeviceType, QubitBody
 
 INSIDE = pytest.param(Options(time_scale=10), id="inside", marks=pytest.mark.slow)
 BMV2 = pytest.param(
-    Options(target="bmv2", time_scale=100), id="bmv2", marks=(pytest.mark.slow, *NEEDS_BMV2)
+    Options(target="bmv2", bmv2=SIMPLE_SWITCH, time_scale=100),
+    id="bmv2",
+    marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
 )
 TUNNEL, _, _ = (Path(__file__).parents[2] / "examples/tunnel.toml").read_text().partition("[[pings")
 
@@ -349,10 +352,11 @@ def test_bad_frames_into_every_port_make_no_pair_wrong(
     assert found.summary.delivered >= 60
 
 
+@pytest.mark.bmv2
+@pytest.mark.root
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [pytest.param("bmv2", marks=NEEDS_BMV2)])
 def test_a_flood_of_messages_is_stopped_by_its_slices_meter(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """benchmarks/slices_live.py in short form. Its figures take an idle processor core; here the
     flood must cost much less than without slices."""
@@ -361,7 +365,7 @@ def test_a_flood_of_messages_is_stopped_by_its_slices_meter(
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     measure = importlib.import_module("slices_live").measure
     without, flooded = (
-        asyncio.run(measure(sliced=sliced, flood="messages", seconds=5, target=target))
+        asyncio.run(measure(sliced=sliced, flood="messages", seconds=5, target="bmv2"))
         for sliced in (False, True)
     )
     assert not without["dropped"]

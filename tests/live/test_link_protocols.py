@@ -4,19 +4,19 @@ in this process, in processes of their own, and on BMv2 (the latter two as root)
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from diff.target import SIMPLE_SWITCH
 from e2e import link_scenarios
 from e2e.link_scenarios import COPIES, FAULTS, WAYS, at_rest, text
 from e2e.loss_scenarios import ARM_A, ARM_B, BETWEEN, each_single_loss, one_pair
 
 from qplane.link.layer import LinkLayer
-from qplane.live import netns, rundir
+from qplane.live import rundir
 from qplane.live.fabric import Fabric
 from qplane.live.network import LiveNetwork, Options, live_network
 from qplane.net import loads
@@ -24,27 +24,16 @@ from qplane.net import loads
 LIMIT_S = 240
 """Of wall time: a busy machine makes what is lost come again later, not never."""
 
-needs_root = pytest.mark.skipif(
-    not netns.permitted(), reason="network namespaces and interfaces take root"
-)
 INSIDE = pytest.param(Options(time_scale=20), id="inside")
 PROCESSES = pytest.param(
     Options(processes=True, time_scale=100),
     id="processes",
-    marks=[pytest.mark.root, pytest.mark.slow, needs_root],
+    marks=(pytest.mark.root, pytest.mark.slow),
 )
 BMV2 = pytest.param(
-    Options(target="bmv2", time_scale=100),
+    Options(target="bmv2", bmv2=SIMPLE_SWITCH, time_scale=100),
     id="bmv2",
-    marks=[
-        pytest.mark.bmv2,
-        pytest.mark.root,
-        pytest.mark.slow,
-        needs_root,
-        pytest.mark.skipif(
-            shutil.which("simple_switch_grpc") is None, reason="no simple_switch_grpc on PATH"
-        ),
-    ],
+    marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
 )
 TARGETS = [INSIDE, PROCESSES, BMV2]
 SLOW_TARGETS = [

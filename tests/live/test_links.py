@@ -1,22 +1,18 @@
 """The link layer by the wall clock, each switch in a process of its own; as root alone."""
 
 import os
-import shutil
 import signal
 from pathlib import Path
 
 import pytest
+from diff.target import SIMPLE_SWITCH
 
 from live.running import Up
-from qplane.live import netns
 from qplane.live.client import Client
 
 LINK = Path(__file__).parents[2] / "examples/link.toml"
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(not netns.permitted(), reason="network namespaces and interfaces take root"),
-]
+pytestmark = pytest.mark.root
 
 EPOCH = 1 << 24
 
@@ -39,16 +35,9 @@ def switch_process(up, name):
     [
         [],
         pytest.param(
-            ["--target", "bmv2"],
+            ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
             id="bmv2",
-            marks=[
-                pytest.mark.bmv2,
-                pytest.mark.slow,
-                pytest.mark.skipif(
-                    shutil.which("simple_switch_grpc") is None,
-                    reason="no simple_switch_grpc on PATH",
-                ),
-            ],
+            marks=(pytest.mark.bmv2, pytest.mark.slow),
         ),
     ],
 )

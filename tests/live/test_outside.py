@@ -6,7 +6,6 @@ As root alone. The same tests for the embedded switch and, where it is on PATH, 
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,28 +13,18 @@ import time
 from pathlib import Path
 
 import pytest
+from diff.target import SIMPLE_SWITCH
 
 from live.running import QPLANE, REPEATER, Up, environment, qplane
-from qplane.live import netns
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.skipif(not netns.permitted(), reason="network namespaces and interfaces take root"),
-]
+pytestmark = pytest.mark.root
 
 TARGETS = [
     pytest.param(["--clock", "real"], id="embedded"),
     pytest.param(
-        ["--target", "bmv2"],
+        ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
         id="bmv2",
-        marks=[
-            pytest.mark.bmv2,
-            pytest.mark.slow,
-            pytest.mark.skipif(
-                shutil.which("simple_switch_grpc") is None,
-                reason="simple_switch_grpc is not on PATH",
-            ),
-        ],
+        marks=(pytest.mark.bmv2, pytest.mark.slow),
     ),
 ]
 

@@ -68,10 +68,7 @@ TARGETS = [
     pytest.param(
         "bmv2",
         id="bmv2",
-        marks=[
-            pytest.mark.bmv2,
-            pytest.mark.skipif(find_bmv2() is None, reason="simple_switch_grpc is not on PATH"),
-        ],
+        marks=pytest.mark.bmv2,
     ),
 ]
 
