@@ -11,6 +11,7 @@ from qplane.control import ControlError
 from qplane.net import loads
 from qplane.simulate.session import simulation
 from qplane.simulate.summary import expectation
+from qplane.wire import DeviceType
 
 
 def over(text, do):
@@ -85,3 +86,30 @@ def test_a_sample_of_one_of_two_circuits_and_what_is_refused():
             await controller.sample("a", "b", 10, "one")
 
     over(text, do)
+
+
+@pytest.mark.parametrize("late", ["n0", "n2"])
+def test_outcomes_that_are_under_way_at_the_end_are_waited_for(late):
+    """What one end measured is told a little later than what the other did."""
+
+    async def do(simulated):
+        tasks = []
+
+        async def later(node, packet):
+            await simulated.clock.sleep(100_000_000)
+            simulated.controller._samples.packet_in(node, packet)
+
+        async def slow(node, _, packet):
+            if node == late and packet[15] == DeviceType.DELIVERED:
+                tasks.append(asyncio.create_task(later(node, packet)))
+                return True
+            return False
+
+        simulated.controller.listen(slow)
+        sample = await simulated.controller.sample("n0", "n2", 100)
+        await asyncio.gather(*tasks)
+        return sample
+
+    sample = over(rig.chain(3, slots=8, memory={**rig.PERFECT, "slots": 16}), do)
+    assert sample.unmatched == 0
+    assert sample.pairs >= 100

@@ -8,6 +8,7 @@ read; the switches pass it on as packet-ins (DELIVERED). Formats: docs/wire.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -103,28 +104,39 @@ class _Out:
     done: asyncio.Future[None]
     head: dict[int, tuple[Basis, int]] = field(default_factory=dict)
     tail: dict[int, tuple[Basis, int]] = field(default_factory=dict)
+    matched: list[int] = field(default_factory=list)
+    unmatched: set[int] = field(default_factory=set)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def matched(self) -> list[int]:
-        return [seq for seq in self.head if seq in self.tail]
+    def close(self) -> None:
+        """What one end alone has told of by now is `unmatched`, until the other tells of it:
+        then the sample is `complete`."""
+        self.unmatched = self.head.keys() ^ self.tail.keys()
+        if not self.unmatched:
+            self.complete.set()
 
     def take(self, node: str, frame: DeviceFrame, body: QubitBody) -> bool:
         """Whether the outcome is of this circuit."""
-        for hop, outcomes, seq in (
-            (self.plan.hops[0], self.head, body.seq),
-            (self.plan.hops[-1], self.tail, body.seq2),
+        for hop, outcomes, others, seq in (
+            (self.plan.hops[0], self.head, self.tail, body.seq),
+            (self.plan.hops[-1], self.tail, self.head, body.seq2),
         ):
             (side,) = hop.sides
             if (node, frame.link, body.label) == (hop.node, side.number, side.label):
+                if seq not in outcomes and seq in others:
+                    self.matched.append(seq)
+                    if self.unmatched == {seq}:
+                        self.complete.set()
+                    self.unmatched.discard(seq)
                 outcomes[seq] = (Basis(frame.bell >> 1), frame.bell & 1)
-                if len(self.matched()) >= self.wanted and not self.done.done():
+                if len(self.matched) >= self.wanted and not self.done.done():
                     self.done.set_result(None)
                 return True
         return False
 
     def result(self) -> Sample:
         pairs, errors = [0, 0], [0, 0]
-        matched = self.matched()
-        for seq in matched:
+        for seq in self.matched:
             (basis, at_head), (also, at_tail) = self.head[seq], self.tail[seq]
             if basis is not also:
                 raise DeviceError(
@@ -136,7 +148,7 @@ class _Out:
             self.plan.name,
             ErrorRate(pairs[Basis.Z], errors[Basis.Z]),
             ErrorRate(pairs[Basis.X], errors[Basis.X]),
-            len(self.head) + len(self.tail) - 2 * len(matched),
+            len(self.unmatched),
         )
 
 
@@ -171,31 +183,36 @@ class Samples:
             raise ControlError(f"a sample of circuit {plan.name} is being taken already")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         out = self._out[plan.name] = _Out(plan, wanted, done)
-        end_ps = self._clock.now_ps() + timeout_ps
-        lead_ps = plan.timing.retry_ps
-        per_ps = from_fraction(features.success) / features.attempt_ps
         try:
-            while not done.done() and self._clock.now_ps() < end_ps:
-                first = await self._last_seq(plan) + MARGIN + math.ceil(per_ps * lead_ps)
-                if done.done():  # the last came while the device was asked
-                    break
-                count = min(2 * (wanted - len(out.matched())) + MARGIN, LARGEST_RANGE)
-                if not await agree((first % 2**32, count)):
-                    raise ControlError(
-                        f"the ends of circuit {plan.name} could not agree: no answer"
-                    )
-                # The numbers are the link's, so other circuits' pairs are among the range.
-                round_ps = round(2 * lead_ps + (count + MARGIN) / per_ps)
-                try:
-                    await self._clock.wait_for(
-                        asyncio.shield(done), min(round_ps, end_ps - self._clock.now_ps())
-                    )
-                except TimeoutError:
-                    continue
+            await self._rounds(out, features, self._clock.now_ps() + timeout_ps, agree)
+            out.close()
+            # The other end's are under way. Ends that hear at different times that the range is
+            # over measure some pairs at one end alone: those don't count.
+            with contextlib.suppress(TimeoutError):
+                await self._clock.wait_for(out.complete.wait(), plan.timing.retry_ps)
         finally:
             del self._out[plan.name]
             await agree((0, 0))
         return out.result()
+
+    async def _rounds(self, out: _Out, features: LinkFeatures, end_ps: int, agree: Agree) -> None:
+        """One range after the other, until so many pairs as are wanted were measured."""
+        plan, done = out.plan, out.done
+        lead_ps = plan.timing.retry_ps
+        per_ps = from_fraction(features.success) / features.attempt_ps
+        while not done.done() and self._clock.now_ps() < end_ps:
+            first = await self._last_seq(plan) + MARGIN + math.ceil(per_ps * lead_ps)
+            if done.done():  # the last came while the device was asked
+                break
+            count = min(2 * (out.wanted - len(out.matched)) + MARGIN, LARGEST_RANGE)
+            if not await agree((first % 2**32, count)):
+                raise ControlError(f"the ends of circuit {plan.name} could not agree: no answer")
+            # The numbers are the link's, so other circuits' pairs are among the range.
+            round_ps = round(2 * lead_ps + (count + MARGIN) / per_ps)
+            with contextlib.suppress(TimeoutError):
+                await self._clock.wait_for(
+                    asyncio.shield(done), min(round_ps, end_ps - self._clock.now_ps())
+                )
 
     async def _last_seq(self, plan: CircuitPlan) -> int:
         """Of the head-end's link."""
