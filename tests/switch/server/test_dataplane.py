@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,17 +34,20 @@ class Sent:
         """Nothing is open."""
 
 
-@pytest.fixture
+@contextmanager
 def files_of_300_bytes() -> Iterator[None]:
-    """Longer ones can't be written, as on a full disk."""
+    """Longer ones can't be written, as on a full disk: not pytest's own output either, so this is
+    no fixture (whose end comes after the test's dot)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_packets_go_on_when_a_capture_can_not_be_written(
-    tmp_path: Path, files_of_300_bytes: None, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR, logger="qplane.switch.dataplane")
     backend = Sent()
@@ -58,11 +62,12 @@ def test_packets_go_on_when_a_capture_can_not_be_written(
     dataplane.core.table_add(
         "QnodeIngress.classical.l2", [STATION], 0, ("action", forward.action_id, [b"\0\1"])
     )
-    dataplane.capture([(0, "in")], tmp_path)
     packets = [(STATION + bytes(6) + b"\x12\x34" + bytes([i])).ljust(100) for i in range(5)]
-    for packet in packets:
-        dataplane.receive(0, packet)
-    dataplane.stop()
+    with files_of_300_bytes():
+        dataplane.capture([(0, "in")], tmp_path)
+        for packet in packets:
+            dataplane.receive(0, packet)
+        dataplane.stop()
     assert backend.packets == [(1, packet) for packet in packets]
     assert caplog.messages == ["port 0 is captured no longer: [Errno 27] File too large"]
     captured = (tmp_path / "in_in.pcap").read_bytes()
