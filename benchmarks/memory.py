@@ -444,7 +444,7 @@ def interleaved(peers: dict[str, Timed], rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         for name, (run, n, prepare) in peers.items():
             ages = prepare(AGES.integers(0, T_PS, (2, n), dtype=np.int64))
-            run(ages)  # unmeasured: else a round of 0.4 ms pays for caches that the last peer filled
+            run(ages)  # unmeasured: else a short round pays for caches that another peer filled
             start = time.thread_time()
             out = run(ages)
             times[name].append((time.thread_time() - start) / n)
