@@ -59,6 +59,16 @@ class _Default:
         entry.modify()
 
 
+def _entry(table, match, action, parameters):
+    """A table entry that is not written yet. Values: as p4runtime-shell has them."""
+    entry = sh.TableEntry(table)(action=action)
+    for field, value in match.items():
+        entry.match[field] = str(value)
+    for name, value in parameters.items():
+        entry.action[name] = str(value)
+    return entry
+
+
 class SwitchTest(BaseTest):
     """A test against a switch that runs the program given by --test-params.
 
@@ -111,30 +121,19 @@ class SwitchTest(BaseTest):
 
     def insert(self, table, match, action, **parameters):
         """Insert an entry, deleted again after the test. Values: as p4runtime-shell has them."""
-        entry = sh.TableEntry(table)(action=action)
-        for field, value in match.items():
-            entry.match[field] = str(value)
-        for name, value in parameters.items():
-            entry.action[name] = str(value)
+        entry = _entry(table, match, action, parameters)
         entry.insert()
         self._written.append(entry)
         return entry
 
     def modify(self, table, match, action, **parameters):
         """Give an entry that :meth:`insert` wrote another action or other parameters."""
-        entry = sh.TableEntry(table)(action=action)
-        for name, value in match.items():
-            entry.match[name] = str(value)
-        for name, value in parameters.items():
-            entry.action[name] = str(value)
-        entry.modify()
+        _entry(table, match, action, parameters).modify()
 
     def set_default(self, table, action, **parameters):
         """Set the action of a table without keys; reset after the test."""
-        entry = sh.TableEntry(table)(action=action)
+        entry = _entry(table, {}, action, parameters)
         entry.is_default = True
-        for name, value in parameters.items():
-            entry.action[name] = str(value)
         entry.modify()
         self._written.append(_Default(table))
 

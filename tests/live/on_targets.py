@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import pytest
+from diff.target import SIMPLE_SWITCH
+
 from qplane.live import rundir
 from qplane.live.network import LiveNetwork, Options, live_network
 from qplane.net import loads
@@ -15,6 +18,12 @@ from qplane.net import loads
 T = TypeVar("T")
 
 PATIENCE_S = 60.0
+
+BMV2 = pytest.param(
+    Options(target="bmv2", bmv2=SIMPLE_SWITCH, time_scale=100),
+    id="bmv2",
+    marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
+)
 
 
 @asynccontextmanager

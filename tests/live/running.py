@@ -9,11 +9,21 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+from diff.target import SIMPLE_SWITCH
+
 from qplane.live.client import Client
 
 QPLANE = Path(sys.executable).with_name("qplane")
 REPEATER = Path(__file__).parents[2] / "examples" / "repeater.toml"
 PATIENCE_S = 120
+
+# Arguments of `Up`.
+BMV2 = pytest.param(
+    ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
+    id="bmv2",
+    marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
+)
 
 
 def environment(runtime):

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import finsy as fy
 import pytest
-from diff.target import SIMPLE_SWITCH
 
-from live.running import Up
+from live.running import BMV2, Up
 from qplane.control.program import schema
 from qplane.net import QUANTUM_PORT
 from qplane.wire import WHOLE_DEVICE, DeviceFrame, DeviceType, Transaction
@@ -28,11 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 TARGETS = [
     pytest.param([], id="embedded"),
-    pytest.param(
-        ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
-        id="bmv2",
-        marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
-    ),
+    BMV2,
 ]
 
 

@@ -18,14 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diff.target import SIMPLE_SWITCH
 from e2e import rig
 from e2e.test_bad_frames import bad
 from e2e.test_distillation import MIXED, correlations_of, dejmps
 from e2e.test_link_distillation import ideal
 from scapy.utils import rdpcap
 
-from live.on_targets import of_engine, running, until
+from live.on_targets import BMV2, of_engine, running, until
 from qplane.control import CARDINAL, WriteError
 from qplane.control.entries import table_entry
 from qplane.control.updates import Update
@@ -38,11 +37,6 @@ from qplane.simulate.summary import Counted, expectation, summarize
 from qplane.wire import DeviceFrame, DeviceType, QubitBody
 
 INSIDE = pytest.param(Options(time_scale=10), id="inside", marks=pytest.mark.slow)
-BMV2 = pytest.param(
-    Options(target="bmv2", bmv2=SIMPLE_SWITCH, time_scale=100),
-    id="bmv2",
-    marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
-)
 TUNNEL, _, _ = (Path(__file__).parents[2] / "examples/tunnel.toml").read_text().partition("[[pings")
 
 each_target = pytest.mark.parametrize("options", [INSIDE, BMV2])

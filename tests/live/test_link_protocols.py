@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from diff.target import SIMPLE_SWITCH
 from e2e import link_scenarios
 from e2e.link_scenarios import COPIES, FAULTS, WAYS, at_rest, text
 from e2e.loss_scenarios import ARM_A, ARM_B, BETWEEN, each_single_loss, one_pair
 
+from live.on_targets import BMV2
 from qplane.link.layer import LinkLayer
 from qplane.live import rundir
 from qplane.live.fabric import Fabric
@@ -29,11 +29,6 @@ PROCESSES = pytest.param(
     Options(processes=True, time_scale=100),
     id="processes",
     marks=(pytest.mark.root, pytest.mark.slow),
-)
-BMV2 = pytest.param(
-    Options(target="bmv2", bmv2=SIMPLE_SWITCH, time_scale=100),
-    id="bmv2",
-    marks=(pytest.mark.bmv2, pytest.mark.root, pytest.mark.slow),
 )
 TARGETS = [INSIDE, PROCESSES, BMV2]
 SLOW_TARGETS = [

@@ -5,9 +5,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from diff.target import SIMPLE_SWITCH
 
-from live.running import Up
+from live.running import BMV2, Up
 from qplane.live.client import Client
 
 LINK = Path(__file__).parents[2] / "examples/link.toml"
@@ -34,11 +33,7 @@ def switch_process(up, name):
     "target",
     [
         [],
-        pytest.param(
-            ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
-            id="bmv2",
-            marks=(pytest.mark.bmv2, pytest.mark.slow),
-        ),
+        BMV2,
     ],
 )
 def test_a_link_outlives_its_stations_switch(tmp_path, target):

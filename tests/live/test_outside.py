@@ -13,19 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
-from diff.target import SIMPLE_SWITCH
 
-from live.running import QPLANE, REPEATER, Up, environment, qplane
+from live.running import BMV2, QPLANE, REPEATER, Up, environment, qplane
 
 pytestmark = pytest.mark.root
 
 TARGETS = [
     pytest.param(["--clock", "real"], id="embedded"),
-    pytest.param(
-        ["--target", "bmv2", "--bmv2", SIMPLE_SWITCH],
-        id="bmv2",
-        marks=(pytest.mark.bmv2, pytest.mark.slow),
-    ),
+    BMV2,
 ]
 
 

@@ -89,8 +89,8 @@ class AfPacketBackend:
             # More has happened than the kernel keeps for us: see how every port is now, after
             # what it has kept.
             _drain(links)
-            for port, sock in self._sockets.items():
-                port_status(port, _is_up(sock, dict(self._ports)[port]))
+            for port, name in self._ports:
+                port_status(port, _is_up(self._sockets[port], name))
             return
         at = 0
         while at + 16 <= len(data):
