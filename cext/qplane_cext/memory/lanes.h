@@ -520,7 +520,7 @@ WIDE static int pairs_lanes_read(const qm_t *m, const qm_handle *ha, const qm_ha
     return 1;
 }
 
-static void free_records(qm_t *m, arena_t *a, const qm_handle *h, int n) {
+INLINE void free_records(qm_t *m, arena_t *a, const qm_handle *h, int n) {
     if (a->records.count + (uint32_t)n > MAGAZINE)
         spill(m, a, &a->records, &m->free_records, a->records.count - MAGAZINE / 2);
     uint32_t *item = a->records.item + a->records.count;
