@@ -64,12 +64,16 @@ setup(
         *find_packages("runtime"),
         *find_packages("cext"),
         "qplane.p4src",
+        "qplane.p4src.build",
+        "qplane.p4src.include",
     ],
     package_dir={"": "runtime", "qplane_cext": "cext/qplane_cext", "qplane.p4src": "p4src"},
     package_data={
         "qplane": ["py.typed"],
         "qplane_cext": ["*.pyi", "**/*.pyi", "*.pxd", "**/*.pxd", "*.h", "**/*.h", "py.typed"],
-        "qplane.p4src": ["*.p4", "include/*.p4", "build/*"],
+        "qplane.p4src": ["*.p4"],
+        "qplane.p4src.build": ["*"],
+        "qplane.p4src.include": ["*.p4"],
     },
     ext_modules=cythonize(
         extensions(),

@@ -129,7 +129,8 @@ def test_the_circuit_is_found_or_what_there_is_is_said():
 
     async def do(simulated):
         ping = simulated.controller.ping
-        with pytest.raises(ControlError, match="several circuits join n0 and n2; name one: a, b"):
+        several = "several circuits join n0 and n2; say which circuit: a, b"
+        with pytest.raises(ControlError, match=several):
             await ping("n0", "n2")
         assert (await ping("n0", "n2", "b")).circuit == "b"
         with pytest.raises(ControlError, match=r"no circuit joins n0 and n1; .*: a \(n0 - n2\), b"):

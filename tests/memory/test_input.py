@@ -136,6 +136,12 @@ CASES = [
     ("purpose: must be", lambda m, h: m.assign(h["a"], 0, 70000)),
     ("deadline_ps: must be", lambda m, h: m.assign(h["a"], 0, deadline_ps=-1)),
     ("qubits: none given", lambda m, h: m.density_matrix()),
+    (r"now_ps: 99 is before the clock of members\[0\]", lambda m, h: m.density_matrix(
+        h["a"], h["b"], now_ps=99)),
+    ("now_ps: must be a whole", lambda m, h: m.density_matrix(h["a"], now_ps="soon")),
+    (r"now_ps: 99 is before the clock of members\[0\]", lambda m, h: m.pauli_vector(h["a"], 99)),
+    ("qubits: none given", lambda m, h: m.to_qutip()),
+    (r"qubits\[1\]: 0x", lambda m, h: m.to_qutip(h["a"], h["gone"])),
     ("qubits: must name different", lambda m, h: m.density_matrix(h["a"], h["a"])),
     ("memory: no slot is left", lambda m, h: m.ghz(5, 0)),
 ]  # fmt: skip

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from qplane_cext.memory.bursts import Bursts
 
-Basis = Literal["X", "Y", "Z", 0, 1, 2] | Sequence[float]
-Protocol = Literal["bbpssw", "dejmps", "epl"]
+_Basis = Literal["X", "Y", "Z", 0, 1, 2] | Sequence[float]
+_Protocol = Literal["bbpssw", "dejmps", "epl"]
 
 class SlotInfo(NamedTuple):
     node: int
@@ -29,9 +29,9 @@ class GateNoise:
     ) -> None: ...
 
 class QuantumMemory:
-    def __init__(
-        self, capacity: int = 65536, *, seed: int = 0, exact_only: bool = False
-    ) -> None: ...
+    def __new__(
+        cls, capacity: int = 65536, *, seed: int = 0, exact_only: bool = False
+    ) -> QuantumMemory: ...
     # creation
     def profile(
         self,
@@ -89,7 +89,7 @@ class QuantumMemory:
         self,
         qubit: int,
         now_ps: int,
-        axis: Basis,
+        axis: _Basis,
         angle_rad: float,
         error: float = 0.0,
         *,
@@ -125,7 +125,7 @@ class QuantumMemory:
         qubit: int,
         now_ps: int,
         rng: np.random.Generator,
-        basis: Basis = "Z",
+        basis: _Basis = "Z",
         readout_error: float = 0.0,
         *,
         node: int | None = None,
@@ -136,7 +136,7 @@ class QuantumMemory:
         b: int,
         now_ps: int,
         rng: np.random.Generator,
-        basis: Basis = "Z",
+        basis: _Basis = "Z",
         readout_error: float = 0.0,
         *,
         node: int | None = None,
@@ -197,7 +197,7 @@ class QuantumMemory:
         spend: tuple[int, int],
         now_ps: int,
         rng: np.random.Generator,
-        protocol: Protocol = "dejmps",
+        protocol: _Protocol = "dejmps",
         noise: GateNoise | None = None,
     ) -> tuple[bool, int, int]: ...
     def distil_end(
@@ -207,7 +207,7 @@ class QuantumMemory:
         now_ps: int,
         rng: np.random.Generator,
         end: Literal["a", "b"],
-        protocol: Protocol = "dejmps",
+        protocol: _Protocol = "dejmps",
         noise: GateNoise | None = None,
     ) -> int: ...
     def distil_in_turn(
@@ -217,7 +217,7 @@ class QuantumMemory:
         now_a_ps: int,
         now_b_ps: int,
         rng: np.random.Generator,
-        protocol: Protocol = "dejmps",
+        protocol: _Protocol = "dejmps",
         noise_a: GateNoise | None = None,
         noise_b: GateNoise | None = None,
     ) -> tuple[bool, int, int]: ...
@@ -227,7 +227,7 @@ class QuantumMemory:
         spend: Iterable[tuple[int, int]],
         now_ps: int,
         rng: np.random.Generator,
-        protocol: Protocol = "dejmps",
+        protocol: _Protocol = "dejmps",
         noise: GateNoise | None = None,
     ) -> int: ...
     def reset(

@@ -973,7 +973,7 @@ cdef class QuantumMemory:
         cdef double[::1] R = out.reshape(-1)
         code = qm_peek_state(<qm_t*>self._m, members[0], at, &R[0])
         if code < 0:
-            fail(self, code, now, dict(zip(map(str, range(8)), members)))
+            fail(self, code, now, {f"members[{k}]": member for k, member in enumerate(members)})
         return out
 
     def density_matrix(self, *qubits, now_ps=None):
@@ -1004,9 +1004,9 @@ cdef class QuantumMemory:
 
     def to_qutip(self, *qubits, now_ps=None):
         """``density_matrix`` as a QuTiP object (needs QuTiP); ``create_state`` takes one back."""
-        import qutip
-
         rho = self.density_matrix(*qubits, now_ps=now_ps)
+        import qutip  # what is wrong with the arguments is said even where there is none
+
         n = rho.shape[0].bit_length() - 1
         return qutip.Qobj(rho, dims=[[2] * n, [2] * n])
 

@@ -186,11 +186,14 @@ def _circuits(
     }
     sample = emulation.engine.deliveries()
     foreseen = expectation(emulation, sample)
+    # Those of circuits that came and went, or moved, took turns on links that they share no more.
+    others = measured.keys() - {
+        _key(emulation, part) for plan in plans.values() for part in plan.parts
+    }
     found = []
     for name, plan in plans.items():
         first = plan.hops[0]
-        side = first.sides[0]
-        key = (emulation.nodes[first.node], side.number, side.label)
+        key = _key(emulation, plan)
         chosen = (
             (sample["head_node"] == key[0])
             & (sample["head_link"] == key[1])
@@ -199,7 +202,7 @@ def _circuits(
                 not any(plan.bright_states) and not plan.feeders
             )  # the closed form has the links' own
         )
-        theory = _apriori(emulation, plan, plans)
+        theory = None if others else _apriori(emulation, plan, plans)
         found.append(
             CircuitSummary(
                 name=name,
@@ -210,6 +213,13 @@ def _circuits(
             )
         )
     return found
+
+
+def _key(emulation: Emulation, plan: CircuitPlan) -> tuple[int, int, int]:
+    """What the engine counts a circuit's deliveries under."""
+    first = plan.hops[0]
+    side = first.sides[0]
+    return emulation.nodes[first.node], side.number, side.label
 
 
 def _apriori(
