@@ -210,8 +210,7 @@ def find_circuit(
         raise ControlError(f"no circuit joins {source} and {target}; there are: {more or 'none'}")
     if name is None and len(between) > 1:
         raise ControlError(
-            f"several circuits join {source} and {target}; say which circuit: "
-            f"{', '.join(between)}"
+            f"several circuits join {source} and {target}; say which circuit: {', '.join(between)}"
         )
     return between[name] if name is not None else next(iter(between.values()))
 
