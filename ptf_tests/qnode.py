@@ -102,6 +102,7 @@ class CircuitTest(QnodeTest):
     complete = 0
     budget_us = 0
     delay_us = 0
+    serial = 0
     up = Side(UP, UP_MAC, label=100, link=0, side=SIDE_UP)
     down = Side(DOWN, DOWN_MAC, label=200, link=1, side=SIDE_DOWN)
 
@@ -117,15 +118,18 @@ class CircuitTest(QnodeTest):
 
     def program_end_node(self, side):
         """The circuit ends here; its only side is `side`."""
-        group = 11
-        self.multicast(group, (QUANTUM, TO_DEVICE), (side.port, side.side))
-        self.insert(
-            "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=side.side,
-            link=side.link, port=side.port, group_device=group, request=self.request,
-            complete=self.complete, budget_us=self.budget_us, delay_us=self.delay_us,
-            far_node=0, far_link=0,
-        )  # fmt: skip
+        self.multicast(11, (QUANTUM, TO_DEVICE), (side.port, side.side))
+        self.insert("circuit", {"circuit": self.circuit}, "end_node", **self.end_node(side))
         self.program_side(side)
+
+    def end_node(self, side):
+        """The parameters of that action."""
+        return {
+            "device_port": QUANTUM, "side": side.side, "link": side.link, "port": side.port,
+            "group_device": 11, "request": self.request, "complete": self.complete,
+            "budget_us": self.budget_us, "delay_us": self.delay_us, "far_node": 0, "far_link": 0,
+            "serial": self.serial,
+        }  # fmt: skip
 
     def program_repeater(self):
         """The circuit runs through here."""

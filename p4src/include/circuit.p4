@@ -33,7 +33,8 @@ control Circuit(inout headers_t hdr, inout metadata_t meta,
 
     action end_node(bit<9> device_port, bit<2> side, bit<8> link, bit<9> port,
                     bit<16> group_device, bit<2> request, bit<1> complete, bit<32> budget_us,
-                    bit<32> delay_us, bit<32> far_node, bit<8> far_link) {
+                    bit<32> delay_us, bit<32> far_node, bit<8> far_link,
+                    bit<16> serial) {
         meta.is_end = 1;
         meta.device_port = device_port;
         meta.side = side;
@@ -45,6 +46,7 @@ control Circuit(inout headers_t hdr, inout metadata_t meta,
         meta.budget_us = budget_us;
         meta.delay_us = delay_us;
         meta.far_end = far_node ++ far_link;
+        meta.serial = serial;
     }
 
     // Sets what belongs to meta.side, where the event or message came from, and to the other side.

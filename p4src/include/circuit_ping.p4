@@ -17,7 +17,8 @@ control CircuitPing(inout headers_t hdr, inout metadata_t meta,
     }
 
     action agree_on_sample() {
-        sample_range.write((bit<32>)meta.circuit, hdr.ping.sample_first ++ hdr.ping.sample_count);
+        sample_range.write((bit<32>)meta.circuit,
+                           hdr.ping.sample_first ++ hdr.ping.sample_count ++ meta.serial);
     }
 
     apply {

@@ -4,7 +4,7 @@
 // becomes of it is what the circuit was set up for, unless both ends agreed to measure it.
 action deliver(inout metadata_t meta, in bit<8> type, in bit<32> near, in bit<32> far,
                in bit<2> bell) {
-    bit<48> sample;
+    bit<1> sampled;
     bit<32> head_seq = far;
     meta.command.type = type;
     meta.command.bell = bell;
@@ -22,8 +22,8 @@ action deliver(inout metadata_t meta, in bit<8> type, in bit<32> near, in bit<32
     if (meta.complete == 1) {
         meta.command.flags = meta.command.flags | DEVICE_FLAG_REPORT;
     }
-    sample_range.read(sample, (bit<32>)meta.circuit);
-    if (type == DEVICE_DELIVER && head_seq - sample[47:16] < (bit<32>)sample[15:0]) {
+    is_sampled(meta, head_seq, sampled);
+    if (type == DEVICE_DELIVER && sampled == 1) {
         meta.command.flags = meta.command.flags | DEVICE_FLAG_MEASURE | DEVICE_FLAG_REPORT;
     }
     count_in_slice(meta, SLICE_DELIVER);

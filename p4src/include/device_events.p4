@@ -11,7 +11,7 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
     bit<1> ours2;
     bit<32> handle2;
     bit<48> peer;
-    bit<48> sample;
+    bit<1> sampled;
     bit<32> head_seq;
 
     // TRACKs that wait, and what is left of their time; 0: it has no end.
@@ -273,12 +273,12 @@ control DeviceEvents(inout headers_t hdr, inout metadata_t meta,
                     account(meta, CIRCUIT_COMPLETED);
                 }
                 pair_track.read(track, index);
-                sample_range.read(sample, (bit<32>)meta.circuit);
                 head_seq = hdr.qubit.seq;
                 if (meta.side == COPY_UP) {
                     head_seq = track[39:8];
                 }
-                if (head_seq - sample[47:16] < (bit<32>)sample[15:0]) {
+                is_sampled(meta, head_seq, sampled);
+                if (sampled == 1) {
                     // A measured sample: both ends' outcomes meet at the controller.
                     to_controller(hdr, standard_metadata, PACKET_IN_SAMPLE);
                 } else if (meta.complete == 1) {

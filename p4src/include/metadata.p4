@@ -156,6 +156,7 @@ struct metadata_t {
     bit<32> budget_us;     // what a TRACK that begins here may take
     bit<32> delay_us;      // of the link that the message came by
     bit<40> far_end;       // the other end: its node id, its number of the link that pairs have there
+    bit<16> serial;        // of the circuit that stands here, among those that had its number
     bit<9> device_port;
     bit<8> link;       // the circuit's link number and port on that side, then on the other
     bit<9> port;

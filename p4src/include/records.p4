@@ -46,8 +46,9 @@ counter(CIRCUITS * 8, CounterType.packets) circuit_events;  // circuit ++ CIRCUI
 register<bit<64>>(CIRCUITS * 2) side_state;  // pairs 16, time 48
 
 // Which pairs of a circuit both ends measure for the fidelity check: the first one's sequence number at
-// the head-end, and how many from there.
-register<bit<48>>(CIRCUITS) sample_range;  // first 32, count 16
+// the head-end, and how many from there. It holds for the circuit that it was agreed for: a later one
+// of the same number has another serial.
+register<bit<64>>(CIRCUITS) sample_range;  // first 32, count 16, serial 16
 
 // Pairs that wait at a repeater for a partner, oldest first: a ring per circuit and side.
 register<bit<32>>(CIRCUITS * 2) ring_ends;                // oldest 16, next free 16; both wrap
@@ -71,6 +72,15 @@ action write_identity(in bit<32> index, in bit<32> seq, in bit<10> circuit, in b
 // Circuits share a link, and the numbers at their other ends are alike: their places are spread.
 action origin_index(in bit<8> link, in bit<32> origin_seq, in bit<10> circuit, out bit<32> index) {
     index = (bit<32>)(link[4:0] ++ (origin_seq[11:0] ^ (circuit ++ 2w0)));
+}
+
+action is_sampled(in metadata_t meta, in bit<32> head_seq, out bit<1> sampled) {
+    bit<64> agreed;
+    sample_range.read(agreed, (bit<32>)meta.circuit);
+    sampled = 0;
+    if (agreed[15:0] == meta.serial && head_seq - agreed[63:32] < (bit<32>)agreed[31:16]) {
+        sampled = 1;
+    }
 }
 
 action happened(inout metadata_t meta, in bit<32> event) {

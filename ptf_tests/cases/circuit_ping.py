@@ -166,6 +166,26 @@ class TailEndMeasuresTheAgreedPairsTest(TailEndTest, Answers):
 
 @group("ping")
 @group("cpu")
+class AnotherCircuitOfTheNumberMeasuresNoneOfTheAgreedPairsTest(TailEndTest, Answers):
+    """What both ends of a circuit agreed on is nothing to a later one that has its number."""
+
+    def runTest(self):
+        self.know_itself()
+        agreed = {"sample_first": 70, "sample_count": 2, "flags": SAMPLE}
+        self.send(UP, arriving("PING", self.up, **agreed))
+        self.expect_pong(self.up, hop=1, role=END, **agreed)
+        self.serial = 1
+        self.modify("circuit", {"circuit": self.circuit}, "end_node", **self.end_node(self.up))
+        for seq, origin in ((1, 70), (2, 71)):
+            self.send(QUANTUM, self.up.event("PAIR", seq))
+            self.expect(UP, self.up.leaving("TRACK", seq, seq))
+            self.send(UP, self.up.arriving("TRACK", seq, origin))
+            self.expect(QUANTUM, self.up.command("DELIVER", seq, seq2=origin, flags=CORRECT))
+        self.expect_nothing()
+
+
+@group("ping")
+@group("cpu")
 class HeadEndMeasuresOnceTheOtherEndHasAgreedTest(HeadEndTest):
     """By the PONG of the end, not by a repeater's. The pair's number is the head-end's own, and
     wraps."""

@@ -31,7 +31,7 @@ class CircuitWithoutANeighbourTest(CircuitTest):
         self.insert(
             "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=SIDE_DOWN,
             link=self.down.link, port=DOWN, group_device=11, request=0, complete=0,
-            budget_us=0, delay_us=0, far_node=0, far_link=0,
+            budget_us=0, delay_us=0, far_node=0, far_link=0, serial=0,
         )  # fmt: skip
         where = {"circuit_id": self.circuit, "side": SIDE_DOWN, "slice": 0}
         self.insert(
@@ -52,7 +52,7 @@ class CircuitsDoNotShareRecordsTest(CircuitTest):
         self.insert(
             "circuit", {"circuit": 8}, "end_node", device_port=QUANTUM, side=SIDE_UP,
             link=other.link, port=UP, group_device=12, request=0, complete=0,
-            budget_us=0, delay_us=0, far_node=0, far_link=0,
+            budget_us=0, delay_us=0, far_node=0, far_link=0, serial=0,
         )  # fmt: skip
         self.multicast(12, (QUANTUM, 3), (UP, SIDE_UP))
         self.insert(

@@ -35,7 +35,9 @@ def opened(path, net):
 def test_what_was_committed_is_read_back_by_another(tmp_path):
     net, path = small(), tmp_path / "intent.db"
     long, short = standings(net)
-    intent = Intent(Base.CLASSICAL).put(replace(long, generating=True), replace(short, version=3))
+    intent = Intent(Base.CLASSICAL, serial=7).put(
+        replace(long, generating=True), replace(short, version=3)
+    )
     store = opened(path, net)
     store.begin(Intent(), intent)
     store.commit(Intent(), intent)

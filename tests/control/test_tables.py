@@ -73,7 +73,7 @@ def test_the_ends_of_a_chain_of_three():
     assert dict(head["circuit"].args) == {
         "device_port": QUANTUM_PORT, "side": 1, "link": 0, "port": 1, "group_device": 1,
         "request": 0, "complete": 0, "budget_us": budget_us, "delay_us": 50,
-        "far_node": 3, "far_link": 0,
+        "far_node": 3, "far_link": 0, "serial": 0,
     }  # fmt: skip
     assert dict(tail["circuit"].args)["side"] == 2
     assert head["adjacency"].match == (("circuit", 0), ("copy", 1))

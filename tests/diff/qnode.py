@@ -111,7 +111,7 @@ def circuits(program: Program, rng: Random) -> list[p4r.Update]:
                     "circuit", {"circuit": circuit}, "end_node", device_port=5, side=side,
                     link=link, port=port, group_device=rng.randint(0, 4),
                     request=rng.randrange(3), complete=rng.randrange(2), budget_us=0, delay_us=10,
-                    far_node=2, far_link=rng.randrange(2),
+                    far_node=2, far_link=rng.randrange(2), serial=rng.randrange(2),
                 )
             )  # fmt: skip
         else:

@@ -113,3 +113,29 @@ def test_outcomes_that_are_under_way_at_the_end_are_waited_for(late):
     sample = over(rig.chain(3, slots=8, memory={**rig.PERFECT, "slots": 16}), do)
     assert sample.unmatched == 0
     assert sample.pairs >= 100
+
+
+def test_a_range_that_was_agreed_on_is_none_of_a_later_circuits():
+    """Nobody takes the range back, as where a controller dies, and another circuit has the
+    number."""
+
+    async def do(simulated):
+        controller, engine = simulated.controller, simulated.emulation.engine
+        (circuit,) = controller.circuits.values()
+        (plan,) = controller.plans.values()
+        ping = await controller._pings.ping(plan, "n0", 10**12, (0, 60_000))
+        assert ping.is_answered
+        while engine.counters()["measures"] < 20:
+            await simulated.clock.sleep(rig.PS_PER_MS)
+        await controller.remove("c")
+        before = engine.counters()["measures"]
+        await controller.add(circuit, start=True)
+        (again,) = controller.plans.values()
+        assert again.hops[0].circuit_id == plan.hops[0].circuit_id
+        for _ in range(200):
+            await simulated.clock.sleep(rig.PS_PER_MS)
+        assert engine.counters()["measures"] == before
+        sample = await controller.sample("n0", "n2", 50)
+        assert (sample.pairs >= 50, sample.unmatched) == (True, 0)
+
+    over(rig.chain(3, slots=2, memory=rig.DEPHASING), do)

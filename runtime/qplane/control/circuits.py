@@ -110,11 +110,13 @@ class Circuits:
         return await self._put([Standing(c, p) for c, p in zip(circuits, plans, strict=True)])
 
     async def _put(self, standings: Sequence[Standing]) -> list[Standing]:
-        fresh = [
-            replace(standing, version=self._intent.next_version(standing.circuit.name))
-            for standing in standings
-        ]
-        await self._programmer.change(replace(self._intent.put(*fresh), base=Base.CLASSICAL))
+        intent, fresh = self._intent.numbered(
+            [
+                replace(standing, version=self._intent.next_version(standing.circuit.name))
+                for standing in standings
+            ]
+        )
+        await self._programmer.change(replace(intent.put(*fresh), base=Base.CLASSICAL))
         for standing in fresh:
             self._tell(EventKind.CIRCUIT_UP, standing)
         return fresh
@@ -138,9 +140,11 @@ class Circuits:
             )
             version = self._intent.next_version(circuit.name)
             running = old.generating
-            new = Standing(circuit, plan, version, generating=running, used=running)
+            planned = Standing(circuit, plan, version, generating=running, used=running)
+            intent, (new,) = self._intent.numbered([planned])
+            plan = new.plan
             leaving = replace(old, generating=False, draining=True)
-            await self._programmer.change(self._intent.put(leaving, new))
+            await self._programmer.change(intent.put(leaving, new))
             if old.generating:
                 try:
                     await generation.start(self._devices, [plan])

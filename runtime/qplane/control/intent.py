@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -10,6 +10,9 @@ from qplane.control.links import LinkHoldings
 from qplane.control.plans import CircuitPlan
 from qplane.control.topology import Device
 from qplane.net import Circuit
+
+SERIALS = 1 << 16
+"""Serial numbers of plans (16 bits in qnode.p4), then they begin again."""
 
 
 class Base(IntEnum):
@@ -43,11 +46,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Intent:
-    """All of it. Immutable; a change makes a new one."""
+    """All of it. Immutable; a change makes a new one.
+
+    `serial` is the next plan's serial number: plans that come and go have the same circuit numbers,
+    and what a switch's registers say of one must not be taken for another's.
+    """
 
     base: Base = Base.NOTHING
     circuits: Mapping[tuple[str, int], Standing] = field(default_factory=dict)
     links: LinkHoldings = field(default_factory=LinkHoldings)
+    serial: int = 0
 
     def current(self) -> Iterator[Standing]:
         """The circuits in the version that carries them."""
@@ -67,6 +75,15 @@ class Intent:
     def put(self, *standings: Standing) -> Intent:
         """With these circuits added or exchanged."""
         return replace(self, circuits={**self.circuits, **{s.key: s for s in standings}})
+
+    def numbered(self, standings: Sequence[Standing]) -> tuple[Intent, list[Standing]]:
+        """Circuits that are new here, with serial numbers, and what is left of those."""
+        numbers = range(self.serial, self.serial + len(standings))
+        fresh = [
+            replace(standing, plan=standing.plan.numbered(number % SERIALS))
+            for number, standing in zip(numbers, standings, strict=True)
+        ]
+        return replace(self, serial=numbers.stop % SERIALS), fresh
 
     def without(self, keys: Iterable[tuple[str, int]]) -> Intent:
         gone = set(keys)

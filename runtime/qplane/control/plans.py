@@ -81,6 +81,7 @@ class HopPlan:
     budget_ps: int = 0  # an end: what its TRACKs may take to the other end; 0: no limit
     far_node: int = 0  # an end: id of the node at the other end
     far_link: int = 0  # and that node's number of the link that its pairs come by
+    serial: int = 0  # an end: tells it from earlier circuits of its number
 
     @property
     def is_end(self) -> bool:
@@ -126,6 +127,12 @@ class CircuitPlan:
     def bright_states(self) -> tuple[int, ...]:
         """Of each link of the path, n / 65535; 0: the link's own."""
         return tuple(hop.sides[-1].bright_state for hop in self.hops[:-1])
+
+    def numbered(self, serial: int) -> CircuitPlan:
+        """With this serial number, 0 to 65535, at its ends and its feeders'."""
+        hops = (replace(hop, serial=serial) if hop.is_end else hop for hop in self.hops)
+        feeders = (feeder.numbered(serial) for feeder in self.feeders)
+        return replace(self, hops=tuple(hops), feeders=tuple(feeders))
 
     def use(self) -> Use:
         """What it leaves less of to others."""

@@ -28,7 +28,7 @@ T = TypeVar("T")
 _Row: TypeAlias = tuple[str, int, str | None]
 """Name, version and body of a circuit; body None: it is gone."""
 
-SCHEMA_VERSION = 2  # 2: rounds of distillation, requests, slots of links
+SCHEMA_VERSION = 3  # 3: serial numbers of plans
 APPLICATION_ID = 0x71706C6E  # "qpln"; says that an SQLite file is one of ours
 BUSY_SECONDS = 5.0
 """How long to wait for another controller that is writing."""
@@ -103,6 +103,7 @@ class Store:
             self._set_fact("network", self._network.name)
             self._set_fact("epoch", "0")
             self._set_fact("base", str(int(Base.NOTHING)))
+            self._set_fact("serial", "0")
 
     def close(self) -> None:
         self._db.close()
@@ -130,7 +131,8 @@ class Store:
             links = LinkHoldings()
             if held is not None:
                 links = self._decoded(LinkHoldings, held[0], "what the link layer holds")
-            intent = Intent(Base(int(self._fact("base"))), circuits, links)
+            serial = int(self._fact("serial"))
+            intent = Intent(Base(int(self._fact("base"))), circuits, links, serial)
         interrupted = tuple(
             standing for key, standing in journal.items() if circuits.get(key) != standing
         )
@@ -179,6 +181,7 @@ class Store:
                         (name, version, body),
                     )
             self._set_fact("base", str(int(after.base)))
+            self._set_fact("serial", str(after.serial))
             if after.links != before.links:
                 self._set_fact("links", encode(after.links))
             self._db.execute("DELETE FROM journal")

@@ -298,6 +298,7 @@ def _role(
             delay_us=_clock_us(delays_ps[side.port], time_scale),
             far_node=hop.far_node,
             far_link=hop.far_link,
+            serial=hop.serial,
         )
     up, down = hop.sides
     assert up.side is Side.UP  # order of HopPlan.sides
