@@ -279,6 +279,7 @@ def test_a_refused_circuit_is_undone_and_disturbs_none(over: Over, options: Opti
 
     async def scenario(network: LiveNetwork) -> None:
         controller = network.controller
+        before = await controller.snapshot()
         session = controller._switches.sessions["n2"]
         room = 2048 - sum(e.table == "label_in" for e in controller.entries("n2"))
         filling = [
@@ -298,6 +299,7 @@ def test_a_refused_circuit_is_undone_and_disturbs_none(over: Over, options: Opti
         outcome = await session.write([Update.delete(entry) for entry in filling])
         assert outcome.failures == ()
         assert await controller.verify() == []
+        assert await controller.snapshot() == before
         await controller.add(wanted, start=True)
         await deliver(network, 60)
 

@@ -413,16 +413,17 @@ class Session:
             wanted.append(fy.P4CloneSessionEntry())
         entities = await self._read(wanted)
         if self._reports is not None:
-            entities += await self._read_digests()
+            entities += self._decoded(await self.read_digests())
         return [from_finsy(entity) for entity in entities if _is_wanted(entity, tables)]
 
-    async def _read_digests(self) -> list[Any]:
+    async def read_digests(self) -> list[p4r.Entity]:
         """Those that are configured. By name, as BMv2 reads no wildcard of them; it answers
-        NOT_FOUND for one that is not configured."""
+        NOT_FOUND for one that is not configured. Raises ConnectionFailedError."""
         found = []
         for digest in self._schema.digests:
+            wanted = fy.P4DigestEntry(digest.alias).encode(self._schema)
             try:
-                found += await self._read([fy.P4DigestEntry(digest.alias)])
+                found += await self.read_entities([wanted])
             except ConnectionFailedError as error:
                 cause = error.__cause__
                 if not isinstance(cause, P4ClientError) or cause.code != GRPCStatusCode.NOT_FOUND:
@@ -449,7 +450,9 @@ class Session:
 
     async def _read(self, wanted: Iterable[Any]) -> list[Any]:
         entities = [entity.encode(self._schema) for entity in wanted]
-        found = await self.read_entities(entities)
+        return self._decoded(await self.read_entities(entities))
+
+    def _decoded(self, found: Iterable[p4r.Entity]) -> list[Any]:
         return [fy.p4entity.decode_entity(entity, self._schema) for entity in found]
 
     async def read_entities(self, wanted: Iterable[p4r.Entity]) -> list[p4r.Entity]:
