@@ -8,6 +8,7 @@ leave of that. The run fails where the rate is off that by more than 4 standard 
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
@@ -22,10 +23,13 @@ PAIRS = 60_000
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="delivered by each switch")
+    options = parser.parse_args()
     rows = []
     print("  k  circuits   pairs/s  q k mu/2   ratio  std error  with buffers")
     for k in (3, 4, 6, 8):
-        found = measure(k, PAIRS)
+        found = measure(k, options.pairs)
         ratio, error = found.rate / found.expected, found.error / found.expected
         share, share_error = share_with_buffers(k, SLOTS)
         rows.append(
@@ -49,7 +53,7 @@ def main() -> None:
         )
         if abs(ratio - share) > 4 * math.hypot(error, share_error):
             sys.exit(f"k = {k}: the rate is not that of the switch")
-    figures = {"slots": SLOTS, "swap_success": SWAP_SUCCESS, "pairs": PAIRS, "switches": rows}
+    figures = {"slots": SLOTS, "swap_success": SWAP_SUCCESS, "pairs": options.pairs, "switches": rows}
     Path(__file__).with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
