@@ -53,7 +53,8 @@ def main() -> None:
         )
         if abs(ratio - share) > 4 * math.hypot(error, share_error):
             sys.exit(f"k = {k}: the rate is not that of the switch")
-    figures = {"slots": SLOTS, "swap_success": SWAP_SUCCESS, "pairs": options.pairs, "switches": rows}
+    figures: dict[str, object] = {"slots": SLOTS, "swap_success": SWAP_SUCCESS}
+    figures |= {"pairs": options.pairs, "switches": rows}
     Path(__file__).with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
