@@ -169,7 +169,7 @@ def check_registers(core) -> None:
         assert word[-1] >> 2 & 15 not in waiting, word.hex()
     for word in set(core.register_read_all("side_state")):
         assert word[:2] == b"\0\0", word.hex()  # pairs in memory
-    assert set(core.register_read_all("sample_range")) == {bytes(6)}
+    assert set(core.register_read_all("sample_range")) == {bytes(8)}
 
 
 def check_promise(plan, nodes, measured, elapsed_s, outcome) -> None:
