@@ -85,6 +85,7 @@ class End:
     budget_us: int = 0
     delay_us: int = 0
     far_end: tuple[int, int] = (2, 1)  # node id and link number, where the other halves are
+    serial: int = 0
 
     def sides(self) -> dict[int, Side]:
         return {self.direction: self.side}
@@ -239,7 +240,7 @@ class Node:
             "circuit", [number], "end_node",
             QUANTUM, circuit.direction, side.link, side.port, 10 * number + circuit.direction,
             circuit.request, int(circuit.complete), circuit.budget_us, circuit.delay_us,
-            *circuit.far_end,
+            *circuit.far_end, circuit.serial,
         )  # fmt: skip
 
     def leads_elsewhere(self, number: int, circuit: End) -> None:

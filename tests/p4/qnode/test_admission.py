@@ -209,7 +209,7 @@ def test_a_label_without_a_circuit_is_refused(node: Node) -> None:
 
 def test_a_circuit_without_an_adjacency_sends_nothing(node: Node) -> None:
     node.add("label_in", [NORTH, 500], "set_circuit", 9, 2, 0)
-    node.add("circuit", [9], "end_node", QUANTUM, 2, 2, NORTH, 92, 0, 0, 0, 0, 0, 0)
+    node.add("circuit", [9], "end_node", QUANTUM, 2, 2, NORTH, 92, 0, 0, 0, 0, 0, 0, 0)
     for message in (qci(Q.EXPIRE, 5, 50), qci(Q.TRACK, 5, 50)):  # the TRACK finds its pair dead
         frame = CircuitFrame(MY_MAC, MAC, 500, message).to_bytes()
         assert node.receives(NORTH, frame) == []
