@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from itertools import count
 
 import finsy as fy
 from finsy.p4client import P4Client
@@ -50,6 +51,7 @@ class Fabric:
         }
         self.server = P4RuntimeServer(self._p4_devices.values(), keepalive_s=keepalive_s)
         self.address = ""
+        self._election_ids = count(1)  # of observers: the switch may not know yet that the last left
 
     def __enter__(self) -> Fabric:
         self.address = self.server.start()
@@ -113,7 +115,8 @@ class Fabric:
 
     async def standing(self, node: str) -> list[str]:
         """Every table entry and multicast group of a switch, sorted, read by another client."""
-        async with self.other(node, role="observer") as client:
+        election_id = next(self._election_ids)
+        async with self.other(node, role="observer", election_id=election_id) as client:
             return sorted(await client.read())
 
     async def all_standing(self) -> dict[str, list[str]]:
