@@ -51,7 +51,8 @@ class Fabric:
         }
         self.server = P4RuntimeServer(self._p4_devices.values(), keepalive_s=keepalive_s)
         self.address = ""
-        self._election_ids = count(1)  # of observers: the switch may not know yet that the last left
+        # Of observers: one that has left may still be there to the switch.
+        self._election_ids = count(1)
 
     def __enter__(self) -> Fabric:
         self.address = self.server.start()
