@@ -23,7 +23,7 @@ PAIRS = 60_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=PAIRS, help="delivered by each switch")
     options = parser.parse_args()
     rows = []
@@ -53,8 +53,12 @@ def main() -> None:
         )
         if abs(ratio - share) > 4 * math.hypot(error, share_error):
             sys.exit(f"k = {k}: the rate is not that of the switch")
-    figures: dict[str, object] = {"slots": SLOTS, "swap_success": SWAP_SUCCESS}
-    figures |= {"pairs": options.pairs, "switches": rows}
+    figures = {
+        "slots": SLOTS,
+        "swap_success": SWAP_SUCCESS,
+        "pairs": options.pairs,
+        "switches": rows,
+    }
     Path(__file__).with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
 
 

@@ -28,11 +28,7 @@ class CircuitWithoutANeighbourTest(CircuitTest):
     """No entry in `adjacency`: the message can't be written, and is counted in egress."""
 
     def runTest(self):
-        self.insert(
-            "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=SIDE_DOWN,
-            link=self.down.link, port=DOWN, group_device=11, request=0, complete=0,
-            budget_us=0, delay_us=0, far_node=0, far_link=0, serial=0,
-        )  # fmt: skip
+        self.insert("circuit", {"circuit": self.circuit}, "end_node", **self.end_node(self.down))
         where = {"circuit_id": self.circuit, "side": SIDE_DOWN, "slice": 0}
         self.insert(
             "pair_in", {"link": self.down.link, "label": self.down.label}, "set_circuit", **where
@@ -49,11 +45,8 @@ class CircuitsDoNotShareRecordsTest(CircuitTest):
     def runTest(self):
         other = Side(UP, self.up.mac, label=101, link=self.down.link, side=SIDE_UP)
         self.program_end_node(self.down)
-        self.insert(
-            "circuit", {"circuit": 8}, "end_node", device_port=QUANTUM, side=SIDE_UP,
-            link=other.link, port=UP, group_device=12, request=0, complete=0,
-            budget_us=0, delay_us=0, far_node=0, far_link=0, serial=0,
-        )  # fmt: skip
+        end_node = {**self.end_node(other), "group_device": 12}
+        self.insert("circuit", {"circuit": 8}, "end_node", **end_node)
         self.multicast(12, (QUANTUM, 3), (UP, SIDE_UP))
         self.insert(
             "adjacency", {"circuit": 8, "copy": SIDE_UP}, "set_adjacency",

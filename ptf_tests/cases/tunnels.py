@@ -24,11 +24,7 @@ class Tunnelled(CircuitTest):
         super().setUp()
         side = self.down
         self.multicast(11, (QUANTUM, 3), (DOWN, side.side))
-        self.insert(
-            "circuit", {"circuit": self.circuit}, "end_node", device_port=QUANTUM, side=side.side,
-            link=side.link, port=DOWN, group_device=11, request=0, complete=0, budget_us=0,
-            delay_us=0, far_node=0, far_link=0, serial=0,
-        )  # fmt: skip
+        self.insert("circuit", {"circuit": self.circuit}, "end_node", **self.end_node(side))
         where = {"circuit_id": self.circuit, "side": side.side, "slice": 0}
         self.insert("label_in", {"ingress": TUNNEL, "label": side.label}, "set_circuit", **where)
         self.insert("pair_in", {"link": side.link, "label": side.label}, "set_circuit", **where)

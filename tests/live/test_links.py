@@ -31,10 +31,7 @@ def switch_process(up, name):
 
 @pytest.mark.parametrize(
     "target",
-    [
-        [],
-        BMV2,
-    ],
+    [[], BMV2],
 )
 def test_a_link_outlives_its_stations_switch(tmp_path, target):
     """Its registers die with it; the pairs' numbers go on in the next epoch."""

@@ -110,13 +110,8 @@ class Circuits:
         return await self._put([Standing(c, p) for c, p in zip(circuits, plans, strict=True)])
 
     async def _put(self, standings: Sequence[Standing]) -> list[Standing]:
-        intent, fresh = self._intent.numbered(
-            [
-                replace(standing, version=self._intent.next_version(standing.circuit.name))
-                for standing in standings
-            ]
-        )
-        await self._programmer.change(replace(intent.put(*fresh), base=Base.CLASSICAL))
+        intent, fresh = self._intent.begun(standings)
+        await self._programmer.change(replace(intent, base=Base.CLASSICAL))
         for standing in fresh:
             self._tell(EventKind.CIRCUIT_UP, standing)
         return fresh
@@ -138,13 +133,12 @@ class Circuits:
                 [old.plan, *(standing.plan for standing in self._intent.draining())],
                 self._reserved(),
             )
-            version = self._intent.next_version(circuit.name)
             running = old.generating
-            planned = Standing(circuit, plan, version, generating=running, used=running)
-            intent, (new,) = self._intent.numbered([planned])
+            planned = Standing(circuit, plan, generating=running, used=running)
+            intent, (new,) = self._intent.begun([planned])
             plan = new.plan
             leaving = replace(old, generating=False, draining=True)
-            await self._programmer.change(intent.put(leaving, new))
+            await self._programmer.change(intent.put(leaving))
             if old.generating:
                 try:
                     await generation.start(self._devices, [plan])

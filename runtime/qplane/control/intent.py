@@ -69,21 +69,25 @@ class Intent:
         """All plans that have entries, the draining ones included."""
         return [standing.plan for standing in self.circuits.values()]
 
-    def next_version(self, name: str) -> int:
+    def _next_version(self, name: str) -> int:
         return max((version for n, version in self.circuits if n == name), default=-1) + 1
 
     def put(self, *standings: Standing) -> Intent:
         """With these circuits added or exchanged."""
         return replace(self, circuits={**self.circuits, **{s.key: s for s in standings}})
 
-    def numbered(self, standings: Sequence[Standing]) -> tuple[Intent, list[Standing]]:
-        """Circuits that are new here, with serial numbers, and what is left of those."""
+    def begun(self, standings: Sequence[Standing]) -> tuple[Intent, list[Standing]]:
+        """With these circuits added as new plans; they, with their versions and serial numbers."""
         numbers = range(self.serial, self.serial + len(standings))
         fresh = [
-            replace(standing, plan=standing.plan.numbered(number % SERIALS))
+            replace(
+                standing,
+                plan=standing.plan.numbered(number % SERIALS),
+                version=self._next_version(standing.circuit.name),
+            )
             for number, standing in zip(numbers, standings, strict=True)
         ]
-        return replace(self, serial=numbers.stop % SERIALS), fresh
+        return replace(self.put(*fresh), serial=numbers.stop % SERIALS), fresh
 
     def without(self, keys: Iterable[tuple[str, int]]) -> Intent:
         gone = set(keys)
