@@ -9,6 +9,7 @@ import pytest
 
 from qplane.clock import PS_PER_SECOND, RealClock
 from qplane.control import ControlError, Controller, DeviceError, EventKind, WriteError
+from qplane.control.switches import Switches
 from qplane.wire import LinkStatusCode
 
 from .fabric import Fabric
@@ -123,6 +124,35 @@ def test_it_is_repaired_at_once_without_anybody_asking():
             await controller.close()
 
     asyncio.run(main())
+
+
+def test_a_switch_that_is_back_is_suspected_before_it_has_its_program(monkeypatch):
+    """Who waits until nothing is suspected must not find it empty."""
+    net, seen = ring(), []
+    opening = Switches.open
+
+    async def main():
+        with Fabric(net) as fabric:
+            controller = Controller(net, fabric.address, RealClock())
+            await controller.connect()
+            await controller.discover()
+            await controller.install()
+
+            async def watched(switches, nodes, election_id):
+                opened = await opening(switches, nodes, election_id)
+                seen.extend(("n0" in controller.suspects) for n, e in opened.items() if e is None)
+                return opened
+
+            monkeypatch.setattr(Switches, "open", watched)
+            fabric.restart("n0")
+            while "n0" not in controller.suspects:
+                await asyncio.sleep(0.001)
+            while controller.suspects:
+                await controller.check()
+            await controller.close()
+
+    asyncio.run(main())
+    assert seen == [True]
 
 
 # ---- bad input through the API ----

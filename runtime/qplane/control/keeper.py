@@ -221,6 +221,7 @@ class Keeper:
 
     async def _reopen(self) -> list[str]:
         away = self._switches.in_role(Role.AWAY)
+        self._programmer.suspects |= set(away)  # before: a switch is ours before it has its program
         opened = await self._switches.open(away, self._epoch)
         for _ in range(GHOST_TRIES):
             ghosts = [name for name, error in opened.items() if self._is_ghost(error)]
@@ -230,7 +231,6 @@ class Keeper:
             opened |= await self._switches.open(ghosts, self._epoch)
         self._obey([e for e in opened.values() if e is not None and not self._is_ghost(e)])
         back = [name for name, error in opened.items() if error is None]
-        self._programmer.suspects |= set(back)
         for name in back:
             self._events.tell(EventKind.SWITCH_BACK, name, node=name)
         return back
