@@ -115,27 +115,59 @@ def test_outcomes_that_are_under_way_at_the_end_are_waited_for(late):
     assert sample.pairs >= 100
 
 
+async def agree_and_forget(simulated):
+    """Both ends agree on a long range that nobody takes back; the circuit's number."""
+    controller, engine = simulated.controller, simulated.emulation.engine
+    (plan,) = controller.plans.values()
+    ping = await controller._pings.ping(plan, "n0", 10**12, (0, 60_000))
+    assert ping.is_answered
+    while engine.counters()["measures"] < 20:
+        await simulated.clock.sleep(rig.PS_PER_MS)
+    return plan.hops[0].circuit_id
+
+
+async def nothing_is_measured_until_asked(simulated, number, before):
+    """Over 200 ms of the circuit that now stands with that number, `before` measured so far."""
+    controller, engine = simulated.controller, simulated.emulation.engine
+    (again,) = controller.plans.values()
+    assert again.hops[0].circuit_id == number
+    for _ in range(200):
+        await simulated.clock.sleep(rig.PS_PER_MS)
+    assert engine.counters()["measures"] == before
+    sample = await controller.sample("n0", "n2", 50)
+    assert (sample.pairs >= 50, sample.unmatched) == (True, 0)
+
+
 def test_a_range_that_was_agreed_on_is_none_of_a_later_circuits():
     """Nobody takes the range back, as where a controller dies, and another circuit has the
     number."""
 
     async def do(simulated):
-        controller, engine = simulated.controller, simulated.emulation.engine
+        controller = simulated.controller
         (circuit,) = controller.circuits.values()
-        (plan,) = controller.plans.values()
-        ping = await controller._pings.ping(plan, "n0", 10**12, (0, 60_000))
-        assert ping.is_answered
-        while engine.counters()["measures"] < 20:
-            await simulated.clock.sleep(rig.PS_PER_MS)
+        number = await agree_and_forget(simulated)
         await controller.remove("c")
-        before = engine.counters()["measures"]
+        before = simulated.emulation.engine.counters()["measures"]
         await controller.add(circuit, start=True)
-        (again,) = controller.plans.values()
-        assert again.hops[0].circuit_id == plan.hops[0].circuit_id
-        for _ in range(200):
+        await nothing_is_measured_until_asked(simulated, number, before)
+
+    over(rig.chain(3, slots=2, memory=rig.DEPHASING), do)
+
+
+def test_a_range_that_was_agreed_on_is_none_of_another_stores_circuits():
+    """A controller that remembers nothing begins on switches whose registers still stand."""
+
+    async def do(simulated):
+        (circuit,) = simulated.controller.circuits.values()
+        number = await agree_and_forget(simulated)
+        controller = await simulated.restart_controller()  # without a store
+        await controller.connect()
+        assert controller.plans == {}
+        await controller.discover()
+        for _ in range(20):  # what was under way is measured
             await simulated.clock.sleep(rig.PS_PER_MS)
-        assert engine.counters()["measures"] == before
-        sample = await controller.sample("n0", "n2", 50)
-        assert (sample.pairs >= 50, sample.unmatched) == (True, 0)
+        before = simulated.emulation.engine.counters()["measures"]
+        await controller.add(circuit, start=True)
+        await nothing_is_measured_until_asked(simulated, number, before)
 
     over(rig.chain(3, slots=2, memory=rig.DEPHASING), do)

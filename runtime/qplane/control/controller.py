@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -50,6 +51,15 @@ SAMPLE_TIMEOUT_PS = 60 * PS_PER_SECOND
 
 PacketListener = Callable[[str, int, bytes], Awaitable[bool]]
 """Called with the node, the port where a packet came in, and the packet."""
+
+
+def _first_serial(clock: Clock, secret: bytes) -> int:
+    """Where a new store begins to count plans: anywhere, and in virtual time the same each run.
+
+    The switches may have seen an earlier store's plans. One of 65,536 that two numbers are equal.
+    """
+    now = clock.now_ps().to_bytes(16, "big", signed=True)
+    return int.from_bytes(hashlib.blake2s(now, key=secret, digest_size=2).digest(), "big")
 
 
 class Controller:
@@ -108,7 +118,7 @@ class Controller:
         secret = os.urandom(16) if secret is None else secret
         self._neighbours = Neighbours(network, sessions, clock, secret)
         self._pings = Pings(network, sessions, clock, secret)
-        self._store = Store(store, network)
+        self._store = Store(store, network, first_serial=_first_serial(clock, secret))
         self._programmer = Programmer(Topology(network), sessions, self._store, switch_time_scale)
         self._circuits = Circuits(self._programmer, self._devices, self.events, clock)
         self._keeper = Keeper(

@@ -49,7 +49,8 @@ class Intent:
     """All of it. Immutable; a change makes a new one.
 
     `serial` is the next plan's serial number: plans that come and go have the same circuit numbers,
-    and what a switch's registers say of one must not be taken for another's.
+    and what a switch's registers say of one must not be taken for another's. The first is the
+    store's to give (see :class:`qplane.control.store.Store`).
     """
 
     base: Base = Base.NOTHING

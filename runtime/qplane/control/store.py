@@ -50,11 +50,15 @@ class Store:
 
     Raises StoreError where the file is damaged, of another version, or of another network; it has
     not been touched then. The network may grow; circuits whose links are gone are an error.
+
+    A new store gives plans the serial numbers from `first_serial` on: switches may hold what was
+    agreed for serial numbers that an earlier store gave, so two stores should not begin alike.
     """
 
-    def __init__(self, path: str | Path | None, network: Network) -> None:
+    def __init__(self, path: str | Path | None, network: Network, *, first_serial: int = 0) -> None:
         self.path = None if path is None else Path(path)
         self._network = network
+        self._first_serial = first_serial
         self._epoch: int | None = None
         self._begun: tuple[Intent, Intent, list[_Row]] | None = None
         with self._errors():
@@ -103,7 +107,7 @@ class Store:
             self._set_fact("network", self._network.name)
             self._set_fact("epoch", "0")
             self._set_fact("base", str(int(Base.NOTHING)))
-            self._set_fact("serial", "0")
+            self._set_fact("serial", str(self._first_serial))
 
     def close(self) -> None:
         self._db.close()
