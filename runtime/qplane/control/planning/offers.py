@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from qplane.control.planning.load import Load
-from qplane.control.planning.model import Estimate, best_fidelity, models
+from qplane.control.planning.model import Estimate, best_fidelity, models, most_rate_per_s
 from qplane.control.planning.options import (
     Option,
     cutoffs,
@@ -112,27 +112,38 @@ def _confirmed(circuit: Circuit, found: Offer, fidelity: float, rate: float) -> 
 def _most_rate(circuit: Circuit, tries: Sequence[_Try]) -> Offer | None:
     """The highest rate with the fidelity asked for."""
     free = replace(circuit, rate_per_s=0.0)
-    found = [_first(free, way) for way in tries if _is_conceivable(circuit, way)]
-    return max(
-        (offer for offer in found if offer is not None),
-        key=lambda offer: offer.estimate.sure_rate_per_s,
-        default=None,
-    )
+    best: Offer | None = None
+    for way in tries:
+        if _is_conceivable(circuit, way) and (best is None or _may_be_faster(way, best)):
+            found = _first(free, way)
+            if found is not None and (
+                best is None or found.estimate.sure_rate_per_s > best.estimate.sure_rate_per_s
+            ):
+                best = found
+    return best
+
+
+def _may_be_faster(way: _Try, than: Offer) -> bool:
+    option, slots = way
+    bound = most_rate_per_s(option.links, slots) / (1 << option.rounds)
+    return bound > than.estimate.sure_rate_per_s
 
 
 def _most_fidelity(circuit: Circuit, tries: Sequence[_Try]) -> Offer | None:
     """The highest fidelity with the rate asked for."""
-    free = replace(circuit, fidelity=0.0)
-    return max(
-        (
-            offer
-            for way in tries
-            for offer in _descending(free, way)
-            if offer.estimate.sure_rate_per_s >= circuit.rate_per_s
-        ),
-        key=lambda offer: offer.estimate.sure_fidelity,
-        default=None,
-    )
+    best: Offer | None = None
+    asked = replace(circuit, fidelity=0.0)
+    for way in tries:
+        if not _is_conceivable(asked, way):
+            continue
+        for offer in _descending(asked, way):
+            if offer.estimate.sure_rate_per_s >= circuit.rate_per_s and (
+                best is None or offer.estimate.sure_fidelity > best.estimate.sure_fidelity
+            ):
+                best = offer
+        if best is not None:  # what is clearly worse need not be known well
+            asked = replace(circuit, fidelity=best.estimate.sure_fidelity)
+    return best
 
 
 def _is_conceivable(circuit: Circuit, way: _Try) -> bool:
