@@ -118,44 +118,22 @@ def _on_path(
     if not ways:
         return None
     most_turns = TURNS[0] if circuit.rate_per_s else TURNS_UNASKED
-    turns_to_try = [turns for turns in TURNS if turns <= most_turns]
-    options = {
-        turns: [option_of(links, nodes, load, path, turns, count) for count, links in ways]
-        for turns in turns_to_try
-    }
     best: Choice | None = None
     for slots in slots_to_try(topology, circuit, load, path):
-        # Fewer turns only cost more, and more slots.
-        costs = [_cost(topology, circuit, options[turns][0], slots) for turns in turns_to_try]
-        affordable = turns_to_try[: sum(cost < limit for cost in costs)]
-        if not affordable:
-            break
-        reached = _most_turns(circuit, [options[turns] for turns in affordable], slots)
-        if reached is not None:
-            place, (option, cutoff_ps, found) = reached
-            limit = costs[place]
-            best = _chosen(circuit, option, slots, cutoff_ps, found, limit)
+        for turns in TURNS:
+            if turns > most_turns:
+                continue
+            options = [option_of(links, nodes, load, path, turns, count) for count, links in ways]
+            cost = _cost(topology, circuit, options[0], slots)
+            if cost >= limit:
+                break  # fewer turns only cost more
+            reached = _first_met(circuit, options, slots)
+            if reached is not None:
+                option, cutoff_ps, found = reached
+                best = _chosen(circuit, option, slots, cutoff_ps, found, cost)
+                limit = cost
+                break
     return best
-
-
-def _most_turns(
-    circuit: Circuit, by_turns: Sequence[Sequence[Option]], slots: int
-) -> tuple[int, tuple[Option, int, Estimate]] | None:
-    """The first place whose options meet the request, and how, by bisection: each has fewer turns
-    than the one before, and who has fewer others beside him is never served worse."""
-    reached = None
-    first, end = 0, len(by_turns)
-    middle = end - 1  # what fails here fails
-    while first < end:
-        met = _first_met(circuit, by_turns[middle], slots)
-        if met is not None:
-            reached, end = (middle, met), middle
-        elif reached is None:
-            return None
-        else:
-            first = middle + 1
-        middle = (first + end) // 2
-    return reached
 
 
 def _ways(
