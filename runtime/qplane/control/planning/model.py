@@ -308,8 +308,9 @@ def distilled(pair: Correlations, head: NodeModel, tail: NodeModel) -> Correlati
     )
 
 
-def most_rate_per_s(links: Sequence[LinkModel], slots: int) -> float:
-    """An upper bound: no link makes more, and an end keeps each half for a round trip at least."""
+def most_rate_per_s(links: Sequence[LinkModel], slots: int, rounds: int = 0) -> float:
+    """An upper bound: no link makes more, and an end keeps each half for a round trip at least.
+    Each of the `rounds` of distillation between the ends takes two pairs for one."""
     message_ps = sum(link.delay_ps for link in links)
     bound = math.inf
     for place, link in enumerate(links):
@@ -317,4 +318,4 @@ def most_rate_per_s(links: Sequence[LinkModel], slots: int) -> float:
         if place in (0, len(links) - 1):
             one_turn_ps = link.attempt_ps / link.success
             bound = min(bound, slots * 1e12 / (one_turn_ps + message_ps))
-    return bound
+    return bound / (1 << rounds)

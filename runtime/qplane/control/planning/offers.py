@@ -125,7 +125,7 @@ def _most_rate(circuit: Circuit, tries: Sequence[_Try]) -> Offer | None:
 
 def _may_be_faster(way: _Try, than: Offer) -> bool:
     option, slots = way
-    bound = most_rate_per_s(option.links, slots) / (1 << option.rounds)
+    bound = most_rate_per_s(option.links, slots, option.rounds)
     return bound > than.estimate.sure_rate_per_s
 
 

@@ -197,7 +197,7 @@ def _cost(topology: Topology, circuit: Circuit, option: Option, slots: int) -> f
 
 def _meet(circuit: Circuit, option: Option, slots: int) -> tuple[int, Estimate] | None:
     """A cut-off (0: none) and what comes of it, if the request is met."""
-    if most_rate_per_s(option.links, slots) < circuit.rate_per_s * (1 << option.rounds):
+    if most_rate_per_s(option.links, slots, option.rounds) < circuit.rate_per_s:
         return None
     if circuit.cutoff_ps:
         found = reckon(circuit, option, slots, circuit.cutoff_ps)
